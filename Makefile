@@ -1,0 +1,73 @@
+# Slipway's front door: `make` lists the targets.
+STACK ?= dev
+PYTHON ?= python3
+export PULUMI_BACKEND_URL ?= file://$(CURDIR)/.slipway/state
+export PULUMI_SKIP_UPDATE_CHECK ?= true
+ifeq ($(STACK),dev)
+# Fixed and no secret: the dev stack holds none. Every other stack chooses its own.
+export PULUMI_CONFIG_PASSPHRASE ?= slipway-dev
+endif
+export PATH := $(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:$(PATH)
+export PYTHONPATH := $(CURDIR)
+SLIPWAY := .venv/bin/python -m cli
+
+.DEFAULT_GOAL := help
+.PHONY: help setup install engine select up preview down test check lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: install engine ## the virtualenv and the Pulumi engine; prints the settings for plain `pulumi` commands
+	@echo
+	@echo "For plain pulumi, pytest and slipway commands in this shell:"
+	@echo "  export PATH=$(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:\$$PATH"
+	@echo "  export PULUMI_BACKEND_URL=$(PULUMI_BACKEND_URL)"
+	@echo "  export PULUMI_CONFIG_PASSPHRASE=$(PULUMI_CONFIG_PASSPHRASE) PULUMI_SKIP_UPDATE_CHECK=true"
+
+install: .venv/ready
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: name a newer one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@echo "Setting up .venv (about a minute, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/.venv/bin/python" -m cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > .venv/bin/slipway
+	@chmod +x .venv/bin/slipway
+	@touch $@
+
+engine: install
+	@$(PYTHON) tools/engine.py --bin .slipway/bin --quiet
+
+select: engine
+	@case "$(PULUMI_BACKEND_URL)" in file://*) mkdir -p "$(PULUMI_BACKEND_URL:file://%=%)";; esac
+	@pulumi stack select $(STACK) --create
+
+up: select ## build, judge and serve the stack's models (STACK=dev)
+	@$(SLIPWAY) recover
+	@$(SLIPWAY) stack build --stack $(STACK)
+	@pulumi up --stack $(STACK) --yes --skip-preview
+	@$(SLIPWAY) stack show --stack $(STACK)
+
+preview: select ## what `make up` would change
+	@$(SLIPWAY) recover
+	@$(SLIPWAY) stack build --stack $(STACK)
+	@pulumi preview --stack $(STACK) --diff
+
+down: select ## take the stack down, then look for anything left
+	@$(SLIPWAY) recover
+	@pulumi destroy --stack $(STACK) --yes --skip-preview
+	@pulumi stack rm $(STACK) --yes --preserve-config
+	@$(SLIPWAY) stack sweep --stack $(STACK)
+
+test: engine ## the tests
+	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest
+
+check: install ## format, lint and types
+	@python="$$($(SLIPWAY) env tools/checkers.txt)" && bin="$$(dirname "$$python")" && \
+	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/mypy" --python-executable .venv/bin/python
+
+lock: install ## compile every requirements.in anew
+	@for set in requirements service/requirements tools/checkers; do \
+	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
+	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))

@@ -1,0 +1,94 @@
+"""The optimized model as a resource that changes only when what goes into it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+from infra.providers import changed, plain_errors
+from infra.slipway import slipway_json
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelArtifactArgs:
+    """`model`: a model folder or `<store uri>@sha256:<digest>`; `inputs_key`: what `inputs_key(model)` says of it.
+    `variant`: pins one, else the fastest in budget."""
+
+    model: str
+    inputs_key: str
+    variant: str | None = None
+
+
+class ModelArtifactProvider(ResourceProvider):
+    """Builds through the `slipway` command and the artifact store. Stateless, so it serializes by name alone."""
+
+    serialize_as_secret_always = False
+
+    @plain_errors
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        return DiffResult(changes=bool(changed(olds, news, ("inputsKey", "variantPin"))))
+
+    @plain_errors
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        outs = _build(props)
+        return CreateResult(outs["digest"], outs)
+
+    @plain_errors
+    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(_build(news))
+
+    @plain_errors
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """A missing or damaged artifact is a deleted resource: the next update builds it again."""
+        known = slipway_json("model", "describe", props["artifactUri"])
+        return ReadResult(id_ if known["path"] else "", props)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Leaves the artifact in its store, where other stacks may use it."""
+
+
+class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
+    """A judged artifact in the store.
+
+    Owns nothing but the wish that it is there: `delete` leaves it, as the store is shared. Diffs on `inputsKey` and
+    the pinned variant alone. Outputs: `digest`, `artifactUri` (names it for promotion), `variant`, `metric`.
+    """
+
+    digest: pulumi.Output[str]
+    artifactUri: pulumi.Output[str]
+    variant: pulumi.Output[str]
+    metric: pulumi.Output[dict[str, Any]]
+
+    def __init__(self, name: str, args: ModelArtifactArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        props = {
+            "model": args.model,
+            "variantPin": args.variant,
+            "inputsKey": args.inputs_key,
+            **dict.fromkeys(("digest", "artifactUri", "variant", "metric")),
+        }
+        super().__init__(ModelArtifactProvider(), name, props, opts)
+
+
+def inputs_key(model: str) -> str:
+    """Names all that goes into a model's artifact, by content.
+
+    Raises:
+        SlipwayError: `model` is no model folder and no artifact in a store.
+    """
+    key: str = slipway_json("model", "describe", model)["inputsKey"]
+    return key
+
+
+def _build(props: dict[str, Any]) -> dict[str, Any]:
+    pin = ("--variant", props["variantPin"]) if props.get("variantPin") else ()
+    built = slipway_json("model", "build", props["model"], *pin)
+    return {
+        **{key: props.get(key) for key in ("model", "variantPin", "inputsKey")},
+        "digest": built["digest"],
+        "artifactUri": f"{built['uri']}@{built['digest']}",
+        "variant": built["variant"],
+        "metric": built["metric"],
+    }

@@ -1,0 +1,15 @@
+"""Keys of content: the same bytes give the same key, whatever the path, time stamps, mode bits or machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def content_key(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256 (hex) over the files' paths below `root` and their bytes, in order of the paths."""
+    total = hashlib.sha256()
+    for name, file in sorted((file.relative_to(root).as_posix(), file) for file in files):
+        total.update(f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {name}\n".encode())
+    return total.hexdigest()

@@ -1,0 +1,19 @@
+"""The one place that chooses a platform, and imports only the chosen one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infra.config import StackConfig
+
+if TYPE_CHECKING:
+    from infra.platforms.base import Platform
+
+
+def platform_for(config: StackConfig) -> Platform:
+    """The platform that the stack names."""
+    match config.platform:
+        case "local":
+            from infra.platforms.local.platform import LocalPlatform
+
+            return LocalPlatform()

@@ -1,0 +1,26 @@
+"""The platform contract: what the program asks of a platform, and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import pulumi
+
+from infra.artifact import ModelArtifact
+from infra.config import ServiceConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Served:
+    """A service that answers. `url`: its base address, without a trailing slash."""
+
+    url: pulumi.Output[str]
+
+
+class Platform(Protocol):
+    """A place where services run. It owns all it declares and nothing of the artifact store."""
+
+    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> Served:
+        """Declares one service on `artifact`; the running version serves until the new one is ready."""
+        ...

@@ -1,0 +1,1 @@
+"""One machine, no account, no Docker: the service as supervised processes."""

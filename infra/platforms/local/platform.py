@@ -1,0 +1,16 @@
+"""The local platform: wires an artifact to a supervised service."""
+
+from __future__ import annotations
+
+from infra.artifact import ModelArtifact
+from infra.config import ServiceConfig
+from infra.platforms.base import Served
+from infra.platforms.local.service import LocalService, LocalServiceArgs
+
+
+class LocalPlatform:
+    """Serves on this machine. Declares one LocalService per service and nothing else."""
+
+    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> Served:
+        args = LocalServiceArgs(artifact_uri=artifact.artifactUri, port=service.port, workers=service.workers)
+        return Served(url=LocalService(name, args).url)

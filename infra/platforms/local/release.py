@@ -1,0 +1,47 @@
+"""The serving code as a fixed release: what runs is what was declared, not what the checkout holds by then."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from cli.home import home
+from infra.config import ROOT
+from infra.content import content_key
+from infra.slipway import slipway, slipway_json
+
+REQUIREMENTS = ROOT / "service" / "requirements.txt"
+
+
+def service_key() -> str:
+    """Names the serving code and its locked requirements by content."""
+    return content_key(ROOT, [*_code(), REQUIREMENTS])
+
+
+def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
+    """Python, code folder and artifact folder of a release, made if they are not there yet.
+
+    Raises:
+        SlipwayError: the artifact is not in its store, or the service's environment can't be made.
+    """
+    code = home() / "services" / key
+    if not code.is_dir():
+        code.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix="new-", dir=code.parent))
+        (staging / "service").mkdir()
+        for file in _code():
+            shutil.copyfile(file, staging / "service" / file.name)
+        try:
+            staging.rename(code)
+        except OSError:
+            shutil.rmtree(staging)
+            if not code.is_dir():
+                raise
+    python = slipway("env", os.path.relpath(REQUIREMENTS, ROOT)).strip()
+    return python, str(code), slipway_json("model", "describe", artifact_uri)["path"]
+
+
+def _code() -> list[Path]:
+    return sorted((ROOT / "service").glob("*.py"))

@@ -1,0 +1,220 @@
+"""Starts, rolls, asks and stops the supervisor that serves a port of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from cli.home import home
+from infra.slipway import SlipwayError
+
+ROLL_SECONDS = 300
+STOP_SECONDS = 60
+SUPERVISOR = Path(__file__).with_name("supervisor.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What one version of a service runs: interpreter, code folder, artifact folder, processes, settings."""
+
+    python: str
+    code: str
+    artifact: str
+    workers: int
+    environment: dict[str, str]
+
+
+def run_folder(port: int) -> Path:
+    """The port's folder: at most one supervisor works in it, and it is gone when the service is."""
+    return home() / "run" / str(port)
+
+
+def roll(port: int, owner: str, release: Release) -> None:
+    """Makes `release` the one that serves `port`; returns once it is ready.
+
+    Raises:
+        SlipwayError: the port is somebody else's, or the release did not get ready (the one before then serves on).
+    """
+    run = run_folder(port)
+    with _exclusive(run):
+        if alive(run):
+            _refuse_other_owner(run, port, owner)
+            _desire(run, port, owner, release)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(_supervisor_pid(run), signal.SIGHUP)
+        else:
+            _clear(run)
+            _refuse_taken(port)
+            _desire(run, port, owner, release)
+            with (run / "log").open("ab") as log:
+                command = [sys.executable, str(SUPERVISOR), str(run)]
+                subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
+        error = _outcome(run)
+        if error is None:
+            return
+        if serving(port):
+            raise SlipwayError(f"the new version did not get ready; the one before serves on\n{error}")
+        _clear(run)
+        raise SlipwayError(f"the service did not get ready, nothing is served on port {port}\n{error}")
+
+
+def serving(port: int) -> dict[str, Any] | None:
+    """The release that serves `port`, with its `owner` and worker `pids`; None if none does."""
+    run = run_folder(port)
+    status = _read(run / "status.json")
+    if not alive(run) or not status.get("serving") or not status["workers"]:
+        return None
+    return {**status["serving"], "pids": status["workers"], "owner": owner_of(run)}
+
+
+def stop(port: int, owner: str) -> None:
+    """Drains and ends the service, and removes its folder. A port that is another stack's is left alone."""
+    run = run_folder(port)
+    if owner_of(run) not in (owner, None):
+        return
+    with _exclusive(run):
+        _clear(run)
+    shutil.rmtree(run, ignore_errors=True)
+
+
+def owner_of(run: Path) -> str | None:
+    """The service that a run folder belongs to, as `roll` was told; None if the folder is empty or gone."""
+    return _read(run / "desired.json").get("owner")
+
+
+def alive(run: Path) -> bool:
+    """Whether a supervisor works in this folder: it holds the lock for life, so this can't be fooled by old pids."""
+    try:
+        with (run / "lock").open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        pass
+    return False
+
+
+def workers_of(run: Path) -> list[psutil.Process]:
+    """Processes of this folder's service, found by the folder's name in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            metrics = process.environ().get("PROMETHEUS_MULTIPROC_DIR", "")
+            if Path(metrics).parent == run or str(run) in process.cmdline():
+                found.append(process)
+    return found
+
+
+def _clear(run: Path) -> None:
+    """Ends whatever still runs for this folder and empties it."""
+    if alive(run):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            supervisor = psutil.Process(_supervisor_pid(run))
+            supervisor.terminate()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                supervisor.wait(STOP_SECONDS)
+    left = workers_of(run)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, timeout=10)
+    for entry in run.iterdir():
+        if entry.name == "exclusive":
+            continue
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def _desire(run: Path, port: int, owner: str, release: Release) -> None:
+    generation = _read(run / "desired.json").get("generation", 0) + 1
+    wanted = {"generation": generation, "port": port, "owner": owner, "release": asdict(release)}
+    temporary = run / "desired.json.new"
+    temporary.write_text(json.dumps(wanted))
+    temporary.replace(run / "desired.json")
+
+
+def _outcome(run: Path) -> str | None:
+    """Waits for the desired generation: None when it serves, else the reason."""
+    wanted = _read(run / "desired.json")["generation"]
+    started = time.monotonic()
+    while time.monotonic() - started < ROLL_SECONDS:
+        living = alive(run)
+        status = _read(run / "status.json")
+        if status.get("generation") == wanted:
+            error: str | None = status["error"]
+            return error
+        if not living:
+            return f"the supervisor ended\n{(run / 'log').read_text(errors='replace')[-2000:]}"
+        time.sleep(0.02)
+    return f"no answer from the supervisor in {ROLL_SECONDS} s; its log is {run / 'log'}"
+
+
+def _refuse_other_owner(run: Path, port: int, owner: str) -> None:
+    other = owner_of(run)
+    if other != owner:
+        raise SlipwayError(
+            f"port {port} serves {other}: take that down first (make down in its checkout), "
+            "or set another `port` for this service in Pulumi.<stack>.yaml"
+        )
+
+
+def _refuse_taken(port: int) -> None:
+    if not is_free(port):
+        raise SlipwayError(
+            f"port {port} is taken{listener(port)}: stop that program, "
+            "or set another `port` for this service in Pulumi.<stack>.yaml"
+        )
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def listener(port: int) -> str:
+    """` by NAME (process PID)` for who listens on the port; empty if it can't be told."""
+    with contextlib.suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return ""
+
+
+def _supervisor_pid(run: Path) -> int:
+    return int((run / "lock").read_text() or 0)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return content
+
+
+@contextlib.contextmanager
+def _exclusive(run: Path) -> Iterator[None]:
+    """One change of a port at a time."""
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "exclusive").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,49 @@
+"""Runs the `slipway` command: the seam to the model pipeline, which the program never imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import deque
+from typing import Any
+
+from infra.config import ROOT
+
+
+class SlipwayError(Exception):
+    """A step was refused or failed; the message says what to do."""
+
+
+def slipway(*arguments: str) -> str:
+    """What `slipway ARGUMENTS` prints on stdout. Its progress goes to our stderr, line by line.
+
+    Raises:
+        SlipwayError: it exited non-zero; the message is the end of what it said.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout and process.stderr
+    said: deque[str] = deque(maxlen=20)
+    for line in process.stderr:
+        said.append(line)
+        sys.stderr.write(line)
+    answer = process.stdout.read()
+    if process.wait() != 0:
+        raise SlipwayError("".join(said).strip() or f"slipway {' '.join(arguments)} exited {process.returncode}")
+    return answer
+
+
+def slipway_json(*arguments: str) -> dict[str, Any]:
+    """The JSON object that `slipway ARGUMENTS --json` answers."""
+    answer: dict[str, Any] = json.loads(slipway(*arguments, "--json"))
+    return answer

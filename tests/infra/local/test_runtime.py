@@ -1,0 +1,174 @@
+"""The supervisor, driven as the resource drives it, with a double for the service's process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import psutil
+import pytest
+
+from infra.platforms.local import runtime
+from infra.slipway import SlipwayError
+
+DOUBLES = Path(__file__).parents[2] / "doubles"
+OWNER = "service 'x' of stack slipway/test in file:///here"
+
+
+@pytest.fixture
+def port(slipway_home, free_port):
+    yield free_port
+    runtime.stop(free_port, runtime._read(runtime.run_folder(free_port) / "desired.json").get("owner", OWNER))
+    assert not runtime.workers_of(runtime.run_folder(free_port))
+
+
+@pytest.fixture
+def release(tmp_path):
+    def make(text, workers=1):
+        artifact = tmp_path / text
+        artifact.write_text(text)
+        return runtime.Release(
+            python=sys.executable, code=str(DOUBLES), artifact=str(artifact), workers=workers, environment={}
+        )
+
+    return make
+
+
+def answer(port, path="/"):
+    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        return response.read().decode().rsplit(" ", 1)
+
+
+def wait_until(condition, seconds=10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come to pass"
+        time.sleep(0.02)
+
+
+def test_a_release_serves_and_stop_leaves_no_process_port_or_file(port, release):
+    runtime.roll(port, OWNER, release("one", workers=2))
+    pids = runtime.serving(port)["pids"]
+    assert answer(port)[0] == "one"
+    assert len(pids) == 2
+    runtime.stop(port, OWNER)
+    assert not runtime.run_folder(port).exists()
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+def test_a_new_release_takes_over_under_load_without_a_lost_request(port, release):
+    runtime.roll(port, OWNER, release("one"))
+    seen, failed, done = set(), [], threading.Event()
+
+    def load():
+        while not done.is_set():
+            try:
+                seen.add(answer(port)[0])
+            except OSError as error:
+                failed.append(error)
+
+    client = threading.Thread(target=load)
+    client.start()
+    runtime.roll(port, OWNER, release("two"))
+    time.sleep(0.2)
+    done.set()
+    client.join()
+    assert failed == []
+    assert seen == {"one", "two"}
+    assert answer(port)[0] == "two"
+
+
+def test_a_request_in_flight_is_answered_by_the_release_that_took_it(port, release):
+    runtime.roll(port, OWNER, release("one"))
+    answers = []
+    client = threading.Thread(target=lambda: answers.append(answer(port, "/slow")[0]))
+    client.start()
+    time.sleep(0.1)
+    runtime.roll(port, OWNER, release("two"))
+    client.join()
+    assert answers == ["one"]
+
+
+def test_a_release_that_does_not_get_ready_leaves_the_old_one_serving(port, release):
+    runtime.roll(port, OWNER, release("one"))
+    before = answer(port)
+    with pytest.raises(SlipwayError, match="the one before serves on(?s:.*)model.onnx is damaged: broken"):
+        runtime.roll(port, OWNER, release("broken"))
+    assert answer(port) == before
+    runtime.roll(port, OWNER, release("two"))
+    assert answer(port)[0] == "two"
+
+
+def test_a_first_release_that_does_not_get_ready_leaves_nothing(port, release):
+    with pytest.raises(SlipwayError, match="nothing is served on port(?s:.*)model.onnx is damaged"):
+        runtime.roll(port, OWNER, release("broken"))
+    assert runtime.serving(port) is None
+    assert not runtime.alive(runtime.run_folder(port))
+
+
+def test_a_killed_worker_is_started_again(port, release):
+    runtime.roll(port, OWNER, release("one", workers=2))
+    victim = runtime.serving(port)["pids"][0]
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: victim not in (runtime.serving(port) or {"pids": [victim]})["pids"])
+    wait_until(lambda: len((runtime.serving(port) or {"pids": []})["pids"]) == 2)
+    assert answer(port)[0] == "one"
+
+
+def test_a_killed_supervisor_takes_its_workers_along_and_the_next_release_takes_over(port, release):
+    runtime.roll(port, OWNER, release("one", workers=2))
+    pids = runtime.serving(port)["pids"]
+    os.kill(runtime._supervisor_pid(runtime.run_folder(port)), signal.SIGKILL)
+    wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    assert runtime.serving(port) is None
+    runtime.roll(port, OWNER, release("two"))
+    assert answer(port)[0] == "two"
+
+
+def test_a_stopped_worker_of_a_killed_supervisor_is_found(port, release):
+    runtime.roll(port, OWNER, release("one"))
+    worker = runtime.serving(port)["pids"][0]
+    os.kill(worker, signal.SIGSTOP)
+    os.kill(runtime._supervisor_pid(runtime.run_folder(port)), signal.SIGKILL)
+    wait_until(lambda: not runtime.alive(runtime.run_folder(port)))
+    runtime.stop(port, OWNER)
+    assert not psutil.pid_exists(worker)
+
+
+def test_a_port_of_another_stack_is_refused_and_left_alone(port, release):
+    runtime.roll(port, OWNER, release("one"))
+    with pytest.raises(SlipwayError, match="serves service 'x' of stack slipway/test"):
+        runtime.roll(port, "another stack", release("two"))
+    runtime.stop(port, "another stack")
+    assert answer(port)[0] == "one"
+
+
+def test_a_port_of_another_program_is_refused_naming_it(port, release):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(SlipwayError, match=rf"port {port} is taken by python.*process {os.getpid()}"):
+            runtime.roll(port, OWNER, release("one"))
+
+
+def test_a_release_whose_interpreter_is_missing_says_so(port, release, tmp_path):
+    good = release("one")
+    bad = runtime.Release(**{**vars(good), "python": str(tmp_path / "no-python")})
+    with pytest.raises(SlipwayError, match="no-python can't be started"):
+        runtime.roll(port, OWNER, bad)
+
+
+def test_two_supervisors_never_work_in_one_folder(port, release):
+    runtime.roll(port, OWNER, release("one"))
+    run = runtime.run_folder(port)
+    second = subprocess.run([sys.executable, str(runtime.SUPERVISOR), str(run)], timeout=30)
+    assert second.returncode == 2
+    assert answer(port)[0] == "one"

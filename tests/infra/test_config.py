@@ -1,0 +1,115 @@
+"""Configuration: read once, refused in one message that names each key and its fix."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.config import ROOT, ConfigError, ServiceConfig, StackConfig
+
+DIGITS = {"model": "models/digits"}
+
+
+def parse(services=None, **keys):
+    values = {f"slipway:{key}": value for key, value in keys.items()}
+    if services is not None:
+        values["slipway:services"] = services if isinstance(services, str) else json.dumps(services)
+    return StackConfig.parse(values)
+
+
+def test_defaults_are_the_local_dev_stack_on_port_3000():
+    config = parse({"digits": DIGITS})
+    assert (config.platform, config.environment) == ("local", "dev")
+    assert config.services["digits"] == ServiceConfig(model="models/digits", port=3000, workers=None, variant=None)
+
+
+def test_a_stack_file_reads_as_pulumi_hands_it_over():
+    from_file = StackConfig.from_file("dev")
+    content = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
+    from_engine = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content.items()}
+    assert StackConfig.parse(from_engine) == from_file
+
+
+def test_keys_of_other_namespaces_are_left_alone():
+    assert StackConfig.parse({"aws:region": "eu-west-1", "slipway:services": {"a": DIGITS}}).services.keys() == {"a"}
+
+
+@pytest.mark.parametrize(
+    ("services", "keys", "named"),
+    [
+        (None, {}, ["slipway:services: is not set", "models/digits"]),
+        ({}, {}, ["slipway:services: is empty", "models/digits"]),
+        ("digits", {}, ["slipway:services", "'digits'"]),
+        ([], {}, ["slipway:services"]),
+        ({"digits": DIGITS}, {"platfrom": "local"}, ["slipway:platfrom: no such key", "platform"]),
+        ({"digits": DIGITS}, {"platform": "mars"}, ["slipway:platform", "'local'", "'mars'"]),
+        ({"digits": DIGITS}, {"platform": ""}, ["slipway:platform"]),
+        ({"digits": DIGITS}, {"environment": "prod"}, ["slipway:environment", "'production'", "'prod'"]),
+        ({"digits": {}}, {}, ["slipway:services.digits.model: is not set", "models/digits"]),
+        ({"digits": None}, {}, ["slipway:services.digits"]),
+        ({"digits": "models/digits"}, {}, ["slipway:services.digits", "'models/digits'"]),
+        ({"digits": {"model": ""}}, {}, ["slipway:services.digits.model"]),
+        ({"digits": {"model": 3}}, {}, ["slipway:services.digits.model", "string"]),
+        ({"digits": {"modle": "models/digits"}}, {}, ["services.digits.modle: no such key", "digits.model: is not set"]),
+        ({"digits": {**DIGITS, "port": 80}}, {}, ["slipway:services.digits.port", "1024"]),
+        ({"digits": {**DIGITS, "port": 70000}}, {}, ["slipway:services.digits.port", "65535"]),
+        ({"digits": {**DIGITS, "port": "3000"}}, {}, ["slipway:services.digits.port", "integer"]),
+        ({"digits": {**DIGITS, "port": 3000.5}}, {}, ["slipway:services.digits.port", "integer"]),
+        ({"digits": {**DIGITS, "port": True}}, {}, ["slipway:services.digits.port", "integer"]),
+        ({"digits": {**DIGITS, "workers": 0}}, {}, ["slipway:services.digits.workers", "1"]),
+        ({"digits": {**DIGITS, "workers": -2}}, {}, ["slipway:services.digits.workers"]),
+        ({"digits": {**DIGITS, "workers": 1000}}, {}, ["slipway:services.digits.workers", "256"]),
+        ({"digits": {**DIGITS, "variant": 8}}, {}, ["slipway:services.digits.variant", "string"]),
+        ({"digits": {**DIGITS, "replicas": 2}}, {}, ["slipway:services.digits.replicas: no such key", "workers"]),
+        ({"Digits": DIGITS}, {}, ["'Digits'", "lower-case"]),
+        ({"my digits": DIGITS}, {}, ["'my digits'", "lower-case"]),
+        ({"digits_2": DIGITS}, {}, ["'digits_2'", "dashes"]),
+        ({"2digits": DIGITS}, {}, ["'2digits'", "start with a letter"]),
+        ({"digits-": DIGITS}, {}, ["'digits-'", "end with a letter"]),
+        ({"d" * 41: DIGITS}, {}, ["at most 40"]),
+        ({"ziffern-ä": DIGITS}, {}, ["'ziffern-ä'"]),
+        ({"a": DIGITS, "b": DIGITS}, {}, ["services.b.port: 3000 is taken by 'a'"]),
+        ({"a": {"port": 1}}, {"enviroment": "dev"}, ["a.model: is not set", "a.port", "slipway:enviroment"]),
+    ],
+)
+def test_a_wrong_setting_is_refused_naming_key_and_fix(services, keys, named):
+    with pytest.raises(ConfigError) as refusal:
+        parse(services, **keys)
+    for part in named:
+        assert part in str(refusal.value)
+
+
+def test_a_stack_file_may_leave_the_project_name_out(tmp_path, monkeypatch):
+    (tmp_path / "Pulumi.x.yaml").write_text("config: {services: {a: {model: m}}, platfrom: local}")
+    monkeypatch.setattr("infra.config.ROOT", tmp_path)
+    with pytest.raises(ConfigError) as refusal:
+        StackConfig.from_file("x")
+    assert "slipway:platfrom: no such key" in str(refusal.value)
+    assert "services" not in str(refusal.value).replace("environment, platform, services", "")
+
+
+def test_a_missing_stack_file_says_which_one_and_what_to_do():
+    with pytest.raises(ConfigError, match=r"Pulumi.nowhere.yaml is missing: copy Pulumi.dev.yaml"):
+        StackConfig.from_file("nowhere")
+
+
+def test_pulumi_yaml_declares_the_same_keys_types_and_defaults():
+    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
+    types = {"string": "string", "object": "object"}
+    schema = StackConfig.model_json_schema()["properties"]
+    assert declared.keys() == schema.keys()
+    for key, field in schema.items():
+        assert declared[key]["type"] == types[field["type"]], key
+        assert declared[key].get("default") == field.get("default"), key
+        assert declared[key]["description"] == field["description"], key
+        assert not declared[key].get("secret"), key
+
+
+def test_only_the_stack_configuration_reads_pulumi_config():
+    readers = [
+        path.relative_to(ROOT).as_posix()
+        for path in [*Path(ROOT / "infra").rglob("*.py"), ROOT / "__main__.py"]
+        if "pulumi.Config" in path.read_text() or "runtime.config" in path.read_text()
+    ]
+    assert readers == ["infra/config.py"]
