@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,13 @@ def stack() -> None:
 @STACK
 def build(stack: str) -> None:
     """Build and judge every model of the stack, before the engine starts."""
-    from infra.config import StackConfig
+    from infra.config import ConfigError, StackConfig
 
-    for service in StackConfig.from_file(stack).services.values():
+    try:
+        services = StackConfig.from_file(stack).services
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    for service in services.values():
         pin = ["--variant", service.variant] if service.variant else []
         built = subprocess.run([sys.executable, "-m", "cli", "model", "build", service.model, *pin])
         if built.returncode:
@@ -59,6 +64,16 @@ def sweep(stack: str) -> None:
     click.echo("Nothing is left but caches.")
 
 
+@click.command()
+def recover() -> None:
+    """Clear the locks that a killed update has left; a living one's is left alone."""
+    from cli.recover import stale_locks
+
+    for lock in stale_locks(os.environ.get("PULUMI_BACKEND_URL", "")):
+        lock.unlink(missing_ok=True)
+        click.echo(f"Removed the lock of an update that was killed: {lock.name}", err=True)
+
+
 def _outputs(stack: str) -> dict[str, Any]:
     answer = subprocess.run(
         ["pulumi", "stack", "output", "--json", "--stack", stack], stdout=subprocess.PIPE, text=True
@@ -72,6 +87,9 @@ def _outputs(stack: str) -> dict[str, Any]:
 def _artifact(uri: str) -> Path:
     """The folder of `file://<store>@sha256:<digest>`."""
     described = subprocess.run(
-        [sys.executable, "-m", "cli", "model", "describe", uri, "--json"], stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-m", "cli", "model", "describe", uri, "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return Path(json.loads(described.stdout)["path"])

@@ -23,7 +23,8 @@ def slipway(*arguments: str) -> str:
         SlipwayError: it exited non-zero; the message is the end of what it said.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
+    said: deque[str] = deque(maxlen=20)
+    with subprocess.Popen(
         [sys.executable, "-m", "cli", *arguments],
         cwd=ROOT,
         env=environment,
@@ -31,15 +32,14 @@ def slipway(*arguments: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdout and process.stderr
-    said: deque[str] = deque(maxlen=20)
-    for line in process.stderr:
-        said.append(line)
-        sys.stderr.write(line)
-    answer = process.stdout.read()
-    if process.wait() != 0:
-        raise SlipwayError("".join(said).strip() or f"slipway {' '.join(arguments)} exited {process.returncode}")
+    ) as process:
+        assert process.stdout and process.stderr
+        for line in process.stderr:
+            said.append(line)
+            sys.stderr.write(line)
+        answer = process.stdout.read()
+    if process.returncode:
+        raise SlipwayError("".join(said).strip() or f"slipway {' '.join(arguments)} exited with {process.returncode}")
     return answer
 
 

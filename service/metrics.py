@@ -10,8 +10,7 @@ from functools import lru_cache
 
 # Several workers add up through files in PROMETHEUS_MULTIPROC_DIR, which whoever starts them sets. The library
 # decides on it when it is imported.
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -71,13 +70,13 @@ class Metrics:
         if not self._shared:
             return generate_latest(self._registry)
         everything = CollectorRegistry()
-        MultiProcessCollector(everything, self._shared)
+        multiprocess.MultiProcessCollector(everything, self._shared)  # type: ignore[no-untyped-call]
         return generate_latest(everything)
 
     def close(self) -> None:
         """Take this process out of the gauges; its counts stay."""
         if self._shared:
-            mark_process_dead(os.getpid(), self._shared)
+            multiprocess.mark_process_dead(os.getpid(), self._shared)  # type: ignore[no-untyped-call]
 
 
 class Outcome:
@@ -93,5 +92,15 @@ def _forget_dead_processes(folder: str) -> None:
     """A killed worker could not call `close`: its requests would stay 'in progress' for ever."""
     for file in glob.glob(f"{folder}/gauge_live*_*.db"):
         match = re.search(r"_(\d+)\.db$", file)
-        if match and not os.path.exists(f"/proc/{match[1]}"):
-            mark_process_dead(int(match[1]), folder)
+        if match and not _alive(int(match[1])):
+            multiprocess.mark_process_dead(int(match[1]), folder)  # type: ignore[no-untyped-call]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,14 +1,13 @@
 """The artifact's model in ONNX Runtime: loaded once a process, checked against its signature, timed."""
 
 import functools
-import os
 import time
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from service.artifact import Artifact, ArtifactError, Signature, load, verify
+from service.artifact import Artifact, ArtifactError, load
 
 _DTYPES = {
     "tensor(float)": "float32",
@@ -29,11 +28,10 @@ class Model:
     Owns the session. `seconds` is the median time of one sample, 0 until `warm_up` has measured it.
     """
 
-    def __init__(self, artifact: Artifact, digest: str, threads: int) -> None:
-        self.signature: Signature = artifact.signature
-        self.digest = digest
+    def __init__(self, artifact: Artifact, threads: int = 1) -> None:
+        self.artifact, self.signature = artifact, artifact.signature
         self.seconds = 0.0
-        self._session = _session(artifact.path / "model.onnx", threads)
+        self._session = _session(artifact.model, threads)
         self._outputs = [spec.name for spec in self.signature.outputs]
         self._check_signature()
 
@@ -75,14 +73,12 @@ class Model:
 
 
 @functools.cache
-def load_model(folder: Path) -> Model:
+def load_model(folder: Path, threads: int = 1) -> Model:
     """Verify the artifact's hashes and load its model, once for each folder in a process.
 
-    Takes SLIPWAY_THREADS for the threads of one run (1: a process per core serves more than threads do).
     Raises ArtifactError with the reason where a file is missing, damaged or not what the signature says.
     """
-    digest = verify(folder)
-    return Model(load(folder), digest, int(os.environ.get("SLIPWAY_THREADS", "1")))
+    return Model(load(folder), threads)
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:

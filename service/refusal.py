@@ -64,7 +64,7 @@ def dimensions(shape: tuple[int | None, ...]) -> str:
 
 
 def path(name: str, place: tuple[int, ...]) -> str:
-    return name + "".join(f"[{int(index)}]" for index in place)
+    return name + "".join(f"[{index}]" for index in place)
 
 
 def word(value: object) -> str:

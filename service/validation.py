@@ -9,6 +9,7 @@ import numpy as np
 
 from service.artifact import Signature, TensorSpec
 from service.refusal import Refused, depth, path, word, wrong_shape, wrong_type
+from service.settings import Settings
 
 _ACCEPTED = {
     "f": frozenset({int, float}),
@@ -30,14 +31,15 @@ class Samples:
     single: bool
 
 
-def validate(payload: object, signature: Signature, max_batch: int) -> Samples:
+def validate(payload: object, signature: Signature, settings: Settings) -> Samples:
     """Check a parsed JSON request against the signature and make its arrays; nothing is ever reshaped.
 
-    Raises Refused (400) naming the field: missing or unknown fields, wrong shape or type, values that are not
-    finite or out of the declared range, batches that are empty, too large or of different sizes.
+    The signature's minimum and maximum are what training has seen, so they bind only by setting. Raises Refused
+    (400) naming the field: missing or unknown fields, wrong shape or type, values that are not finite or out of
+    range, batches that are empty, too large or of different sizes.
     """
     if type(payload) is not dict:
-        raise Refused(400, "wrong_type", f"expected an object with 'inputs', got {word(payload)}", field="inputs")
+        raise Refused(400, "wrong_type", f"expected an object with 'inputs', got {word(payload)}")
     _same_names(payload, ("inputs",))
     given = payload["inputs"]
     names = [spec.name for spec in signature.inputs]
@@ -49,12 +51,13 @@ def validate(payload: object, signature: Signature, max_batch: int) -> Samples:
     samples: Samples | None = None
     arrays: dict[str, np.ndarray] = {}
     for spec in signature.inputs:
-        array, single = _array(given[spec.name], spec)
+        array, single = _array(given[spec.name], spec, bool(settings.limit_range))
         if samples and (len(array), single) != (samples.count, samples.single):
-            message = f"{spec.name}: {_extent(len(array), single)}, {names[0]}: {_extent(samples.count, samples.single)}"
+            first = f"{names[0]}: {_extent(samples.count, samples.single)}"
+            message = f"{spec.name}: {_extent(len(array), single)}, {first}"
             raise Refused(400, "wrong_batch", message, field=spec.name)
-        if len(array) > max_batch:
-            message = f"{spec.name}: {len(array)} samples in one request, at most {max_batch} are taken"
+        if len(array) > settings.max_batch:
+            message = f"{spec.name}: {len(array)} samples in one request, at most {settings.max_batch} are taken"
             raise Refused(400, "batch_too_large", message, field=spec.name)
         arrays[spec.name] = array
         samples = samples or Samples(arrays, len(array), single)
@@ -72,47 +75,49 @@ def _same_names(given: dict[str, Any], wanted: Sequence[str]) -> None:
         raise Refused(400, "unknown_field", message, field=unknown)
 
 
-def _array(value: object, spec: TensorSpec) -> tuple[np.ndarray, bool]:
+def _array(value: object, spec: TensorSpec, ranged: bool) -> tuple[np.ndarray, bool]:
     single = depth(value) == len(spec.shape) - 1
-    shape = list(spec.shape[1:] if single else spec.shape)
+    shape = spec.shape[1:] if single else spec.shape
     dtype = np.dtype(spec.dtype)
     accepted = _ACCEPTED[dtype.kind]
 
     # numpy alone would take "1.5", true and null for numbers. Going level by level keeps Python's types for one
     # check at the end, and costs no more than searching for those afterwards.
     flat: list[Any] = [value]
+    sizes: list[int] = []
     try:
-        for axis, size in enumerate(shape):
-            if size is None:
-                size = shape[axis] = len(flat[0])
+        for declared in shape:
+            size = len(flat[0]) if declared is None else declared
             if size == 0 or set(map(len, flat)) != {size}:
                 raise wrong_shape(value, spec)
             flat = list(chain.from_iterable(flat))
+            sizes.append(size)
     except TypeError:  # len(1.5): a row is missing where its values lie
         raise wrong_shape(value, spec) from None
     if not accepted.issuperset(map(type, flat)):
         raise wrong_type(value, spec, accepted, single=single)
     try:
         with np.errstate(over="ignore"):  # 1e39 in float32 becomes Infinity, which the next check refuses
-            array = np.array(flat, dtype).reshape([1, *shape] if single else shape)
+            array = np.array(flat, dtype).reshape((1, *sizes) if single else sizes)
     except OverflowError:
         message = f"{spec.name}: a number is outside the range of {spec.dtype}"
         raise Refused(400, "out_of_range", message, field=spec.name) from None
     if dtype.kind != "b":
-        _check_range(array, spec, single)
+        _check_values(array, spec, single, ranged)
     return array, single
 
 
-def _check_range(array: np.ndarray, spec: TensorSpec, single: bool) -> None:
+def _check_values(array: np.ndarray, spec: TensorSpec, single: bool, ranged: bool) -> None:
     limits = np.finfo(array.dtype) if array.dtype.kind == "f" else np.iinfo(array.dtype)
-    low = limits.min if spec.minimum is None else spec.minimum
-    high = limits.max if spec.maximum is None else spec.maximum
+    low = spec.minimum if ranged and spec.minimum is not None else limits.min
+    high = spec.maximum if ranged and spec.maximum is not None else limits.max
     # NaN fails both comparisons and Infinity one of them: two reductions find everything.
     if array.min() >= low and array.max() <= high:
         return
-    place = np.unravel_index(int(np.argmin((array >= low) & (array <= high))), array.shape)
+    first = int(np.argmin((array >= low) & (array <= high)))
+    place = tuple(int(index) for index in np.unravel_index(first, array.shape))
     wrong, where = array[place], path(spec.name, place[1:] if single else place)
-    index = None if single else int(place[0])
+    index = None if single else place[0]
     if not np.isfinite(wrong):
         raise Refused(400, "not_finite", f"{where}: not a finite {spec.dtype}", field=spec.name, index=index)
     message = f"{where}: {wrong:g} is outside {low:g} to {high:g}"

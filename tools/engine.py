@@ -1,8 +1,8 @@
 """Puts a working Pulumi engine where this project can call it: `python3 tools/engine.py --bin .slipway/bin`.
 
 An official `pulumi` on PATH is used as it is. Otherwise the official release is fetched where its host
-answers, and where it does not, the same version is built from its Go module. What was fetched or built is kept
-under $SLIPWAY_HOME/engine/<version> and linked into --bin. Needs nothing but the system's Python.
+answers, else the same version is built from its Go module. What it fetched or built stays in
+$SLIPWAY_HOME/engine/<version> and is linked into --bin. Needs nothing but the system's Python.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def ours(command: Path) -> bool:
 
 
 def installed(bin_dir: Path) -> tuple[Path, str] | None:
-    """The first official command on PATH with a Python language host, and its version; too old is a Problem."""
+    """The first official command on PATH with a Python language host, and its version. Refuses an old one."""
     for folder in os.get_exec_path():
         command = Path(folder, "pulumi")
         if not os.access(command, os.X_OK) or command.is_dir() or ours(command):
@@ -77,9 +77,7 @@ def installed(bin_dir: Path) -> tuple[Path, str] | None:
 def host_on_path(bin_dir: Path) -> bool:
     """Whether an official language host is on PATH, our own set aside."""
     hosts = (Path(folder, "pulumi-language-python") for folder in os.get_exec_path())
-    return any(
-        os.access(h, os.X_OK) and not ours(h) and h.parent.resolve() != bin_dir.resolve() for h in hosts
-    )
+    return any(os.access(h, os.X_OK) and not ours(h) and h.parent.resolve() != bin_dir.resolve() for h in hosts)
 
 
 def obtain() -> Path:
@@ -110,14 +108,22 @@ def place(folder: Path, bin_dir: Path, project: Path) -> bool:
         # A link to the cache would not do: the engine resolves it and looks for its language host there.
         fresh = target.with_name(f".{target.name}.{os.getpid()}")
         try:
-            os.link(source, fresh)
-        except OSError:
-            shutil.copy2(source, fresh)
-        fresh.replace(target)
+            link_or_copy(source, fresh)
+            fresh.replace(target)
+        finally:
+            fresh.unlink(missing_ok=True)  # of a copy that failed half-way
         changed = True
     if not (folder / "pulumi-language-python").exists():
         changed |= place_host(bin_dir / "pulumi-language-python", project)
     return changed
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A hard link, or a copy where the cache is on another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def same_copy(source: Path, target: Path) -> bool:
@@ -145,9 +151,7 @@ def interrupt(*_: object) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Put a working Pulumi engine into a folder of this project.")
-    parser.add_argument(
-        "--bin", type=Path, required=True, help="folder that gets the engine, such as .slipway/bin"
-    )
+    parser.add_argument("--bin", type=Path, required=True, help="folder that gets the engine, such as .slipway/bin")
     parser.add_argument(
         "--project",
         type=Path,

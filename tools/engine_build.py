@@ -27,23 +27,11 @@ TAIL = 12
 def build(no_release: str, installer: str) -> None:
     """Build the engine into the cache; minutes where Go has nothing cached. Call it with the cache locked."""
     go = usable_go(no_release, installer)
-    say(f"Building Pulumi {VERSION} from source: 3 to 6 minutes on two cores, once for this machine")
+    say(f"Building Pulumi {VERSION} from source: 4 to 8 minutes on two cores, once for this machine")
     with staged() as staging:
-        run_go(
-            [
-                go,
-                "build",
-                "-v",
-                "-mod=readonly",
-                "-trimpath",
-                "-ldflags",
-                LDFLAGS,
-                "-o",
-                staging / "pulumi",
-                COMMAND,
-            ]
-        )
-        sdk = Path(run_go([go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK]).strip())
+        flags = ["-v", "-mod=readonly", "-trimpath", "-ldflags", LDFLAGS, "-o", str(staging / "pulumi")]
+        run_go([go, "build", *flags, COMMAND], staging)
+        sdk = Path(run_go([go, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK], staging).strip())
         for script in SCRIPTS:
             target = staging / Path(script).name
             shutil.copyfile(sdk / script, target)
@@ -74,12 +62,16 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def run_go(command: list[str | Path]) -> str:
+def run_go(command: list[str], scratch: Path) -> str:
     """Run Go in the module and return what it prints; show how far it is, and why it failed if it did."""
     started = reported = time.monotonic()
+    # Go's work folder goes with `scratch`, as Go leaves it behind when it has to be killed.
+    env = {**os.environ, "GOWORK": "off", "GOTMPDIR": str(scratch)}
+    env = {key: value for key, value in env.items() if key not in ("GOOS", "GOARCH")}
     with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as output:
+        # A group of its own: Go's compilers have to end with it, whoever is interrupted.
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            command, cwd=MODULE, stdout=output, stderr=errors, env=environment()
+            command, cwd=MODULE, stdout=output, stderr=errors, env=env, process_group=0
         )
         try:
             while process.poll() is None:
@@ -89,35 +81,28 @@ def run_go(command: list[str | Path]) -> str:
                     progress(f"{elapsed(reported - started)}: {stage(errors)}")
         finally:
             end(process)
-        if process.returncode != 0:
+        if reported != started:
+            outcome = "failed" if process.returncode else "done"
+            progress(f"{elapsed(time.monotonic() - started)}: {outcome}", last=True)
+        if process.returncode:
             errors.seek(0)
             tail = "".join(f"\n    {line.rstrip()}" for line in deque(errors, TAIL))
-            raise Problem(
-                f"`go {command[1]}` failed:{tail}",
-                "if a host can't be reached, set GOPROXY to a Go module proxy that can be, then run this again",
-            )
-        if reported != started:
-            progress(f"{elapsed(time.monotonic() - started)}: done", last=True)
+            full = "no space left" in tail
+            reach = "if a host can't be reached, set GOPROXY to a module proxy that can be, then run this again"
+            raise Problem(f"`go {command[1]}` failed:{tail}", "free some disk space" if full else reach)
         output.seek(0)
         return output.read()
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Stop Go if it still runs. It removes its work folder on an interrupt, but not when it is terminated."""
+    """Stop Go and its compilers, if it still runs."""
     if process.poll() is None:
-        process.send_signal(signal.SIGINT)
+        os.killpg(process.pid, signal.SIGINT)
         try:
             process.wait(5)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-
-
-def environment() -> dict[str, str]:
-    """The caller's environment, less what would make Go build something else than the pinned module."""
-    return {key: value for key, value in os.environ.items() if key not in ("GOOS", "GOARCH", "GOWORK")} | {
-        "GOWORK": "off"
-    }
 
 
 def stage(log: IO[str]) -> str:
@@ -126,4 +111,6 @@ def stage(log: IO[str]) -> str:
     text = os.pread(log.fileno(), 1 << 24, 0).decode(errors="replace")
     fetched = text.count("go: downloading ")
     compiled = text.count("\n") - fetched
-    return f"{compiled} packages compiled" if compiled > 0 else f"{fetched} modules fetched"
+    if compiled > 0:
+        return f"{compiled} packages compiled"
+    return f"{fetched} modules fetched" if fetched else "linking"

@@ -23,9 +23,7 @@ class Processes:
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[bytes]] = set()
 
-    def start(
-        self, command: list[str], context: grpc.ServicerContext, **options: Any
-    ) -> subprocess.Popen[bytes]:
+    def start(self, command: list[str], context: grpc.ServicerContext, **options: Any) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0, **options)
         self._running.add(process)
         # gRPC refuses a callback for a call that has ended already.

@@ -1,4 +1,4 @@
-"""What the language host knows of a Python project: its interpreter, its packages and the providers they need."""
+"""What the language host knows of a Python project: interpreter, packages and the providers they need."""
 
 import base64
 import json

@@ -19,18 +19,18 @@ from typing import Any
 # Programs start from a process full of gRPC threads; gRPC's own handlers for that only add warnings.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
-import grpc  # noqa: E402
-import host_project as project  # noqa: E402
-from google.protobuf.empty_pb2 import Empty  # noqa: E402
-from host_processes import Processes, output  # noqa: E402
-from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2  # noqa: E402
+import grpc
+import host_project as project
+from google.protobuf.empty_pb2 import Empty
+from host_processes import Processes, output
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 ALREADY_SHOWN = 32  # the exec script's exit code for "the user has seen the error"
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
-    """The engine's calls that running, installing and describing a Python program need; no code generation."""
+    """The engine's calls needed to run, install and describe a Python program; no code generation."""
 
     def __init__(self, exec_script: str, engine: str, processes: Processes) -> None:
         self.exec_script, self.engine, self.processes = exec_script, engine, processes
@@ -86,7 +86,8 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         env, folder = project.environment(python, given or os.environ), request.pwd or None
         process = self.processes.start([python, "-u", *what], context, env=env, cwd=folder, **PIPES)
         for name, chunk in output(process):
-            yield language_pb2.RunPluginResponse(**{name: chunk})
+            part: dict[str, Any] = {name: chunk}
+            yield language_pb2.RunPluginResponse(**part)
         yield language_pb2.RunPluginResponse(exitcode=process.wait())
 
     def InstallDependencies(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
@@ -117,7 +118,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
 
 def entry(info: Any) -> str:
     """The file or folder to run; the engine gives `.` for the program's folder itself."""
-    return os.path.normpath(os.path.join(info.program_directory, info.entry_point))
+    return str(Path(info.program_directory, info.entry_point))
 
 
 def main() -> None:

@@ -58,7 +58,12 @@ def roll(port: int, owner: str, release: Release) -> None:
                 os.kill(_supervisor_pid(run), signal.SIGHUP)
         else:
             _clear(run)
-            _refuse_taken(port)
+            if not is_free(port):
+                shutil.rmtree(run)
+                raise SlipwayError(
+                    f"port {port} is taken{listener(port)}: stop that program, "
+                    "or set another `port` for this service in Pulumi.<stack>.yaml"
+                )
             _desire(run, port, owner, release)
             with (run / "log").open("ab") as log:
                 command = [sys.executable, str(SUPERVISOR), str(run)]
@@ -69,6 +74,7 @@ def roll(port: int, owner: str, release: Release) -> None:
         if serving(port):
             raise SlipwayError(f"the new version did not get ready; the one before serves on\n{error}")
         _clear(run)
+        shutil.rmtree(run)
         raise SlipwayError(f"the service did not get ready, nothing is served on port {port}\n{error}")
 
 
@@ -122,16 +128,18 @@ def workers_of(run: Path) -> list[psutil.Process]:
 def _clear(run: Path) -> None:
     """Ends whatever still runs for this folder and empties it."""
     if alive(run):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            supervisor = psutil.Process(_supervisor_pid(run))
-            supervisor.terminate()
-            with contextlib.suppress(psutil.TimeoutExpired):
-                supervisor.wait(STOP_SECONDS)
-    left = workers_of(run)
-    for process in left:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=10)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(_supervisor_pid(run), signal.SIGTERM)
+        # Not for the process: whoever adopted it may take its time to reap it.
+        end = time.monotonic() + STOP_SECONDS
+        while alive(run) and time.monotonic() < end:
+            time.sleep(0.02)
+    end = time.monotonic() + 10
+    while (left := workers_of(run)) and time.monotonic() < end:
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        time.sleep(0.02)
     for entry in run.iterdir():
         if entry.name == "exclusive":
             continue
@@ -167,14 +175,6 @@ def _refuse_other_owner(run: Path, port: int, owner: str) -> None:
     if other != owner:
         raise SlipwayError(
             f"port {port} serves {other}: take that down first (make down in its checkout), "
-            "or set another `port` for this service in Pulumi.<stack>.yaml"
-        )
-
-
-def _refuse_taken(port: int) -> None:
-    if not is_free(port):
-        raise SlipwayError(
-            f"port {port} is taken{listener(port)}: stop that program, "
             "or set another `port` for this service in Pulumi.<stack>.yaml"
         )
 

@@ -80,7 +80,7 @@ class LocalService(Resource, module="slipway", name="LocalService"):
 
 def _roll(props: dict[str, Any]) -> dict[str, Any]:
     # The engine hands numbers over as floats.
-    port, workers = int(props["port"]), int(props["workers"] or os.cpu_count() or 1)
+    port, workers = int(props["port"]), int(props.get("workers") or os.cpu_count() or 1)
     python, code, artifact = prepare(props["serviceKey"], props["artifactUri"])
     release = runtime.Release(python=python, code=code, artifact=artifact, workers=workers, environment={})
     try:

@@ -1,6 +1,6 @@
-"""Stands for `python -m service` in tests of the supervisor: the same arguments, ready in 0.1 s, answers its artifact's text.
+"""Stands for `python -m service` in tests of the supervisor: same arguments, quick, answers its artifact's text.
 
-An artifact file that starts with "broken" makes it exit before it is ready; "stubborn" makes it ignore SIGTERM.
+An artifact file that starts with "broken" makes it exit before it is ready.
 """
 
 import argparse

@@ -139,8 +139,9 @@ def test_a_stopped_worker_of_a_killed_supervisor_is_found(port, release):
     os.kill(worker, signal.SIGSTOP)
     os.kill(runtime._supervisor_pid(runtime.run_folder(port)), signal.SIGKILL)
     wait_until(lambda: not runtime.alive(runtime.run_folder(port)))
+    assert [process.pid for process in runtime.workers_of(runtime.run_folder(port))] == [worker]
     runtime.stop(port, OWNER)
-    assert not psutil.pid_exists(worker)
+    assert runtime.workers_of(runtime.run_folder(port)) == []
 
 
 def test_a_port_of_another_stack_is_refused_and_left_alone(port, release):

@@ -1,9 +1,12 @@
-"""The little of HTTP over ASGI that the hot path needs."""
+"""The little of HTTP over ASGI that the hot path needs: one request, its body and its response."""
 
 import asyncio
+import contextlib
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from service.answer import encode
 from service.refusal import Refused
 
 Message = MutableMapping[str, Any]
@@ -16,6 +19,7 @@ Headers = dict[bytes, bytes]
 JSON = b"application/json"
 # A client that sends on after its refusal is listened to this long, so that it reads the refusal and not a reset.
 _LINGER_SECONDS = 2.0
+_REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
 class ClientLeft(Exception):
@@ -34,7 +38,54 @@ def check_json(headers: Headers) -> None:
         raise Refused(415, "wrong_content_encoding", "send JSON without compression")
 
 
-async def read_body(headers: Headers, receive: Receive, limit: int, seconds: float) -> bytes:
+class Exchange:
+    """One request and its one response; `headers` go with the response, whichever it is."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, new_id: bytes, draining: bool) -> None:
+        self.scope, self.receive, self.send = scope, receive, send
+        self.given: Headers = dict(scope["headers"])
+        given_id = self.given.get(b"x-request-id", b"")
+        self.request_id: bytes = given_id if _REQUEST_ID.fullmatch(given_id) else new_id
+        self.headers = [(b"x-request-id", self.request_id)]
+        if draining:
+            self.headers.append((b"connection", b"close"))
+        self.started = False
+        self._read = False
+
+    async def read(self, limit: int, seconds: float) -> bytes:
+        """The body, of at most `limit` bytes; see `_read_body` for what is raised."""
+        body = await _read_body(self.given, self.receive, limit, seconds)
+        self._read = True
+        return body
+
+    async def reply(self, status: int, body: bytes, content_type: bytes = JSON) -> int:
+        """Send a whole response; returns its status."""
+        self.started = True
+        await self.send(_start(status, body, content_type, self.headers))
+        await self.send({"type": "http.response.body", "body": body})
+        return status
+
+    async def refuse(self, refused: Refused) -> int:
+        """Send a refusal; returns its status. Where the body was not read, the connection is closed after it.
+
+        What still comes is read and dropped for a moment: closing at once resets the connection, and the
+        client then often loses the response.
+        """
+        body = encode(refused.body())
+        if self._read or self.scope["method"] in ("GET", "HEAD"):
+            return await self.reply(refused.status, body)
+        self.started = True
+        await self.send(_start(refused.status, body, JSON, [*self.headers, (b"connection", b"close")]))
+        await self.send({"type": "http.response.body", "body": body, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while (await self.receive()).get("more_body"):
+                    pass
+        await self.send({"type": "http.response.body", "body": b""})
+        return refused.status
+
+
+async def _read_body(headers: Headers, receive: Receive, limit: int, seconds: float) -> bytes:
     """Read a request's body of at most `limit` bytes, which must be there within `seconds`.
 
     Raises Refused (413 as soon as the announced or received size is over the limit, 408) and ClientLeft.
@@ -44,7 +95,7 @@ async def read_body(headers: Headers, receive: Receive, limit: int, seconds: flo
     if not announced.isdigit() or int(announced) > limit:
         raise too_large
     message = await receive()
-    body = message.get("body", b"")
+    body: bytes = message.get("body", b"")
     if message.get("more_body"):
         try:
             async with asyncio.timeout(seconds):
@@ -61,33 +112,6 @@ async def read_body(headers: Headers, receive: Receive, limit: int, seconds: flo
     if len(body) > limit:
         raise too_large
     return body
-
-
-async def respond(
-    send: Send, status: int, body: bytes, content_type: bytes, headers: list[tuple[bytes, bytes]]
-) -> None:
-    """Send a whole response."""
-    await send(_start(status, body, content_type, headers))
-    await send({"type": "http.response.body", "body": body})
-
-
-async def respond_early(
-    send: Send, receive: Receive, status: int, body: bytes, headers: list[tuple[bytes, bytes]]
-) -> None:
-    """Send a whole JSON response to a request whose body was not read, then close the connection.
-
-    Reads and drops what still comes for a moment: closing at once resets the connection, and the client
-    then often loses the response.
-    """
-    await send(_start(status, body, JSON, [*headers, (b"connection", b"close")]))
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-    try:
-        async with asyncio.timeout(_LINGER_SECONDS):
-            while (await receive()).get("more_body"):
-                pass
-    except TimeoutError:
-        pass
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _start(status: int, body: bytes, content_type: bytes, headers: list[tuple[bytes, bytes]]) -> Message:

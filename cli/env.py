@@ -1,0 +1,96 @@
+"""Virtualenvs made from lock files, once each."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from cli.home import home
+from service.pipeline.errors import BadInput, PipelineError, shown
+
+STAMP = ".complete"
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+def env(files: tuple[Path, ...]) -> None:
+    """Make the virtualenv of locked requirements FILES, once, and print the path of its python."""
+    click.echo(environment(list(files), home() / "envs"))
+
+
+def environment(files: list[Path], envs: Path) -> Path:
+    """The python of the virtualenv that holds exactly what the lock files list; made where it is not there yet.
+
+    It is keyed by the files' content and Python's minor version. Raises BadInput for requirements without hashes.
+    """
+    contents = [_locked(file) for file in files]
+    hashes = sorted(hashlib.sha256(each).hexdigest() for each in contents)
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    folder = envs / hashlib.sha256(" ".join([version, *hashes]).encode()).hexdigest()[:32]
+    python = folder / "bin" / "python"
+    if not (folder / STAMP).exists():
+        _make_once(folder, python, files)
+    return python
+
+
+def _locked(file: Path) -> bytes:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{shown(file)} can't be read: {error.strerror}") from error
+    joined = content.decode(errors="replace").replace("\\\n", " ")
+    for line in (each.strip() for each in joined.splitlines()):
+        if line and not line.startswith(("#", "-")) and "--hash=" not in line:
+            raise BadInput(
+                f"{shown(file)}: {line.partition(' ')[0]!r} has no hash, so what it installs is not fixed. "
+                "Lock the file: slipway model lock NAME, where NAME is the model's folder name"
+            )
+    return content
+
+
+def _make_once(folder: Path, python: Path, files: list[Path]) -> None:
+    from filelock import FileLock, Timeout
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        click.echo("waiting for another slipway that makes this environment", err=True)
+        lock.acquire()
+    try:
+        if not (folder / STAMP).exists():
+            click.echo(f"making the environment of {', '.join(shown(file) for file in files)} (once)", err=True)
+            _make(folder, python, files)
+    finally:
+        lock.release()
+
+
+def _make(folder: Path, python: Path, files: list[Path]) -> None:
+    lists = [argument for file in files for argument in ("--requirements", str(file))]
+    # A virtualenv holds its own path, so it is made in place; the stamp tells a whole one from a broken-off one.
+    _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+    _uv("pip", "install", "--python", str(python), "--require-hashes", *lists)
+    (folder / STAMP).touch()
+
+
+def _uv(*arguments: str) -> None:
+    import uv
+
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environment["UV_COMPILE_BYTECODE"] = "1"
+    command = [uv.find_uv_bin(), *arguments]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=2, text=True) as process:
+        try:
+            assert process.stderr is not None
+            for line in process.stderr:
+                if not line.startswith(" + "):  # one line for each of many packages
+                    click.echo(line, nl=False, err=True)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        raise PipelineError(f"uv {' '.join(arguments[:2])} failed with code {process.returncode}; its reason is above")

@@ -1,0 +1,31 @@
+"""`python -m service`: one server process for one artifact."""
+
+import logging
+import os
+import sys
+
+from service.settings import read_settings
+
+
+def main() -> int:
+    """Serve until told to stop (0); say in one line why it can't be done (1)."""
+    settings = read_settings()
+    os.environ["SLIPWAY_ARTIFACT"] = str(settings.artifact)
+    os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    logging.basicConfig(level=os.environ.get("SLIPWAY_LOG", "WARNING"), format="%(name)s: %(message)s")
+    logging.getLogger("uvicorn.error").setLevel("ERROR")  # its warnings are about what strangers send
+
+    from service.artifact import ArtifactError
+    from service.server import serve
+
+    try:
+        serve(settings)
+    except (ArtifactError, OSError) as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

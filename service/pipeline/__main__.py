@@ -1,0 +1,73 @@
+"""The build process: `python -m service.pipeline FOLDER --work DIR --parent FD`, started by the slipway command.
+
+The outcome goes to `DIR/outcome.json`. Python's output is progress on standard error; what native libraries
+print goes to `DIR/native.log`, shown only where they bring the process down.
+"""
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from service.pipeline.errors import PipelineError
+from service.pipeline.progress import Progress
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--parent", type=int, required=True, help="a pipe that closes when the command ends")
+    parser.add_argument("--variant")
+    parser.add_argument("--verbose", action="store_true")
+    arguments = parser.parse_args()
+    threading.Thread(target=_end_with, args=(arguments.parent,), daemon=True).start()
+    if not arguments.verbose:
+        _separate_native_output(arguments.work / "native.log")
+    outcome = _outcome(arguments)
+    (arguments.work / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
+    sys.stderr.flush()
+    os._exit(0)  # libraries may hang or print while they shut down; the outcome is written
+
+
+def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
+    progress = Progress(arguments.folder.name, sys.stderr)
+    try:
+        from service.pipeline.build import build
+
+        return {"digest": build(arguments.folder, arguments.work, arguments.variant, progress)}
+    except PipelineError as error:
+        if arguments.verbose:
+            traceback.print_exc()
+        return {"kind": error.kind, "message": str(error)}
+    except Exception as error:
+        if arguments.verbose:
+            traceback.print_exc()
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}:{frame.lineno}"
+        message = f"the pipeline failed at {place}: {type(error).__name__}: {error}. --verbose shows all of it"
+        return {"kind": "failed", "message": message}
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process and its children when the command that started it is gone, however it ended."""
+    while os.read(parent, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def _separate_native_output(log: Path) -> None:
+    shown = os.fdopen(os.dup(2), "w", buffering=1)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(target, 1)
+    os.dup2(target, 2)
+    sys.stdout = sys.stderr = shown
+
+
+if __name__ == "__main__":
+    main()

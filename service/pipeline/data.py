@@ -1,0 +1,90 @@
+"""Samples with their labels, checked before anything is trained or measured on them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from service.artifact import TensorSpec
+from service.pipeline.errors import BadInput
+
+Inputs = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Inputs by name, each (n, ...), and labels: int64 (n,) classes, or float64 (n, ...) values."""
+
+    inputs: Inputs
+    labels: np.ndarray
+    where: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def checked(inputs: Any, labels: Any, *, task: str, where: str) -> Dataset:
+    """A dataset whose counts agree and whose numbers are finite. Raises BadInput naming the input and sample."""
+    if not isinstance(inputs, dict) or not inputs:
+        raise BadInput(f'{where} must return inputs by name such as {{"image": array}}; got {type(inputs).__name__}')
+    arrays = {str(name): _array(value, f"{where}: input {name}") for name, value in inputs.items()}
+    answers = _labels(labels, task, where)
+    for name, array in arrays.items():
+        if array.ndim == 0 or len(array) != len(answers):
+            count = "no samples" if array.ndim == 0 else f"{len(array)} samples"
+            raise BadInput(f"{where}: input {name} has {count}, labels has {len(answers)}; they must be equal")
+    if len(answers) == 0:
+        raise BadInput(f"{where} returned no samples")
+    return Dataset(arrays, answers, where)
+
+
+def fitted(data: Dataset, specs: tuple[TensorSpec, ...]) -> Dataset:
+    """The dataset in the dtypes of the model's inputs. Raises BadInput where names, dtypes or shapes do not fit."""
+    names = {spec.name for spec in specs}
+    if names != set(data.inputs):
+        raise BadInput(f"{data.where} gives the inputs {_listed(data.inputs)}; the model takes {_listed(names)}")
+    return Dataset({spec.name: _fit(data, spec) for spec in specs}, data.labels, data.where)
+
+
+def _fit(data: Dataset, spec: TensorSpec) -> np.ndarray:
+    array = data.inputs[spec.name]
+    wanted, given = spec.shape[1:], array.shape[1:]
+    if len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given, strict=True)):
+        raise BadInput(
+            f"{data.where}: input {spec.name} has samples of shape {list(given)}; "
+            f"the model takes {['any' if size is None else size for size in wanted]}"
+        )
+    dtype = np.dtype(object if spec.dtype == "string" else spec.dtype)
+    if array.dtype != dtype and not np.can_cast(array.dtype, dtype, "same_kind"):
+        raise BadInput(f"{data.where}: input {spec.name} is {array.dtype}; the model takes {spec.dtype}")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def _array(value: Any, where: str) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise BadInput(f"{where} is not an array: {error}") from error
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        first = np.argwhere(~np.isfinite(array))[0]
+        raise BadInput(f"{where} holds NaN or infinity, first in sample {int(first[0])}")
+    return array
+
+
+def _labels(value: Any, task: str, where: str) -> np.ndarray:
+    labels = _array(value, f"{where}: labels")
+    if labels.ndim == 0:
+        raise BadInput(f"{where}: labels is one value; one for each sample is needed")
+    if task == "regression":
+        if labels.dtype.kind not in "fiu":
+            raise BadInput(f"{where}: labels are {labels.dtype}; regression takes numbers")
+        return labels.astype(np.float64)
+    if labels.ndim != 1:
+        raise BadInput(f"{where}: labels have shape {list(labels.shape)}; classification takes one class a sample")
+    if labels.dtype.kind not in "iub" or (len(labels) and labels.min() < 0):
+        raise BadInput(f"{where}: labels must be class numbers 0, 1, 2 ...; got {labels.dtype} such as {labels[:1]}")
+    return labels.astype(np.int64)
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(sorted(names)) or "nothing"

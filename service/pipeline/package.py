@@ -1,0 +1,81 @@
+"""Writes the artifact folder that the service reads."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.artifact import Signature, TensorSpec, seal
+from service.pipeline import runtime
+from service.pipeline.data import Dataset, Inputs
+from service.pipeline.plot import plot_variants
+from service.pipeline.render import markdown
+from service.pipeline.statistics import statistics
+
+Specs = tuple[TensorSpec, ...]
+
+
+def write_artifact(
+    folder: Path,
+    model: Path,
+    report: dict[str, Any],
+    inputs: Specs,
+    outputs: Specs,
+    labels: tuple[str, ...] | None,
+    training: Dataset,
+    evaluation: Dataset,
+) -> str:
+    """Fills an empty folder with the model, its signature, an example with its answer, statistics and report.
+
+    Returns the digest.
+    """
+    signature = Signature(
+        name=report["model"],
+        task=report["task"],
+        inputs=tuple(_ranged(spec, training.inputs[spec.name]) for spec in inputs),
+        outputs=outputs,
+        labels=labels,
+    )
+    sample = {name: array[:1] for name, array in evaluation.inputs.items()}
+    shutil.copyfile(model, folder / "model.onnx")
+    _write(folder / "signature.json", signature.to_json())
+    _write(
+        folder / "example.json",
+        {"inputs": {name: _plain(array[0]) for name, array in sample.items()}},
+        indent=None,
+    )
+    _write(folder / "example.response.json", _response(folder / "model.onnx", signature, sample))
+    _write(folder / "statistics.json", statistics(training.inputs))
+    _write(folder / "report.json", report)
+    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+    plot_variants(report, folder / "variants.png")
+    return seal(folder)
+
+
+def _response(model: Path, signature: Signature, sample: Inputs) -> dict[str, Any]:
+    answers = runtime.predict(runtime.session(model), sample)
+    names = [spec.name for spec in signature.outputs]
+    response: dict[str, Any] = {"outputs": {name: _plain(each[0]) for name, each in zip(names, answers, strict=True)}}
+    if signature.labels is not None:
+        response["label"] = signature.labels[int(answers[0].argmax())]
+    return response
+
+
+def _ranged(spec: TensorSpec, array: np.ndarray) -> TensorSpec:
+    if array.dtype.kind not in "fiu":
+        return spec
+    return dataclasses.replace(spec, minimum=float(array.min()), maximum=float(array.max()))
+
+
+def _plain(array: np.ndarray) -> Any:
+    """Nested lists; float32 in the fewest digits that read back as the same float32."""
+    if array.dtype == np.float32:
+        array = np.array([float(str(each)) for each in array.ravel()]).reshape(array.shape)
+    return array.tolist()
+
+
+def _write(file: Path, data: dict[str, Any], indent: int | None = 1) -> None:
+    file.write_text(json.dumps(data, indent=indent, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,43 @@
+"""The BentoML service: the same requests and answers as the hot path, through BentoML's own server."""
+
+from typing import Any
+
+import bentoml
+from starlette.responses import Response
+
+from service.answer import answer, encode
+from service.model import load_model
+from service.refusal import Refused
+from service.settings import read_settings
+from service.validation import validate
+from service.wire import ASGIApp
+
+
+class Predict:
+    """One model; found through SLIPWAY_ARTIFACT, else in the folder `artifact` beside this package."""
+
+    def __init__(self) -> None:
+        self._settings = read_settings([])
+        self._model = load_model(self._settings.artifact, self._settings.threads)
+
+    # A Response of our own keeps the answer to the byte; BentoML would give float32 in float64's digits.
+    @bentoml.api(route="/predict")
+    def predict(self, inputs: dict[str, Any]):  # type: ignore[no-untyped-def]  # noqa: ANN201
+        """Run the model on one sample of each input, or on a batch of them."""
+        signature = self._model.signature
+        try:
+            samples = validate({"inputs": inputs}, signature, self._settings)
+            result = answer(self._model.run(samples.inputs), samples, signature)
+        except Refused as refused:
+            return Response(encode(refused.body()), refused.status, media_type="application/json")
+        return Response(encode(result), media_type="application/json")
+
+
+# For `bentoml serve service.service:service` and for Bentos.
+service = bentoml.service(Predict)
+
+
+def behind_hot_path() -> ASGIApp:
+    """The service as an ASGI application without metrics and access log: the application in front has its own."""
+    quiet = {"metrics": {"enabled": False}, "logging": {"access": {"enabled": False}}}
+    return bentoml.service(**quiet)(Predict).to_asgi()  # type: ignore[no-any-return]

@@ -1,0 +1,43 @@
+"""What a server process is told: by arguments, else by SLIPWAY_* variables as containers prefer."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Arguments of `python -m service`; `--max-body 5` and SLIPWAY_MAX_BODY=5 say the same.
+
+    Sizes are bytes, times seconds. The descriptors are inherited from a supervisor, which keeps the socket.
+    """
+
+    artifact: Path = Path(__file__).parents[1] / "artifact"
+    name: str = ""  # of the service in metrics; the model's name if empty
+    host: str = "127.0.0.1"
+    port: int = 3000
+    fd: int | None = None  # a listening socket, instead of host and port
+    ready_fd: int | None = None  # gets "ready\n" once requests are accepted
+    parent_fd: int | None = None  # a pipe: its end means that the supervisor is gone
+    threads: int = 1  # of one run; a process for each core serves more than threads do
+    max_body: int | None = None  # a million, or four times the example where that is more
+    max_batch: int = 1024
+    limit_range: int = 0  # 1 refuses inputs outside the minimum and maximum of the signature
+    body_seconds: float = 10.0  # for a request's body to arrive
+    keep_alive_seconds: int = 75  # above the 60 that load balancers keep an idle connection
+    drain_seconds: float = 1.0  # for clients with open connections to move on after SIGTERM
+    shutdown_seconds: int = 30  # for requests in flight to be answered after that
+
+
+def read_settings(arguments: Sequence[str] | None = None) -> Settings:
+    """Read the command line and the environment; exits with a message and 2 where they make no sense."""
+    parser = argparse.ArgumentParser(prog="python -m service", description="Serve one model artifact.")
+    for field in fields(Settings):
+        kind = {"Path": Path, "str": str, "float": float}.get(getattr(field.type, "__name__", ""), int)
+        option, variable = f"--{field.name.replace('_', '-')}", f"SLIPWAY_{field.name.upper()}"
+        # argparse converts a default that is a string, and reports it as it would an argument.
+        default = os.environ.get(variable, field.default)
+        parser.add_argument(option, type=kind, default=default, help=f"${variable}, default {field.default}")
+    return Settings(**vars(parser.parse_args(arguments)))

@@ -1,0 +1,53 @@
+"""The models that come with the project, trained for real; found in the user's store where they were built before."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from cli.models import ROOT
+from service.artifact import load
+
+
+@pytest.fixture(scope="module")
+def models():
+    command = [sys.executable, "-m", "cli", "model", "build", "models/linear", "models/digits", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    return {each["name"]: load(Path(each["path"])) for each in results}
+
+
+def test_digits_are_told_apart_on_at_least_800_samples_inside_the_budget(models):
+    report = models["digits"].read("report")
+    served = next(each for each in report["variants"] if each["name"] == report["choice"]["variant"])
+    assert report["samples"] >= 800
+    assert served["metric"] >= 0.96
+    assert served["dropUpper95"] <= 0.01
+    assert report["conversion"]["maxAbsDiff"] < 1e-3
+
+
+def test_digits_take_images_by_name_and_answer_their_example(models):
+    digits = models["digits"]
+    image, probabilities = digits.signature.inputs[0], digits.signature.outputs[0]
+    assert (image.name, image.dtype, image.shape) == ("image", "float32", (None, 28, 28, 1))
+    assert (image.minimum, image.maximum) == (0.0, 1.0)
+    assert (probabilities.name, probabilities.shape) == ("probabilities", (None, 10))
+    sample = np.asarray([digits.read("example")["inputs"]["image"]], dtype=np.float32)
+    session = ort.InferenceSession(digits.model, providers=["CPUExecutionProvider"])
+    answer = session.run(None, {"image": sample})[0][0]
+    expected = digits.read("example.response")
+    np.testing.assert_allclose(answer, expected["outputs"]["probabilities"], rtol=1e-4, atol=1e-6)
+    assert digits.signature.labels[int(answer.argmax())] == expected["label"]
+
+
+def test_linear_answers_two_x_minus_one_and_stays_fp32(models):
+    linear = models["linear"]
+    assert linear.read("report")["choice"]["variant"] == "fp32"
+    x = np.linspace(-10, 10, 50, dtype=np.float32)[:, None]
+    session = ort.InferenceSession(linear.model, providers=["CPUExecutionProvider"])
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], 2 * x - 1, atol=1e-3)

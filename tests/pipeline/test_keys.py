@@ -1,0 +1,103 @@
+"""The inputsKey names content, and nothing else."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from service.pipeline.keys import SERVICE, inputs_key
+
+
+@pytest.fixture
+def service(tmp_path):
+    """A copy of the code that goes into a key."""
+    copy = tmp_path / "service"
+    shutil.copytree(SERVICE / "pipeline", copy / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(SERVICE / "artifact.py", copy / "artifact.py")
+    return copy
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "models" / "toy"
+    (folder / "data").mkdir(parents=True)
+    (folder / "model.py").write_text("def train(log_dir): ...\n")
+    (folder / "model.yaml").write_text("task: classification\n")
+    (folder / "requirements.txt").write_text("numpy==1 --hash=sha256:0\n")
+    (folder / "data" / "points.csv").write_text("1,2\n")
+    return folder
+
+
+def key(folder: Path, service: Path, target: str = "cpu", variant: str | None = None) -> str:
+    return inputs_key(folder, target=target, variant=variant, service=service)
+
+
+def test_the_key_is_the_same_from_another_path_umask_and_time_stamp(folder, service, tmp_path):
+    before = key(folder, service)
+    previous = os.umask(0o077)
+    try:
+        other = tmp_path / "elsewhere" / "toy"
+        shutil.copytree(folder, other, copy_function=shutil.copyfile)
+        (other / "model.py").chmod(0o700)
+        os.utime(other / "model.py", (1, 1))
+    finally:
+        os.umask(previous)
+    assert key(other, service) == before
+
+
+def test_a_link_counts_as_what_it_leads_to(folder, service, tmp_path):
+    before = key(folder, service)
+    shutil.move(folder / "data", tmp_path / "moved")
+    (folder / "data").symlink_to(tmp_path / "moved")
+    assert key(folder, service) == before
+
+
+def test_a_link_back_to_its_own_folder_ends(folder, service):
+    (folder / "data" / "again").symlink_to(folder)
+    assert key(folder, service)
+
+
+@pytest.mark.parametrize("name", [".hidden", "__pycache__/model.cpython-311.pyc", "stray.pyc", ".git/config"])
+def test_what_tools_leave_behind_does_not_count(folder, service, name):
+    before = key(folder, service)
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("anything")
+    assert key(folder, service) == before
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "models/toy/model.py",
+        "models/toy/model.yaml",
+        "models/toy/requirements.txt",
+        "models/toy/data/points.csv",
+        "models/toy/new.py",
+        "service/pipeline/judge.py",
+        "service/pipeline/requirements.txt",
+        "service/artifact.py",
+    ],
+)
+def test_every_file_that_goes_in_changes_the_key(folder, service, tmp_path, name):
+    before = key(folder, service)
+    with (tmp_path / name).open("a") as file:
+        file.write("# more\n")
+    assert key(folder, service) != before
+
+
+def test_a_renamed_file_changes_the_key(folder, service):
+    before = key(folder, service)
+    (folder / "data" / "points.csv").rename(folder / "data" / "dots.csv")
+    assert key(folder, service) != before
+
+
+def test_target_variant_and_name_change_the_key(folder, service, tmp_path):
+    renamed = shutil.copytree(folder, tmp_path / "other")
+    keys = [
+        key(folder, service),
+        key(folder, service, target="nvidia"),
+        key(folder, service, variant="fp32"),
+        key(renamed, service),
+    ]
+    assert len(set(keys)) == 4

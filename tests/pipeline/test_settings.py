@@ -1,0 +1,72 @@
+"""Every mistake in model.yaml is told at once, with its key and what to write."""
+
+import pytest
+
+from service.pipeline.errors import BadInput
+from service.pipeline.settings import read_settings
+
+GOOD = {"task": "classification", "metric": "accuracy", "minimum": "0.9", "budget": "0.01"}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text: str):
+        (tmp_path / "model.yaml").write_text(text)
+        return read_settings(tmp_path)
+
+    return read
+
+
+def text(**changes: str | None) -> str:
+    return "\n".join(f"{key}: {value}" for key, value in (GOOD | changes).items() if value is not None)
+
+
+def test_settings_are_read_and_the_target_is_cpu_unless_said(read):
+    settings = read(text())
+    assert (settings.limit, settings.budget, settings.target) == (0.9, 0.01, "cpu")
+
+
+def test_rmse_is_limited_by_a_maximum(read):
+    assert read(text(task="regression", metric="rmse", minimum=None, maximum="2")).limit == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"minimun": "1"}, "minimun: unknown key; did you mean minimum?"),
+        ({"colour": "red"}, "colour: unknown key; the keys are task, metric"),
+        ({"task": None}, "task: missing; classification or regression"),
+        ({"task": "guess"}, "task: 'guess' is not known; write 'classification' or 'regression'"),
+        ({"metric": "rmse"}, "rmse does not go with task classification; write metric: accuracy"),
+        ({"budget": None}, "budget: missing; how much worse"),
+        ({"budget": "0"}, "budget: 0 does not fit"),
+        ({"budget": ".nan"}, "budget: nan does not fit"),
+        ({"budget": "small"}, "budget: 'small' does not fit"),
+        ({"minimum": None}, "minimum: missing; the minimum accuracy"),
+        ({"minimum": "96"}, "minimum: 96 does not fit"),
+        ({"minimum": None, "maximum": "1"}, "maximum: accuracy is limited by minimum; rename the key"),
+        ({"target": "tpu"}, "target: 'tpu' is not known; write 'cpu'"),
+    ],
+)
+def test_a_mistake_is_told_with_its_key_and_the_fix(read, changes, message):
+    with pytest.raises(BadInput) as caught:
+        read(text(**changes))
+    assert message in str(caught.value)
+    assert "model.yaml" in str(caught.value)
+
+
+def test_all_mistakes_come_in_one_message(read):
+    with pytest.raises(BadInput) as caught:
+        read(text(task="guess", budget="-1", colour="red"))
+    assert all(f"\n  {key}: " in str(caught.value) for key in ("task", "budget", "colour"))
+
+
+@pytest.mark.parametrize("content", ["", "- task", "task: [", "\x00", "just words"])
+def test_what_is_no_mapping_is_told_with_the_file(read, content):
+    with pytest.raises(BadInput, match=r"model\.yaml"):
+        read(content)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(BadInput, match=r"model\.yaml is missing: it says task, metric"):
+        read_settings(tmp_path)

@@ -1,0 +1,150 @@
+"""Artifacts of tiny models, and real server processes on them."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import onnxruntime
+import pytest
+
+from service.app import App
+from service.artifact import seal
+from service.model import load_model
+from service.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DATA = Path(__file__).parent / "data"
+
+MODELS = {
+    "classifier": {
+        "task": "classification",
+        "inputs": [{"name": "features", "dtype": "float32", "shape": [None, 4], "minimum": -10.0, "maximum": 10.0}],
+        "outputs": [{"name": "probabilities", "dtype": "float32", "shape": [None, 3]}],
+        "labels": ["low", "middle", "high"],
+    },
+    "linear": {
+        "task": "regression",
+        "inputs": [{"name": "x", "dtype": "float32", "shape": [None, 1], "minimum": None, "maximum": None}],
+        "outputs": [{"name": "y", "dtype": "float32", "shape": [None, 1]}],
+        "labels": None,
+    },
+    "pair": {
+        "task": "regression",
+        "inputs": [{"name": name, "dtype": "float32", "shape": [None, 2]} for name in "ab"],
+        "outputs": [{"name": "sum", "dtype": "float32", "shape": [None, 2]}],
+        "labels": None,
+    },
+}
+EXAMPLES = {
+    "classifier": {"features": [0.5, 1.0, -0.25, 2.0]},
+    "linear": {"x": [3.0]},
+    "pair": {"a": [1, 2], "b": [3, 4]},
+}
+
+
+def runtime(folder: Path, inputs: dict[str, list]) -> list[np.ndarray]:
+    """What ONNX Runtime itself answers to a batch."""
+    session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
+    return session.run(None, {name: np.array(values, np.float32) for name, values in inputs.items()})
+
+
+def make_artifact(folder: Path, name: str) -> Path:
+    """A sealed artifact of one of MODELS."""
+    folder.mkdir(parents=True)
+    shutil.copy(DATA / f"{name}.onnx", folder / "model.onnx")
+    signature = {"name": name, **MODELS[name]}
+    outputs = runtime(folder, {key: [value] for key, value in EXAMPLES[name].items()})
+    response = {"outputs": {signature["outputs"][0]["name"]: outputs[0][0].tolist()}}
+    if signature["labels"]:
+        response["label"] = signature["labels"][int(outputs[0][0].argmax())]
+    (folder / "signature.json").write_text(json.dumps(signature))
+    (folder / "example.json").write_text(json.dumps({"inputs": EXAMPLES[name]}))
+    (folder / "example.response.json").write_text(json.dumps(response))
+    seal(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One artifact of each tiny model; not to be changed."""
+    return {name: make_artifact(tmp_path_factory.mktemp(name) / "artifact", name) for name in MODELS}
+
+
+@pytest.fixture
+def classifier(tmp_path: Path) -> Path:
+    """A classifier's artifact that the test may damage."""
+    return make_artifact(tmp_path / "artifact", "classifier")
+
+
+@pytest.fixture(scope="session")
+def client_of(artifacts: dict[str, Path]) -> Callable[..., httpx.AsyncClient]:
+    """Makes a client that talks to the application in this process."""
+
+    def client(name: str, **settings: object) -> httpx.AsyncClient:
+        app = App(load_model(artifacts[name]), Settings(**settings))
+        return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
+
+    return client
+
+
+class Worker:
+    """A server process on a shared listening socket, as a supervisor starts it."""
+
+    def __init__(self, folder: Path, listener: socket.socket, environment: dict[str, str], *options: str) -> None:
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        ready, ready_end = os.pipe()
+        parent_end, self._parent = os.pipe()
+        descriptors = (listener.fileno(), ready_end, parent_end)
+        command = [sys.executable, "-m", "service", "--artifact", folder, "--fd", str(listener.fileno())]
+        command += ["--ready-fd", str(ready_end), "--parent-fd", str(parent_end), *options]
+        self.process = subprocess.Popen(
+            command, pass_fds=descriptors, cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE, text=True
+        )
+        os.close(ready_end)
+        os.close(parent_end)
+        with open(ready, "rb") as pipe:
+            self.ready = pipe.read()
+
+    def leave(self) -> None:
+        """Let go of the pipe, as a supervisor does that is killed."""
+        if self._parent >= 0:
+            os.close(self._parent)
+            self._parent = -1
+
+    def end(self) -> tuple[int, str]:
+        """The exit code and what stood on stderr, at most 10 s later."""
+        _, errors = self.process.communicate(timeout=10)
+        return self.process.returncode, errors
+
+    def close(self) -> None:
+        self.leave()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture
+def start(listener: socket.socket) -> Iterator[Callable[..., Worker]]:
+    """Starts workers on one socket and ends what is left of them."""
+    workers: list[Worker] = []
+
+    def start(folder: Path, *options: str, **environment: str) -> Worker:
+        workers.append(Worker(folder, listener, environment, *options))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.close()

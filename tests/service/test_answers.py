@@ -1,0 +1,118 @@
+"""Answers are ONNX Runtime's, for one sample and for a batch, on the hot path and through BentoML."""
+
+import json
+
+import httpx
+import numpy as np
+import pytest
+
+from service.app import App
+from service.model import load_model
+from service.settings import Settings
+from tests.service.conftest import EXAMPLES, runtime
+
+# BentoML uses names that pathspec and pydantic have deprecated.
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+BATCH = np.random.default_rng(7).uniform(-5, 5, (5, 4)).round(3).tolist()
+
+
+@pytest.fixture
+def anyio_backend():
+    return "asyncio"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+async def test_one_sample_is_answered_as_onnx_runtime_does(name, artifacts, client_of):
+    async with client_of(name) as client:
+        response = await client.post("/predict", json={"inputs": EXAMPLES[name]})
+    expected = runtime(artifacts[name], {key: [value] for key, value in EXAMPLES[name].items()})[0][0]
+    assert response.status_code == 200
+    (output,) = response.json()["outputs"].values()
+    assert np.array_equal(np.float32(output), expected)
+
+
+async def test_a_batch_is_answered_in_order_with_labels_and_probabilities(artifacts, client_of):
+    async with client_of("classifier") as client:
+        answer = (await client.post("/predict", json={"inputs": {"features": BATCH}})).json()
+    expected = runtime(artifacts["classifier"], {"features": BATCH})[0]
+    assert np.array_equal(np.float32(answer["outputs"]["probabilities"]), expected)
+    assert answer["label"] == [("low", "middle", "high")[best] for best in expected.argmax(axis=1)]
+    assert np.array_equal(np.float32(answer["probability"]), expected.max(axis=1))
+
+
+async def test_one_sample_has_one_label_and_a_regression_none(client_of):
+    async with client_of("classifier") as client:
+        answer = (await client.post("/predict", json={"inputs": EXAMPLES["classifier"]})).json()
+        assert answer["label"] == "high"
+        assert answer["probability"] == max(answer["outputs"]["probabilities"])
+    async with client_of("linear") as client:
+        assert (await client.post("/predict", json={"inputs": {"x": [3]}})).json() == {"outputs": {"y": [5.0]}}
+
+
+async def test_a_slow_model_runs_beside_the_event_loop(artifacts):
+    model = load_model(artifacts["linear"])
+    model.seconds, before = 1.0, model.seconds
+    try:
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(App(model, Settings())), base_url="http://service"
+        ) as client:
+            response = await client.post("/predict", json={"inputs": {"x": [[1], [2]]}})
+    finally:
+        model.seconds = before
+    assert response.json() == {"outputs": {"y": [[1.0], [3.0]]}}
+
+
+async def test_a_draining_process_sends_its_clients_elsewhere(artifacts):
+    app = App(load_model(artifacts["linear"]), Settings())
+    app.draining = True
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        assert (await client.get("/readyz")).status_code == 503
+        response = await client.post("/predict", json={"inputs": {"x": [3]}})
+    assert (response.status_code, response.headers["connection"]) == (200, "close")
+
+
+async def test_every_answer_carries_a_request_id(client_of):
+    async with client_of("linear") as client:
+        ids = [(await client.get(path)).headers["x-request-id"] for path in ("/livez", "/readyz", "/", "/predict")]
+        assert len(set(ids)) == 4
+        given = await client.get("/livez", headers={"x-request-id": "abc-1"})
+        assert given.headers["x-request-id"] == "abc-1"
+        forged = await client.get("/livez", headers={"x-request-id": "a b"})
+        assert forged.headers["x-request-id"] != "a b"
+
+
+async def test_the_index_names_the_model_and_nothing_of_the_machine(artifacts, client_of):
+    async with client_of("linear") as client:
+        about = (await client.get("/")).json()
+    digest = load_model(artifacts["linear"]).artifact.digest
+    assert about == {"name": "linear", "digest": digest, "task": "regression"}
+
+
+async def test_bentoml_answers_to_the_byte_what_the_hot_path_answers(artifacts, client_of, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_ARTIFACT", str(artifacts["classifier"]))
+    from service.service import service
+
+    bentoml = service.to_asgi()
+    other = httpx.AsyncClient(transport=httpx.ASGITransport(bentoml), base_url="http://service")
+    good = [EXAMPLES["classifier"], {"features": BATCH}]
+    bad = [{"features": [1, 2, 3]}, {"features": [[1, 2, None, 4]]}, {"features": [1, 2, 3, 1e39]}, {}]
+    async with client_of("classifier") as client, bentoml.router.lifespan_context(bentoml), other:
+        for inputs in good + bad:
+            ours = await client.post("/predict", json={"inputs": inputs})
+            theirs = await other.post("/predict", json={"inputs": inputs})
+            assert (ours.status_code, ours.content) == (theirs.status_code, theirs.content)
+            assert ours.status_code == (200 if inputs in good else 400)
+
+
+async def test_what_is_not_ours_goes_to_bentoml_and_its_refusals_are_in_our_form(artifacts, client_of, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_ARTIFACT", str(artifacts["linear"]))
+    async with client_of("linear") as client:
+        document = await client.get("/docs.json")
+        assert "/predict" in document.json()["paths"]
+        assert document.headers["x-request-id"]
+        missing = await client.get("/nowhere")
+        assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
+        metrics = (await client.get("/metrics")).text
+    assert 'endpoint="other",http_response_code="404"' in metrics
+    assert "nowhere" not in metrics
+    assert json.loads(document.content)["openapi"].startswith("3.")
