@@ -19,7 +19,7 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
     """
     label = stack_label(f"{PROJECT}/{stack}")
     runs = home() / "run"
-    owned = [run for run in sorted(runs.glob("*")) if (runtime.owner_of(run) or "").endswith(f" of {label}")]
+    owned = [run for run in sorted(runs.glob("*")) if (owner := runtime.owner_of(run)) and owner.stack == label]
     ports = sorted({int(run.name) for run in owned} | {s.port for s in StackConfig.from_file(stack).services.values()})
     looked, left = [], []
     ended = 0
@@ -30,7 +30,7 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
             looked.append(f"port {port}: {owner}, left alone")
             continue
         ended += len(runtime.workers_of(run))
-        runtime.stop(port, owner or label)
+        runtime.stop(port, owner or runtime.Owner("", label))
         left += [f"process {process.pid}" for process in runtime.workers_of(run)]
         left += [str(run)] if run.exists() else []
         free = runtime.is_free(port)

@@ -41,7 +41,10 @@ def train(log_dir: Path) -> keras.Model:
         batch_size=BATCH,
         epochs=EPOCHS,
         validation_data=(watched, watched_targets),
-        callbacks=[keras.callbacks.TensorBoard(log_dir=str(log_dir)), keras.callbacks.LambdaCallback(on_epoch_end=_say)],
+        callbacks=[
+            keras.callbacks.TensorBoard(log_dir=str(log_dir)),
+            keras.callbacks.LambdaCallback(on_epoch_end=_say),
+        ],
         verbose=0,
     )
     return model

@@ -11,7 +11,6 @@ import numpy as np
 from service.artifact import Signature, TensorSpec, seal
 from service.pipeline import runtime
 from service.pipeline.data import Dataset, Inputs
-from service.pipeline.plot import plot_variants
 from service.pipeline.render import markdown
 from service.pipeline.statistics import statistics
 
@@ -32,6 +31,8 @@ def write_artifact(
 
     Returns the digest.
     """
+    from service.pipeline.plot import plot_variants  # late, as matplotlib is slow to load
+
     signature = Signature(
         name=report["model"],
         task=report["task"],

@@ -3,18 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 
 
 def plot_variants(report: dict[str, Any], path: Path) -> None:
     """Writes a PNG: a circle for each measured variant, the served one outlined, a line where the budget ends."""
     measured = [each for each in report["variants"] if each["metric"] is not None]
     largest = max(each["sizeBytes"] for each in measured)
-    figure, axes = pyplot.subplots(figsize=(8, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot()
     for each in measured:
         served = each["name"] == report["choice"]["variant"]
         axes.scatter(
@@ -35,4 +32,3 @@ def plot_variants(report: dict[str, Any], path: Path) -> None:
     axes.set_title(f"{report['model']}: area is size")
     figure.legend(loc="outside right upper", frameon=False, markerscale=0.5)
     figure.savefig(path, dpi=120, metadata={"Software": None})
-    pyplot.close(figure)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxslim
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -51,6 +50,8 @@ def make_variants(proto: onnx.ModelProto, training: Inputs, folder: Path) -> lis
 
 def _optimized(proto: onnx.ModelProto, path: Path) -> tuple[Path, str]:
     """The graph slimmed and pre-processed for quantizing; steps that can't cope with it are left out and named."""
+    import onnxslim  # late: it takes most of a second, and most mistakes in a model folder show before
+
     left_out = []
     onnx.save(proto, path)
     try:

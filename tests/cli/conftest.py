@@ -16,7 +16,7 @@ from cli.models import PIPELINE_LOCK, ROOT
 SETTINGS = "task: classification\nmetric: accuracy\nminimum: 0.9\nbudget: 0.02\n"
 
 # Three classes around three centres, told apart by one matrix product: needs no training framework.
-MODEL = '''\
+MODEL = """\
 import os
 import time
 from pathlib import Path
@@ -62,7 +62,7 @@ def points(seed, count):
     classes = generator.integers(0, 3, count)
     noise = generator.normal(size=(count, 64)).astype("float32")
     return {"x": CENTRES[classes] + noise}, classes
-'''
+"""
 
 
 @dataclass(frozen=True)

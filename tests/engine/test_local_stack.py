@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -39,7 +40,7 @@ def place(tmp_path_factory):
     os.environ["SLIPWAY_HOME"] = str(place / "cache")
     yield place
     for run in (place / "cache" / "run").glob("*"):
-        runtime.stop(int(run.name), runtime.owner_of(run) or "")
+        runtime.stop(int(run.name), runtime.owner_of(run))
     os.environ.pop("SLIPWAY_HOME") if before is None else os.environ.update(SLIPWAY_HOME=before)
 
 
@@ -201,8 +202,6 @@ def test_another_port_moves_the_service_and_frees_the_old_one(checkout, ports):
 
 
 def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout, ports):
-    import subprocess
-
     with (checkout.path / "service" / "app.py").open("a") as app:
         app.write("\nEDITED_AGAIN = True\n")
     command = ["pulumi", "up", "--stack", "test", "--yes", "--skip-preview"]

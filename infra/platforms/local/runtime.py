@@ -27,6 +27,17 @@ STOP_SECONDS = 60
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Whose a port is. `stack` tells stacks of one name in two backends apart."""
+
+    service: str
+    stack: str
+
+    def __str__(self) -> str:
+        return f"service {self.service!r} of {self.stack}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Release:
     """What one version of a service runs: interpreter, code folder, artifact folder, processes, settings."""
@@ -43,7 +54,7 @@ def run_folder(port: int) -> Path:
     return home() / "run" / str(port)
 
 
-def roll(port: int, owner: str, release: Release) -> None:
+def roll(port: int, owner: Owner, release: Release) -> None:
     """Makes `release` the one that serves `port`; returns once it is ready.
 
     Raises:
@@ -51,8 +62,9 @@ def roll(port: int, owner: str, release: Release) -> None:
     """
     run = run_folder(port)
     with _exclusive(run):
+        before = _read(run / "desired.json")
         if alive(run):
-            _refuse_other_owner(run, port, owner)
+            _refuse_other_stack(run, port, owner)
             _desire(run, port, owner, release)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(_supervisor_pid(run), signal.SIGHUP)
@@ -72,6 +84,7 @@ def roll(port: int, owner: str, release: Release) -> None:
         if error is None:
             return
         if serving(port):
+            _write(run / "desired.json", {**before, "generation": before["generation"] + 1})
             raise SlipwayError(f"the new version did not get ready; the one before serves on\n{error}")
         _clear(run)
         shutil.rmtree(run)
@@ -87,7 +100,7 @@ def serving(port: int) -> dict[str, Any] | None:
     return {**status["serving"], "pids": status["workers"], "owner": owner_of(run)}
 
 
-def stop(port: int, owner: str) -> None:
+def stop(port: int, owner: Owner) -> None:
     """Drains and ends the service, and removes its folder. A port that is another stack's is left alone."""
     run = run_folder(port)
     if owner_of(run) not in (owner, None):
@@ -97,9 +110,10 @@ def stop(port: int, owner: str) -> None:
     shutil.rmtree(run, ignore_errors=True)
 
 
-def owner_of(run: Path) -> str | None:
-    """The service that a run folder belongs to, as `roll` was told; None if the folder is empty or gone."""
-    return _read(run / "desired.json").get("owner")
+def owner_of(run: Path) -> Owner | None:
+    """Whose a run folder is, as `roll` was told; None if the folder is empty or gone."""
+    owner = _read(run / "desired.json").get("owner")
+    return Owner(**owner) if owner else None
 
 
 def alive(run: Path) -> bool:
@@ -146,12 +160,10 @@ def _clear(run: Path) -> None:
         shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
-def _desire(run: Path, port: int, owner: str, release: Release) -> None:
+def _desire(run: Path, port: int, owner: Owner, release: Release) -> None:
     generation = _read(run / "desired.json").get("generation", 0) + 1
-    wanted = {"generation": generation, "port": port, "owner": owner, "release": asdict(release)}
-    temporary = run / "desired.json.new"
-    temporary.write_text(json.dumps(wanted))
-    temporary.replace(run / "desired.json")
+    wanted = {"generation": generation, "port": port, "owner": asdict(owner), "release": asdict(release)}
+    _write(run / "desired.json", wanted)
 
 
 def _outcome(run: Path) -> str | None:
@@ -170,9 +182,10 @@ def _outcome(run: Path) -> str | None:
     return f"no answer from the supervisor in {ROLL_SECONDS} s; its log is {run / 'log'}"
 
 
-def _refuse_other_owner(run: Path, port: int, owner: str) -> None:
+def _refuse_other_stack(run: Path, port: int, owner: Owner) -> None:
     other = owner_of(run)
-    if other != owner:
+    # A service of the same stack may hand its port to another: renamed, it is created before it is deleted.
+    if other is None or other.stack != owner.stack:
         raise SlipwayError(
             f"port {port} serves {other}: take that down first (make down in its checkout), "
             "or set another `port` for this service in Pulumi.<stack>.yaml"
@@ -209,6 +222,12 @@ def _read(path: Path) -> dict[str, Any]:
     except (FileNotFoundError, ValueError):
         return {}
     return content
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(content))
+    temporary.replace(path)
 
 
 @contextlib.contextmanager

@@ -90,8 +90,8 @@ def _roll(props: dict[str, Any]) -> dict[str, Any]:
     return {**{key: props.get(key) for key in INPUTS}, "url": f"http://127.0.0.1:{port}"}
 
 
-def _owner(props: dict[str, Any]) -> str:
-    return f"service {props['service']!r} of {stack_label(props['stack'])}"
+def _owner(props: dict[str, Any]) -> runtime.Owner:
+    return runtime.Owner(props["service"], stack_label(props["stack"]))
 
 
 def stack_label(stack: str) -> str:

@@ -17,13 +17,13 @@ from infra.platforms.local import runtime
 from infra.slipway import SlipwayError
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
-OWNER = "service 'x' of stack slipway/test in file:///here"
+OWNER = runtime.Owner("x", "stack slipway/test in file:///here")
 
 
 @pytest.fixture
 def port(slipway_home, free_port):
     yield free_port
-    runtime.stop(free_port, runtime._read(runtime.run_folder(free_port) / "desired.json").get("owner", OWNER))
+    runtime.stop(free_port, runtime.owner_of(runtime.run_folder(free_port)) or OWNER)
     assert not runtime.workers_of(runtime.run_folder(free_port))
 
 
@@ -145,11 +145,23 @@ def test_a_stopped_worker_of_a_killed_supervisor_is_found(port, release):
 
 
 def test_a_port_of_another_stack_is_refused_and_left_alone(port, release):
+    other = runtime.Owner("x", "stack slipway/test in file:///there")
     runtime.roll(port, OWNER, release("one"))
-    with pytest.raises(SlipwayError, match="serves service 'x' of stack slipway/test"):
-        runtime.roll(port, "another stack", release("two"))
-    runtime.stop(port, "another stack")
+    with pytest.raises(SlipwayError, match="serves service 'x' of stack slipway/test in file:///here"):
+        runtime.roll(port, other, release("two"))
+    runtime.stop(port, other)
     assert answer(port)[0] == "one"
+
+
+def test_a_renamed_service_takes_its_port_over_from_its_old_name(port, release):
+    renamed = runtime.Owner("y", OWNER.stack)
+    runtime.roll(port, OWNER, release("one"))
+    with pytest.raises(SlipwayError, match="the one before serves on"):
+        runtime.roll(port, renamed, release("broken"))
+    assert runtime.serving(port)["owner"] == OWNER
+    runtime.roll(port, renamed, release("two"))
+    runtime.stop(port, OWNER)
+    assert answer(port)[0] == "two"
 
 
 def test_a_port_of_another_program_is_refused_naming_it(port, release):
