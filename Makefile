@@ -46,17 +46,17 @@ select: engine
 up: select ## build, judge and serve the stack's models (STACK=dev)
 	@$(SLIPWAY) recover
 	@$(SLIPWAY) stack build --stack $(STACK)
-	@pulumi up --stack $(STACK) --yes --skip-preview
+	@pulumi up --stack $(STACK) --yes --skip-preview --suppress-outputs
 	@$(SLIPWAY) stack show --stack $(STACK)
 
 preview: select ## what `make up` would change
 	@$(SLIPWAY) recover
 	@$(SLIPWAY) stack build --stack $(STACK)
-	@pulumi preview --stack $(STACK) --diff
+	@pulumi preview --stack $(STACK) --diff --suppress-outputs
 
 down: select ## take the stack down, then look for anything left
 	@$(SLIPWAY) recover
-	@pulumi destroy --stack $(STACK) --yes --skip-preview
+	@pulumi destroy --stack $(STACK) --yes --skip-preview --suppress-outputs
 	@pulumi stack rm $(STACK) --yes --preserve-config
 	@$(SLIPWAY) stack sweep --stack $(STACK)
 

@@ -111,9 +111,11 @@ def stop(port: int, owner: Owner) -> None:
 
 
 def owner_of(run: Path) -> Owner | None:
-    """Whose a run folder is, as `roll` was told; None if the folder is empty or gone."""
-    owner = _read(run / "desired.json").get("owner")
-    return Owner(**owner) if owner else None
+    """Whose a run folder is, as `roll` was told; None if the folder is gone or can't be read."""
+    try:
+        return Owner(**_read(run / "desired.json")["owner"])
+    except (KeyError, TypeError):
+        return None
 
 
 def alive(run: Path) -> bool:
