@@ -6,6 +6,8 @@ export PULUMI_SKIP_UPDATE_CHECK ?= true
 ifeq ($(STACK),dev)
 # Fixed and no secret: the dev stack holds none. Every other stack chooses its own.
 export PULUMI_CONFIG_PASSPHRASE ?= slipway-dev
+# The dev stack is local: without this the engine would fetch the plugin of every cloud SDK in the virtualenv.
+export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ?= true
 endif
 export PATH := $(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
@@ -22,7 +24,10 @@ setup: install engine ## the virtualenv and the Pulumi engine; prints the settin
 	@echo "For plain pulumi, pytest and slipway commands in this shell:"
 	@echo "  export PATH=$(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:\$$PATH"
 	@echo "  export PULUMI_BACKEND_URL=$(PULUMI_BACKEND_URL)"
-	@echo "  export PULUMI_CONFIG_PASSPHRASE=$(PULUMI_CONFIG_PASSPHRASE) PULUMI_SKIP_UPDATE_CHECK=true"
+	@echo "  export PULUMI_SKIP_UPDATE_CHECK=true PULUMI_CONFIG_PASSPHRASE=$(PULUMI_CONFIG_PASSPHRASE)"
+ifeq ($(STACK),dev)
+	@echo "  export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true"
+endif
 
 install: .venv/ready
 
@@ -31,7 +36,8 @@ install: .venv/ready
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo "$(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
 	@echo "Setting up .venv (about a minute, once)"
 	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tools/uv.txt
+	@UV_COMPILE_BYTECODE=1 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.txt
 	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/.venv/bin/python" -m cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > .venv/bin/slipway
 	@chmod +x .venv/bin/slipway
 	@touch $@
@@ -68,6 +74,6 @@ check: install ## format, lint and types
 	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/mypy" --python-executable .venv/bin/python
 
 lock: install ## compile every requirements.in anew
-	@for set in requirements service/requirements tools/checkers; do \
+	@for set in requirements service/requirements tools/checkers tools/uv; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))

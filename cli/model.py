@@ -1,4 +1,4 @@
-"""`slipway model`: describe, build, show, lock."""
+"""`slipway model`: describe, build, show, new, lock."""
 
 import json
 from pathlib import Path
@@ -72,6 +72,23 @@ def show(ref: str) -> None:
     lines = [line for line in report.splitlines() if not line.startswith("![")]
     _console().print(Markdown("\n".join(lines)))
     click.echo(f"{found.path}\nTensorBoard logs: {found.store.logs(found.digest or '')}")
+
+
+@model.command()
+@click.argument("name")
+@click.option("--task", type=click.Choice(["classification", "regression"]), default="classification")
+def new(name: str, task: str) -> None:
+    """Start a model folder models/NAME, and say what to fill in."""
+    from cli.scaffold import scaffold
+    from service.pipeline.errors import shown
+
+    folder = scaffold(name, task)
+    click.echo(
+        f"{shown(folder)} is there. Next:\n"
+        f"  1. model.yaml: the worst figure that may be deployed, and the budget\n"
+        f"  2. requirements.in: the packages; then slipway model lock {name}\n"
+        f"  3. model.py: train, training_data, evaluation_data; then slipway model build {shown(folder)}"
+    )
 
 
 @model.command()

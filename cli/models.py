@@ -28,8 +28,17 @@ def parse_ref(ref: str) -> Path | Promoted:
         return _promoted(ref)
     for folder in (Path(ref), ROOT / "models" / ref):
         if folder.is_dir():
-            return _named(folder.absolute())
+            return checked_name(folder.absolute())
     raise BadInput(f"there is no model folder {ref}; the models are {_known()}")
+
+
+def checked_name(folder: Path) -> Path:
+    """The folder, where its name can name a model: it becomes part of the names of services. Raises BadInput."""
+    if not _NAME.fullmatch(folder.name):
+        raise BadInput(
+            f"{folder.name!r} can't name a model: use up to 40 lower-case letters, digits and hyphens for the folder"
+        )
+    return folder
 
 
 def lock_of(folder: Path) -> Path:
@@ -48,14 +57,6 @@ def _promoted(ref: str) -> Promoted:
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise BadInput(f"{match['uri']}: only stores in folders can be read, as file:///path/to/artifacts")
     return Promoted(Path(unquote(parts.path)), match["digest"])
-
-
-def _named(folder: Path) -> Path:
-    if not _NAME.fullmatch(folder.name):
-        raise BadInput(
-            f"{folder.name!r} can't name a model: use up to 40 lower-case letters, digits and hyphens for the folder"
-        )
-    return folder
 
 
 def _known() -> str:

@@ -14,7 +14,7 @@ BATCH = 32
 
 
 def train(log_dir: Path) -> keras.Model:
-    """A fitted network; learning curves, with a tenth of the training data held back, go to `log_dir` for TensorBoard."""
+    """A fitted network; learning curves, with a tenth of the training data held back, go to `log_dir`."""
     keras.utils.set_random_seed(SEED)
     inputs, labels = training_data()
     images, watched, targets, watched_targets = train_test_split(

@@ -2,6 +2,9 @@
 
 import pytest
 
+from cli import scaffold as scaffolding
+from service.pipeline.errors import BadInput
+
 RETURN = 'return {"x": CENTRES[classes] + noise}, classes'
 
 
@@ -84,6 +87,20 @@ def test_wrong_settings_are_told_before_anything_runs(slipway, toy):
     folder = toy(settings="task: guess\nbudget: 0.01\n")
     for command in ("build", "describe"):
         refused(slipway("model", command, folder, "--json"), 2, "model.yaml", "task: 'guess'", "metric: missing")
+
+
+def test_a_new_model_folder_says_what_to_fill_in(slipway, tmp_path, monkeypatch):
+    monkeypatch.setattr(scaffolding, "ROOT", tmp_path)
+    (tmp_path / "models").mkdir()
+    folder = scaffolding.scaffold("fresh", "regression")
+    (folder / "requirements.in").unlink()
+    refused(
+        slipway("model", "build", folder, "--json"), 2, "model.py:", "NotImplementedError: return arrays by the name"
+    )
+    with pytest.raises(BadInput, match="there already"):
+        scaffolding.scaffold("fresh", "regression")
+    with pytest.raises(BadInput, match="lower-case"):
+        scaffolding.scaffold("Not a name", "regression")
 
 
 @pytest.mark.parametrize("ref", ["models/nowhere", "file:///nowhere@sha256:12", "s3://bucket@sha256:" + "0" * 64])
