@@ -10,7 +10,7 @@ config = StackConfig.load()
 platform = platform_for(config)
 
 # All models are looked at before the first resource is registered.
-keys = {name: inputs_key(service.model) for name, service in config.services.items()}
+keys = {name: inputs_key(service.model, service.variant) for name, service in config.services.items()}
 
 services = {}
 for name, service in config.services.items():

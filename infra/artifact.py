@@ -14,7 +14,7 @@ from infra.slipway import slipway_json
 
 @dataclass(frozen=True, kw_only=True)
 class ModelArtifactArgs:
-    """`model`: a model folder or `<store uri>@sha256:<digest>`; `inputs_key`: what `inputs_key(model)` says of it.
+    """`model`: a model folder or `<store uri>@sha256:<digest>`; `inputs_key`: what `inputs_key` says of it.
     `variant`: pins one, else the fastest in budget."""
 
     model: str
@@ -29,7 +29,7 @@ class ModelArtifactProvider(ResourceProvider):
 
     @plain_errors
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=bool(changed(olds, news, ("inputsKey", "variantPin"))))
+        return DiffResult(changes=bool(changed(olds, news, ("inputsKey",))))
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -53,8 +53,8 @@ class ModelArtifactProvider(ResourceProvider):
 class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
     """A judged artifact in the store.
 
-    Owns nothing but the wish that it is there: `delete` leaves it, as the store is shared. Diffs on `inputsKey` and
-    the pinned variant alone. Outputs: `digest`, `artifactUri` (names it for promotion), `variant`, `metric`.
+    Owns nothing but the wish that it is there: `delete` leaves it, as the store is shared. Diffs on
+    `inputsKey` alone. Outputs: `digest`, `artifactUri` (names it for promotion), `variant`, `metric`.
     """
 
     digest: pulumi.Output[str]
@@ -72,19 +72,18 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
         super().__init__(ModelArtifactProvider(), name, props, opts)
 
 
-def inputs_key(model: str) -> str:
-    """Names all that goes into a model's artifact, by content.
+def inputs_key(model: str, variant: str | None) -> str:
+    """Names all that goes into a model's artifact, by content; a pinned variant is part of it.
 
     Raises:
         SlipwayError: `model` is no model folder and no artifact in a store.
     """
-    key: str = slipway_json("model", "describe", model)["inputsKey"]
+    key: str = slipway_json("model", "describe", model, *_pin(variant))["inputsKey"]
     return key
 
 
 def _build(props: dict[str, Any]) -> dict[str, Any]:
-    pin = ("--variant", props["variantPin"]) if props.get("variantPin") else ()
-    built = slipway_json("model", "build", props["model"], *pin)
+    built = slipway_json("model", "build", props["model"], *_pin(props.get("variantPin")))
     return {
         **{key: props.get(key) for key in ("model", "variantPin", "inputsKey")},
         "digest": built["digest"],
@@ -92,3 +91,7 @@ def _build(props: dict[str, Any]) -> dict[str, Any]:
         "variant": built["variant"],
         "metric": built["metric"],
     }
+
+
+def _pin(variant: str | None) -> tuple[str, ...]:
+    return ("--variant", variant) if variant else ()

@@ -2,13 +2,14 @@
 
 import contextlib
 import io
-import tempfile
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx.version_converter
 from onnxruntime.quantization import (
     CalibrationDataReader,
     CalibrationMethod,
@@ -25,6 +26,8 @@ from service.pipeline.errors import BadInput
 
 REFERENCE = "fp32"
 CALIBRATION_SAMPLES = 300
+PER_CHANNEL_OPSET = 13
+OPSET = 17
 
 
 @dataclass(frozen=True)
@@ -54,25 +57,31 @@ def _optimized(proto: onnx.ModelProto, path: Path) -> tuple[Path, str]:
 
     left_out = []
     onnx.save(proto, path)
-    try:
-        onnx.save(onnxslim.slim(onnx.load(path)), path)
-        runtime.session(path)
-    except Exception as error:
-        onnx.save(proto, path)
-        left_out.append(f"onnxslim left out: {_reason(error)}")
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        processed = Path(folder) / "processed.onnx"
+    steps: dict[str, Callable[[Path, Path], None]] = {
+        "upgrading the opset": _upgraded,
+        "onnxslim": lambda source, target: onnx.save(onnxslim.slim(onnx.load(source)), target),
+        "pre-processing": lambda source, target: quant_pre_process(source, target),
+    }
+    for name, step in steps.items():
+        stepped = path.with_suffix(".stepped")
         try:
-            quant_pre_process(path, processed)
-            runtime.session(processed)
-            processed.replace(path)
+            step(path, stepped)
+            runtime.session(stepped)
+            stepped.replace(path)
         except Exception as error:
-            left_out.append(f"pre-processing left out: {_reason(error)}")
+            left_out.append(f"{name} left out: {_reason(error, stepped)}")
     try:
         runtime.session(path)
     except Exception as error:
-        raise BadInput(f"ONNX Runtime does not load the converted model: {_reason(error)}") from error
+        raise BadInput(f"ONNX Runtime does not load the converted model: {_reason(error, path)}") from error
     return path, "; ".join(left_out)
+
+
+def _upgraded(source: Path, target: Path) -> None:
+    """Quantizing per channel takes opset 13; newer files stay as they are."""
+    model = onnx.load(source)
+    opset = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), OPSET)
+    onnx.save(model if opset >= PER_CHANNEL_OPSET else onnx.version_converter.convert_version(model, OPSET), target)
 
 
 def _dynamic(source: Path, target: Path) -> None:
@@ -118,12 +127,15 @@ def _attempt(name: str, path: Path, make: Callable[[Path], None]) -> Variant:
             return Variant(name, None, "nothing in it could be quantized")
         runtime.session(path)
     except Exception as error:
-        return Variant(name, None, f"not made: {_reason(error)}")
+        return Variant(name, None, f"not made: {_reason(error, path)}")
     return Variant(name, path)
 
 
 _INT8 = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
 
 
-def _reason(error: BaseException) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+def _reason(error: BaseException, file: Path) -> str:
+    """The error on one line, without ONNX Runtime's numbers and this machine's paths."""
+    text = " ".join(str(error).replace(str(file), file.name).split())
+    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
+    return f"{type(error).__name__}: {text[:200]}"

@@ -57,6 +57,16 @@ def test_the_report_compares_every_variant_on_this_hardware(built):
     assert report["choice"]["variant"] == built[1]["variant"]
 
 
+def test_an_old_opset_with_weights_in_a_constant_node_is_quantized_all_the_same(slipway, toy):
+    weights = 'numpy_helper.from_array(np.ascontiguousarray(CENTRES.T), "weights")'
+    constant = f'[helper.make_node("Constant", [], ["weights"], value={weights}), '
+    folder = toy(("nodes = [", f"nodes = {constant}"), ("[x], [p], [weights])", "[x], [p], [])"), ("17)]", "11)]"))
+    ended = slipway("model", "build", folder, "--json")
+    assert ended.code == 0, ended.err
+    report = load(Path(ended.json()["path"])).read("report")
+    assert all(each["metric"] is not None for each in report["variants"])
+
+
 def test_statistics_describe_the_training_data_and_logs_lie_beside_the_artifact(built):
     path = Path(built[1]["path"])
     statistics = load(path).read("statistics")["inputs"]["x"]
