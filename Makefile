@@ -14,12 +14,12 @@ export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test check lock clean
+.PHONY: help setup install engine select up preview down test check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: install engine ## the virtualenv and the Pulumi engine; prints the settings for plain `pulumi` commands
+setup: engine ## the virtualenv and the Pulumi engine; prints the settings for plain `pulumi` commands
 	@echo
 	@echo "For plain pulumi, pytest and slipway commands in this shell:"
 	@echo "  export PATH=$(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:\$$PATH"
@@ -44,9 +44,9 @@ install: .venv/ready
 
 engine: install
 	@$(PYTHON) tools/engine.py --bin .slipway/bin --quiet
+	@case "$(PULUMI_BACKEND_URL)" in file://*) mkdir -p "$(PULUMI_BACKEND_URL:file://%=%)";; esac
 
 select: engine
-	@case "$(PULUMI_BACKEND_URL)" in file://*) mkdir -p "$(PULUMI_BACKEND_URL:file://%=%)";; esac
 	@pulumi stack select $(STACK) --create
 
 up: select ## build, judge and serve the stack's models (STACK=dev)

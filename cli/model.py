@@ -51,7 +51,8 @@ def build(refs: tuple[str, ...], variant: str | None, as_json: bool, verbose: bo
     for ref in refs:
         built = build_one(ref, home(), variant, verbose)
         report = built.report()
-        _print_table(built, report, to_stderr=as_json)
+        if built.built or not as_json:
+            _print_table(built, report, to_stderr=as_json)
         if as_json:
             click.echo(json.dumps(_result(built, report)))
 

@@ -28,7 +28,7 @@ def build(stack: str) -> None:
     try:
         services = StackConfig.from_file(stack).services
     except ConfigError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.ClickException(str(error)) from None
     for service in services.values():
         pin = ["--variant", service.variant] if service.variant else []
         built = subprocess.run([sys.executable, "-m", "cli", "model", "build", service.model, *pin])
@@ -57,6 +57,7 @@ def sweep(stack: str) -> None:
     from cli.sweep import sweep_stack
 
     looked, left = sweep_stack(stack)
+    click.echo("Looked at:")
     for line in looked:
         click.echo(f"  {line}")
     if left:

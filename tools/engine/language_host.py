@@ -26,6 +26,7 @@ from host_processes import Processes, output
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 ALREADY_SHOWN = 32  # the exec script's exit code for "the user has seen the error"
+NO_PLUGINS = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
 
@@ -113,7 +114,9 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         return language_pb2.GetProgramDependenciesResponse(dependencies=listed)
 
     def GetRequiredPackages(self, request: Any, context: grpc.ServicerContext) -> Any:
-        return language_pb2.GetRequiredPackagesResponse(packages=list(project.providers(request.info)))
+        # `pulumi install` fetches what is named here even where fetching is switched off.
+        wanted = [] if os.environ.get(NO_PLUGINS) == "true" else project.providers(request.info)
+        return language_pb2.GetRequiredPackagesResponse(packages=list(wanted))
 
 
 def entry(info: Any) -> str:

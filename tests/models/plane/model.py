@@ -1,7 +1,6 @@
 """A plane over four inputs, written down as ONNX: a model that needs no framework and trains in no time."""
 
 import numpy as np
-import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SLOPE = 2.0
