@@ -1,4 +1,4 @@
-"""From a request's bytes to its answer's: the work of /predict without HTTP."""
+"""From a model's outputs to what a client reads."""
 
 from typing import Any
 
@@ -7,15 +7,7 @@ import orjson
 
 from service.artifact import Signature
 from service.refusal import Refused
-from service.validation import Samples
-
-
-def parse(body: bytes) -> Any:
-    """Parse JSON; raises Refused (400) for what is not JSON, among it NaN, Infinity and numbers beyond float64."""
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise Refused(400, "malformed_json", f"the body is not JSON: {error}") from None
+from service.validation import Samples, all_finite
 
 
 def answer(outputs: dict[str, np.ndarray], samples: Samples, signature: Signature) -> dict[str, Any]:
@@ -24,22 +16,38 @@ def answer(outputs: dict[str, np.ndarray], samples: Samples, signature: Signatur
     A classification with labels adds `label` and `probability`, from the first output. Raises Refused (422)
     where the model's own arithmetic gave NaN or Infinity: JSON has no such numbers.
     """
-    for name, values in outputs.items():
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-            index = None if samples.single else int(np.argmin(finite))
-            message = f"{name}: the model's answer to this input is not a finite number"
-            raise Refused(422, "not_finite", message, field=name, index=index)
+    check_finite(outputs, samples.single)
     single = samples.single
-    result: dict[str, Any] = {"outputs": {name: values[0] if single else values for name, values in outputs.items()}}
+    result: dict[str, Any] = {
+        "outputs": {name: plain(values[0] if single else values) for name, values in outputs.items()}
+    }
     if signature.task == "classification" and signature.labels:
         probabilities = outputs[signature.outputs[0].name]
-        best = probabilities.argmax(axis=1)
-        labels = [signature.labels[index] for index in best]
-        highest = probabilities.max(axis=1)
-        result["label"] = labels[0] if single else labels
-        result["probability"] = highest[0] if single else highest
+        if single:
+            best = int(probabilities[0].argmax())
+            result["label"], result["probability"] = signature.labels[best], probabilities[0, best]
+        else:
+            result["label"] = [signature.labels[index] for index in probabilities.argmax(axis=1)]
+            result["probability"] = probabilities.max(axis=1)
     return result
+
+
+def check_finite(outputs: dict[str, np.ndarray], single: bool) -> None:
+    """Raises Refused (422) naming the output and the sample where a value is NaN or Infinity."""
+    for name, values in outputs.items():
+        if values.dtype.kind == "f" and not all_finite(values):
+            finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+            index = None if single else int(np.argmin(finite))
+            message = f"{name}: the model's answer to this input is not a finite number"
+            raise Refused(422, "not_finite", message, field=name, index=index)
+
+
+def plain(values: Any) -> Any:
+    """What orjson takes: it knows neither arrays of strings nor float16."""
+    kind = getattr(values, "dtype", np.dtype(object))
+    if kind == np.float16:
+        return values.astype(np.float32)
+    return values.tolist() if kind.kind == "O" and isinstance(values, np.ndarray) else values
 
 
 def encode(value: object) -> bytes:

@@ -5,67 +5,81 @@ import itertools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 
-import numpy as np
-
-from service.answer import answer, encode, parse
+from service import metrics
+from service.answer import encode
+from service.batching import Batcher
 from service.bento import Bento
-from service.metrics import CONTENT_TYPE, Metrics
+from service.metrics import Metrics
 from service.model import Model
+from service.openapi import describe
+from service.openinference import OpenInference
+from service.predict import KINDS, Predict
 from service.refusal import Refused
 from service.settings import Settings
-from service.validation import Samples, validate
-from service.wire import ClientLeft, Exchange, Message, Receive, Scope, Send, check_json
+from service.validation import Validator
+from service.wire import JSON, RAW, ClientLeft, Exchange, Message, Receive, Scope, Send, content_kind
 
-# Handing a run to a thread costs about 0.1 ms; a run that blocks the event loop for longer delays the probes.
-_INLINE_SECONDS = 0.002
 _BODY_BYTES = 1_000_000
 _READS = ("GET", "HEAD")
 
 _log = logging.getLogger("slipway")
+_Handler = Callable[[Exchange], Awaitable[int]]
 
 
 class App:
     """One model behind HTTP, as an ASGI application.
 
-    Owns the metrics and the BentoML service behind; leaves the model, the socket and signals alone. Set
-    `draining` to have clients move to another process: every answer then closes its connection.
+    Owns the queue before the model, the metrics and the BentoML service behind; leaves the model, the socket and
+    signals alone. Set `draining` to have clients move to another process: every answer then closes its connection.
     """
 
     def __init__(self, model: Model, settings: Settings) -> None:
         self.draining = False
-        self._model, self._settings = model, settings
-        name = settings.name or model.signature.name
-        self._metrics = Metrics(name, model.artifact.digest.removeprefix("sha256:")[:12])
-        self._about = encode({"name": name, "digest": model.artifact.digest, "task": model.signature.task})
+        self._settings = settings
+        signature, version = model.signature, model.artifact.digest.removeprefix("sha256:")[:12]
+        name = settings.name or signature.name
+        self.metrics = Metrics(name, version)
         # Four examples fit in a request whatever the size of the model's inputs.
         self._max_body = settings.max_body or max(
             _BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size
         )
         self._bento = Bento()
-        self._pool = ThreadPoolExecutor(1, "model")
+        self._batcher = Batcher(model, settings, self.metrics)
+        validator = Validator(signature, settings)
+        self._predict = Predict(signature, validator, self._batcher)
+        self._open = OpenInference(signature, version, validator, self._batcher)
         process = secrets.token_hex(6)
-        self._ids = (f"{process}-{number:x}".encode() for number in itertools.count())
-        self._routes: dict[str, tuple[tuple[str, ...], Callable[[Exchange], Awaitable[int]]]] = {
-            "/predict": (("POST",), self._predict),
-            "/livez": (_READS, self._livez),
-            "/readyz": (_READS, self._readyz),
-            "/metrics": (_READS, self._prometheus),
-            "/": (_READS, self._index),
+        self._ids = (b"%b-%x" % (process.encode(), number) for number in itertools.count())
+        about = encode({"name": name, "digest": model.artifact.digest, "task": signature.task})
+        self._document = cache(lambda: encode(describe(model.artifact, settings, version)))
+        self._routes: dict[str, tuple[int, tuple[str, ...], _Handler]] = {
+            "/predict": (metrics.PREDICT, ("POST",), self._answer_predict),
+            "/livez": (metrics.LIVEZ, _READS, self._livez),
+            "/readyz": (metrics.READYZ, _READS, self._readyz),
+            "/metrics": (metrics.METRICS, _READS, self._prometheus),
+            "/openapi.json": (metrics.OPENAPI, _READS, self._openapi),
+            "/": (metrics.INDEX, _READS, partial(_fixed, about)),
+            **self._open_routes(),
         }
+        self._other = (metrics.OTHER, (), self._behind)
+        self._unknown = (metrics.V2, (), self._no_such_model)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
-        path = scope["path"]
-        with self._metrics.request(path if path in self._routes else "other") as outcome:
-            outcome.status = await self.respond(scope, receive, send)
+        endpoint, _, _ = self._route(scope["path"])
+        begun, status = self.metrics.begin(endpoint), 500
+        try:
+            status = await self.respond(scope, receive, send)
+        finally:
+            self.metrics.end(endpoint, status, begun)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send) -> int:
         """Answer one HTTP request uncounted; returns the status, 499 where the client left first."""
         exchange = Exchange(scope, receive, send, next(self._ids), self.draining)
-        methods, handler = self._routes.get(scope["path"], ((), self._behind))
+        _, methods, handler = self._route(scope["path"])
         try:
             if methods and scope["method"] not in methods:
                 exchange.headers.append((b"allow", ", ".join(methods).encode()))
@@ -84,34 +98,67 @@ class App:
     async def close(self) -> None:
         """Stop what stands behind the hot path."""
         await self._bento.close()
-        self._pool.shutdown()
-        self._metrics.close()
+        self._batcher.close()
+        self.metrics.close()
 
-    async def _predict(self, exchange: "Exchange") -> int:
-        check_json(exchange.given)
+    def _route(self, path: str) -> tuple[int, tuple[str, ...], _Handler]:
+        return self._routes.get(path) or (self._unknown if path.startswith("/v2/") else self._other)
+
+    def _open_routes(self) -> dict[str, tuple[int, tuple[str, ...], _Handler]]:
+        served, read = self._open, (metrics.V2, _READS)
+        routes: dict[str, tuple[int, tuple[str, ...], _Handler]] = {
+            "/v2": (*read, partial(_fixed, encode(served.server))),
+            "/v2/health/live": (*read, partial(_fixed, encode({"live": True}))),
+            "/v2/health/ready": (*read, self._readyz),
+        }
+        for base in (f"/v2/models/{served.name}", f"/v2/models/{served.name}/versions/{served.version}"):
+            routes[base] = (*read, partial(_fixed, encode(served.metadata)))
+            routes[f"{base}/ready"] = (*read, self._readyz)
+            routes[f"{base}/infer"] = (metrics.INFER, ("POST",), self._answer_infer)
+        return routes
+
+    async def _answer_predict(self, exchange: Exchange) -> int:
+        kind = content_kind(exchange.given, KINDS)
+        body = await self._read(exchange)
+        answer, kind, headers = await self._predict(kind, body, exchange.given)
+        exchange.headers += headers.items()
+        return await exchange.reply(200, answer, kind)
+
+    async def _answer_infer(self, exchange: Exchange) -> int:
+        # Triton's own server looks at no content type, and its clients send none with JSON alone.
+        if b"content-type" in exchange.given or b"content-encoding" in exchange.given:
+            exchange.given.setdefault(b"content-type", JSON)
+            content_kind(exchange.given, (JSON, RAW))
+        body = await self._read(exchange)
+        answer, kind, headers = await self._open.infer(body, exchange.given)
+        exchange.headers += headers.items()
+        return await exchange.reply(200, answer, kind)
+
+    async def _read(self, exchange: Exchange) -> bytes:
         body = await exchange.read(self._max_body, self._settings.body_seconds)
-        samples = validate(parse(body), self._model.signature, self._settings)
-        outputs = await self._run(samples)
-        return await exchange.reply(200, encode(answer(outputs, samples, self._model.signature)))
+        self._batcher.admit()  # before the work of parsing: what is too much has to cost little
+        return body
 
-    async def _run(self, samples: Samples) -> dict[str, np.ndarray]:
-        if self._model.seconds * samples.count < _INLINE_SECONDS:
-            return self._model.run(samples.inputs)
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._model.run, samples.inputs)
-
-    async def _livez(self, exchange: "Exchange") -> int:
+    async def _livez(self, exchange: Exchange) -> int:
         return await exchange.reply(200, b"\n", b"text/plain")
 
-    async def _readyz(self, exchange: "Exchange") -> int:
-        return await exchange.reply(503 if self.draining else 200, b"\n", b"text/plain")
+    async def _readyz(self, exchange: Exchange) -> int:
+        ready, status = not self.draining, 503 if self.draining else 200
+        if exchange.scope["path"] == "/readyz":
+            return await exchange.reply(status, b"\n", b"text/plain")
+        return await exchange.reply(status, encode({"name": self._open.name, "ready": ready}))
 
-    async def _prometheus(self, exchange: "Exchange") -> int:
-        return await exchange.reply(200, await asyncio.to_thread(self._metrics.text), CONTENT_TYPE)
+    async def _prometheus(self, exchange: Exchange) -> int:
+        return await exchange.reply(200, await asyncio.to_thread(self.metrics.text), metrics.CONTENT_TYPE)
 
-    async def _index(self, exchange: "Exchange") -> int:
-        return await exchange.reply(200, self._about)
+    async def _openapi(self, exchange: Exchange) -> int:
+        return await exchange.reply(200, self._document())
 
-    async def _behind(self, exchange: "Exchange") -> int:
+    async def _no_such_model(self, exchange: Exchange) -> int:
+        message = f"{exchange.scope['path'][:200]}: this service has the model {self._open.name}"
+        raise Refused(404, "not_found", f"{message} in version {self._open.version}")
+
+    async def _behind(self, exchange: Exchange) -> int:
         status = 500
 
         async def send(message: Message) -> None:
@@ -128,3 +175,7 @@ class App:
             code, reason = {404: ("not_found", "no such path"), 405: ("wrong_method", "not with this method")}[status]
             raise Refused(status, code, f"{exchange.scope['path'][:200]}: {reason}")
         return status
+
+
+async def _fixed(body: bytes, exchange: Exchange) -> int:
+    return await exchange.reply(200, body)

@@ -1,99 +1,157 @@
-"""Request metrics under BentoML's names, since BentoML can't count what does not pass through it."""
+"""Request metrics under BentoML's names, since BentoML can't count what does not pass through it.
+
+Each worker counts in a file of its own in PROMETHEUS_MULTIPROC_DIR, mapped into its memory: counting is an addition,
+nothing is lost when a worker dies, and whichever worker is asked adds all of them up.
+"""
 
 import glob
+import mmap
 import os
 import re
 import time
+from bisect import bisect_left
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
-
-# Several workers add up through files in PROMETHEUS_MULTIPROC_DIR, which whoever starts them sets. The library
-# decides on it when it is imported.
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from itertools import accumulate
+from typing import Any
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+ENDPOINTS = ("/predict", "/v2/infer", "/v2", "/livez", "/readyz", "/metrics", "/openapi.json", "/", "other")
+PREDICT, INFER, V2, LIVEZ, READYZ, METRICS, OPENAPI, INDEX, OTHER = range(len(ENDPOINTS))
+
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_LABELS = ("endpoint", "service_name", "service_version")
+_STATUSES = frozenset((200, 204, 304, 400, 404, 405, 406, 408, 413, 415, 422, 429, 499, 500, 503, 504))
+# The file holds float64 numbers: how many records there are, open connections, waiting requests, requests in work
+# for each endpoint, then the records: endpoint, status, seconds in all and a count for each bucket.
+_USED, _CONNECTIONS, _WAITING, _WORKING = range(4)
+_FIRST = _WORKING + len(ENDPOINTS)
+_LENGTH = 3 + len(_BUCKETS) + 1
+_CELLS = _FIRST + len(ENDPOINTS) * (len(_STATUSES) + 5) * _LENGTH
+_FRESH_SECONDS = 1.0
 
 
 class Metrics:
-    """Counts requests; endpoints come from a fixed set, so the number of series is bounded.
+    """Counts requests; endpoints and statuses come from fixed sets, so the number of series is bounded.
 
-    Owns this process's files in PROMETHEUS_MULTIPROC_DIR where that is set, and leaves the folder alone.
+    Owns this process's file in PROMETHEUS_MULTIPROC_DIR where that is set, and leaves the folder alone.
     """
 
     def __init__(self, service: str, version: str) -> None:
-        self._shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        self._registry = CollectorRegistry()
-        self._base = (service, version)
-        if self._shared:
-            _forget_dead_processes(self._shared)
-        code = (*_LABELS, "http_response_code")
-        name, registry = "bentoml_service", self._registry
-        total = Counter(f"{name}_request_total", "Requests answered", code, registry=registry)
-        duration = Histogram(
-            f"{name}_request_duration_seconds", "Time to answer", code, registry=registry, buckets=_BUCKETS
-        )
-        in_progress = Gauge(
-            f"{name}_request_in_progress", "Requests in work", _LABELS, registry=registry, multiprocess_mode="livesum"
-        )
+        self._labels = (service, version)
+        self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        self._cells = self._map()
+        self.close()  # a process number may be used again
+        self._records = {
+            (int(self._cells[at]), int(self._cells[at + 1])): at
+            for at in range(_FIRST, _FIRST + int(self._cells[_USED]) * _LENGTH, _LENGTH)
+        }
+        self._peers: list[memoryview[float]] = []
+        self._looked = 0.0
 
-        # labels() takes longer than counting does: keep the children.
-        @lru_cache(maxsize=1024)
-        def answered(endpoint: str, status: int) -> tuple[Counter, Histogram]:
-            labels = (endpoint, *self._base, str(status))
-            return total.labels(*labels), duration.labels(*labels)
+    def begin(self, endpoint: int) -> float:
+        """Count a request in; returns the time for `end`."""
+        self._cells[_WORKING + endpoint] += 1
+        return time.perf_counter()
 
-        @lru_cache(maxsize=1024)
-        def working(endpoint: str) -> Gauge:
-            return in_progress.labels(endpoint, *self._base)
+    def end(self, endpoint: int, status: int, begun: float) -> None:
+        """Count a request out; `status` is the HTTP status, 499 where the client left first."""
+        seconds, cells = time.perf_counter() - begun, self._cells
+        cells[_WORKING + endpoint] -= 1
+        at = self._records.get((endpoint, status)) or self._record(endpoint, status)
+        cells[at + 2] += seconds
+        cells[at + 3 + bisect_left(_BUCKETS, seconds)] += 1
 
-        self._answered, self._working = answered, working
+    def connections(self, count: int) -> None:
+        self._cells[_CONNECTIONS] = count
 
-    @contextmanager
-    def request(self, endpoint: str) -> Iterator["Outcome"]:
-        """Count one request; the body of the `with` sets the outcome's status."""
-        working, outcome = self._working(endpoint), Outcome()
-        working.inc()
-        begin = time.perf_counter()
-        try:
-            yield outcome
-        finally:
-            working.dec()
-            count, duration = self._answered(endpoint, outcome.status)
-            count.inc()
-            duration.observe(time.perf_counter() - begin)
+    def waiting(self, count: int) -> None:
+        self._cells[_WAITING] = count
+
+    def busier(self) -> bool:
+        """Whether a living worker beside this one has fewer connections."""
+        if not self._folder:
+            return False
+        if time.monotonic() - self._looked > _FRESH_SECONDS:
+            self._peers = [cells for pid, cells in self._files() if pid != os.getpid() and _alive(pid)]
+            self._looked = time.monotonic()
+        return any(peer[_CONNECTIONS] < self._cells[_CONNECTIONS] for peer in self._peers)
 
     def text(self) -> bytes:
         """The Prometheus text format; of all workers that share PROMETHEUS_MULTIPROC_DIR where that is set."""
-        if not self._shared:
-            return generate_latest(self._registry)
-        everything = CollectorRegistry()
-        multiprocess.MultiProcessCollector(everything, self._shared)  # type: ignore[no-untyped-call]
-        return generate_latest(everything)
+        from prometheus_client import CollectorRegistry, generate_latest
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry)
+
+    def collect(self) -> Iterator[Any]:
+        """What prometheus_client asks of a collector."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+
+        answered, gauges = self._sums()
+        service = ("service_name", "service_version")
+        names = ("endpoint", *service, "http_response_code")
+        total = CounterMetricFamily("bentoml_service_request", "Requests answered", labels=names)
+        duration = HistogramMetricFamily("bentoml_service_request_duration_seconds", "Time to answer", labels=names)
+        for (endpoint, status), (seconds, *counts) in sorted(answered.items()):
+            labels = (ENDPOINTS[endpoint], *self._labels, str(status))
+            total.add_metric(labels, sum(counts))
+            bounds = [*map(str, _BUCKETS), "+Inf"]
+            duration.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), seconds)
+        name = "bentoml_service_request_in_progress"
+        working = GaugeMetricFamily(name, "Requests in work", labels=("endpoint", *service))
+        for name, count in zip(ENDPOINTS, gauges[_WORKING:], strict=True):
+            working.add_metric((name, *self._labels), count)
+        connections = GaugeMetricFamily("slipway_connections", "Open connections", labels=service)
+        connections.add_metric(self._labels, gauges[_CONNECTIONS])
+        waiting = GaugeMetricFamily("slipway_requests_waiting", "Requests that wait for the model", labels=service)
+        waiting.add_metric(self._labels, gauges[_WAITING])
+        yield from (total, duration, working, connections, waiting)
 
     def close(self) -> None:
         """Take this process out of the gauges; its counts stay."""
-        if self._shared:
-            multiprocess.mark_process_dead(os.getpid(), self._shared)  # type: ignore[no-untyped-call]
+        for cell in range(_CONNECTIONS, _FIRST):
+            self._cells[cell] = 0.0
 
+    def _map(self) -> "memoryview[float]":
+        if not self._folder:
+            return memoryview(bytearray(_CELLS * 8)).cast("d")
+        descriptor = os.open(f"{self._folder}/requests_{os.getpid()}.bin", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            os.ftruncate(descriptor, _CELLS * 8)
+            return memoryview(mmap.mmap(descriptor, _CELLS * 8)).cast("d")
+        finally:
+            os.close(descriptor)
 
-class Outcome:
-    """How a request ended: the HTTP status, 499 where the client left first."""
+    def _record(self, endpoint: int, status: int) -> int:
+        known = status if status in _STATUSES else status // 100 * 100
+        at = self._records.get((endpoint, known))
+        if at is None:
+            at = _FIRST + int(self._cells[_USED]) * _LENGTH
+            self._cells[at], self._cells[at + 1] = endpoint, known
+            self._cells[_USED] += 1
+            self._records[endpoint, known] = at
+        self._records[endpoint, status] = at
+        return at
 
-    __slots__ = ("status",)
+    def _sums(self) -> tuple[dict[tuple[int, int], list[float]], list[float]]:
+        answered: dict[tuple[int, int], list[float]] = {}
+        gauges = [0.0] * _FIRST
+        for pid, cells in self._files() if self._folder else [(os.getpid(), self._cells)]:
+            if _alive(pid):
+                gauges = [a + b for a, b in zip(gauges, cells[:_FIRST], strict=True)]
+            for at in range(_FIRST, _FIRST + int(cells[_USED]) * _LENGTH, _LENGTH):
+                key = (int(cells[at]), int(cells[at + 1]))
+                found = answered.get(key, [0.0] * (_LENGTH - 2))
+                answered[key] = [a + b for a, b in zip(found, cells[at + 2 : at + _LENGTH], strict=True)]
+        return answered, gauges
 
-    def __init__(self) -> None:
-        self.status = 500
-
-
-def _forget_dead_processes(folder: str) -> None:
-    """A killed worker could not call `close`: its requests would stay 'in progress' for ever."""
-    for file in glob.glob(f"{folder}/gauge_live*_*.db"):
-        match = re.search(r"_(\d+)\.db$", file)
-        if match and not _alive(int(match[1])):
-            multiprocess.mark_process_dead(int(match[1]), folder)  # type: ignore[no-untyped-call]
+    def _files(self) -> Iterator[tuple[int, "memoryview[float]"]]:
+        for name in glob.glob(f"{self._folder}/requests_*.bin"):
+            match = re.search(r"_(\d+)\.bin$", name)
+            with open(name, "rb") as file:
+                if match and os.fstat(file.fileno()).st_size == _CELLS * 8:
+                    memory = mmap.mmap(file.fileno(), _CELLS * 8, access=mmap.ACCESS_READ)
+                    yield int(match[1]), memoryview(memory).cast("d")
 
 
 def _alive(pid: int) -> bool:

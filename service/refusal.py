@@ -6,19 +6,29 @@ from service.artifact import TensorSpec
 
 # Deeper nesting than any tensor has is told apart no further: it would only exhaust the stack.
 _DEEPEST = 16
+_EXPECTED = {bool: "true or false", float: "a number", int: "a whole number", str: "a string"}
 
 
 class Refused(Exception):
     """A request that is not answered: an HTTP status and a machine-readable reason.
 
     `field` names the input (or request field) at fault, `index` the sample of a batch; both may be None.
+    `retry_after` tells in seconds when to come again.
     """
 
     def __init__(
-        self, status: int, code: str, message: str, *, field: str | None = None, index: int | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        index: int | None = None,
+        retry_after: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.field, self.index = status, code, message, field, index
+        self.retry_after = retry_after
 
     def body(self) -> dict[str, dict[str, object]]:
         """The answer's JSON object."""
@@ -26,6 +36,11 @@ class Refused(Exception):
         if self.index is not None:
             error["index"] = self.index
         return {"error": error}
+
+    def flat_body(self) -> dict[str, object]:
+        """The same in the form of the Open Inference Protocol, where `error` is the message."""
+        error = self.body()["error"]
+        return {"error": error.pop("message"), **error}
 
 
 def wrong_shape(value: object, spec: TensorSpec) -> Refused:
@@ -45,7 +60,7 @@ def wrong_type(value: object, spec: TensorSpec, accepted: frozenset[type], *, si
     """Name the first element of `value` that has none of the accepted types."""
     levels = len(spec.shape) - single
     place, wrong = next((place, leaf) for place, leaf in _leaves(value, levels) if type(leaf) not in accepted)
-    expected = "true or false" if bool in accepted else "a number" if float in accepted else "a whole number"
+    expected = next(text for kind, text in _EXPECTED.items() if kind in accepted)
     message = f"{path(spec.name, place)}: expected {expected}, got {word(wrong)}"
     return Refused(400, "wrong_type", message, field=spec.name, index=place[0] if place and not single else None)
 

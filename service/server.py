@@ -1,6 +1,8 @@
 """One server process: from an artifact to an accepting socket, and back without losing a request."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import signal
 import socket
@@ -11,7 +13,11 @@ import uvicorn
 from service.app import App
 from service.model import load_model
 from service.proof import prove
+from service.protocol import Limits
 from service.settings import Settings
+
+# For a worker with fewer connections to take one first.
+_YIELD_SECONDS = 0.002
 
 
 def serve(settings: Settings) -> None:
@@ -26,22 +32,25 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    model = load_model(settings.artifact, settings.threads)
+    model = load_model(settings.artifact, settings.provider, settings.threads)
     app = App(model, settings)
     try:
         await prove(app, model)
+        _settle_garbage()
         await _Server(app, settings).serve([_listen(settings)])
     finally:
         await app.close()
 
 
 class _Server(uvicorn.Server):
-    """uvicorn with three more manners: it says when it is ready, does not outlive its supervisor and drains gently."""
+    """uvicorn with more manners: it says when it is ready, does not outlive its supervisor, drains gently, holds its
+    clients to limits, and shares connections evenly with the workers beside it."""
 
     def __init__(self, app: App, settings: Settings) -> None:
+        self._limits = Limits(settings, app.metrics)
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=self._limits.protocol,  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             log_config=None,
@@ -53,27 +62,63 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self._app, self._settings = app, settings
+        self._accepting: set[asyncio.Task[object]] = set()
         # uvicorn raises a signal again once it has stopped: this makes that an orderly end with exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Accepts by itself: asyncio's servers take all connections at once that wait, and leave other workers none."""
+        assert sockets is not None
+        await super().startup([])
+        (self._listener,) = sockets
+        self._listener.setblocking(False)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._listener, self._readable)
         if self._settings.parent_fd is not None:
-            asyncio.get_running_loop().add_reader(self._settings.parent_fd, self._parent_moved)
+            loop.add_reader(self._settings.parent_fd, self._parent_moved)
         if self._settings.ready_fd is not None:
             os.write(self._settings.ready_fd, b"ready\n")
             os.close(self._settings.ready_fd)
 
+    async def on_tick(self, counter: int) -> bool:
+        if counter % 10 == 0:
+            self._limits.sweep()
+        return await super().on_tick(counter)
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closing an idle connection may cross with a request on its way; asking its client to close can't."""
         self._app.draining = True
-        for server in self.servers:
-            server.close()
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
         end = time.monotonic() + self._settings.drain_seconds
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
-        await super().shutdown(sockets)
+        await super().shutdown([])
+
+    def _readable(self) -> None:
+        if not self._app.metrics.busier():
+            self._accept()
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._listener)
+        loop.call_later(_YIELD_SECONDS, self._accept_late)
+
+    def _accept_late(self) -> None:
+        if not self._app.draining:
+            self._accept()
+            asyncio.get_running_loop().add_reader(self._listener, self._readable)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):  # another worker was faster, the client is gone, or no descriptor is left
+            client, _ = self._listener.accept()
+            loop = asyncio.get_running_loop()
+            task = loop.create_task(loop.connect_accepted_socket(self._protocol, client))
+            self._accepting.add(task)
+            task.add_done_callback(self._accepting.discard)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return self._limits.protocol(self.config, self.server_state, self.lifespan.state)
 
     def _parent_moved(self) -> None:
         assert self._settings.parent_fd is not None
@@ -83,6 +128,13 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+
+def _settle_garbage() -> None:
+    """Parsed requests set off collections that walk all objects: spare them those that stay, and make them rarer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -9,7 +9,7 @@ from service.answer import answer, encode
 from service.model import load_model
 from service.refusal import Refused
 from service.settings import read_settings
-from service.validation import validate
+from service.validation import Validator
 from service.wire import ASGIApp
 
 
@@ -18,7 +18,8 @@ class Predict:
 
     def __init__(self) -> None:
         self._settings = read_settings([])
-        self._model = load_model(self._settings.artifact, self._settings.threads)
+        self._model = load_model(self._settings.artifact, self._settings.provider, self._settings.threads)
+        self._validator = Validator(self._model.signature, self._settings)
 
     # A Response of our own keeps the answer to the byte; BentoML would give float32 in float64's digits.
     @bentoml.api(route="/predict")
@@ -26,7 +27,7 @@ class Predict:
         """Run the model on one sample of each input, or on a batch of them."""
         signature = self._model.signature
         try:
-            samples = validate({"inputs": inputs}, signature, self._settings)
+            samples = self._validator.nested({"inputs": inputs})
             result = answer(self._model.run(samples.inputs), samples, signature)
         except Refused as refused:
             return Response(encode(refused.body()), refused.status, media_type="application/json")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -21,11 +23,17 @@ class Settings:
     fd: int | None = None  # a listening socket, instead of host and port
     ready_fd: int | None = None  # gets "ready\n" once requests are accepted
     parent_fd: int | None = None  # a pipe: its end means that the supervisor is gone
+    provider: str = "cpu"  # what runs the model: cpu, cuda, tensorrt or openvino; nothing takes over silently
     threads: int = 1  # of one run; a process for each core serves more than threads do
     max_body: int | None = None  # a million, or four times the example where that is more
-    max_batch: int = 1024
+    max_batch: int = 1024  # samples in one request
+    max_text: int = 10_000  # characters of one string
+    max_queue: int = 128  # requests that wait for the model; more are refused with 429
+    max_connections: int = 4096
     limit_range: int = 0  # 1 refuses inputs outside the minimum and maximum of the signature
-    body_seconds: float = 10.0  # for a request's body to arrive
+    header_seconds: float = 10.0  # for a request's head to arrive
+    body_seconds: float = 10.0  # for a request's body to arrive, and for an answer to be taken
+    timeout_seconds: float = 10.0  # for the model to answer; then 504, and its run is stopped
     keep_alive_seconds: int = 75  # above the 60 that load balancers keep an idle connection
     drain_seconds: float = 1.0  # for clients with open connections to move on after SIGTERM
     shutdown_seconds: int = 30  # for requests in flight to be answered after that
@@ -40,4 +48,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         # argparse converts a default that is a string, and reports it as it would an argument.
         default = os.environ.get(variable, field.default)
         parser.add_argument(option, type=kind, default=default, help=f"${variable}, default {field.default}")
-    return Settings(**vars(parser.parse_args(arguments)))
+    settings = Settings(**vars(parser.parse_args(arguments)))
+    if settings.provider not in PROVIDERS:
+        parser.error(f"argument --provider: {settings.provider!r} is none of {', '.join(PROVIDERS)}")
+    return settings

@@ -64,7 +64,7 @@ ABUSES = {
     "one wrong row": (features("[[1,2,3,4],[1,2,3,4],[1,2,3]]"), JSON, 400, "wrong_shape", "features", 2),
     "null row": (features("[[1,2,3,4],null]"), JSON, 400, "wrong_shape", "features", 1),
     "object row": (features('[[1,2,3,4],{"a":1}]'), JSON, 400, "wrong_shape", "features", 1),
-    "string row": (features('[[1,2,3,4],"1234"]'), JSON, 400, "wrong_type", "features", 1),
+    "string row": (features('[[1,2,3,4],"1234"]'), JSON, 400, "wrong_shape", "features", 1),
     "object of the right size": (features('[{"a":1,"b":2,"c":3,"d":4}]'), JSON, 400, "wrong_shape", "features", None),
     "null element": (features("[1,2,null,4]"), JSON, 400, "wrong_type", "features", None),
     "string element": (features('[1,2,"3",4]'), JSON, 400, "wrong_type", "features", None),

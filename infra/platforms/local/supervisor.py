@@ -112,6 +112,8 @@ class Supervisor:
         ready_read, ready_write = os.pipe()
         log = (self.run / "log").open("ab")
         start = log.tell()
+        # The caller's PYTHONPATH leads to its checkout; a release runs on its own code alone.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         command = [
             *(release["python"], "-m", "service", "--artifact", release["artifact"]),
             *("--fd", str(self.socket.fileno()), "--ready-fd", str(ready_write)),
@@ -121,7 +123,7 @@ class Supervisor:
             worker = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=release["code"],
-                env={**os.environ, **release["environment"], "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
+                env={**inherited, **release["environment"], "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
                 pass_fds=(self.socket.fileno(), ready_write, self.parent_read),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

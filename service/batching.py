@@ -1,0 +1,176 @@
+"""Runs the model for requests that come side by side: together where that is faster, each on its own where not."""
+
+import asyncio
+import logging
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from math import ceil
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+from service.metrics import Metrics
+from service.model import Model
+from service.refusal import Refused
+from service.settings import Settings
+from service.validation import Samples
+
+# Handing a run to a thread costs about 0.1 ms; a run that blocks the event loop for longer delays the probes.
+_INLINE_SECONDS = 0.002
+
+_log = logging.getLogger("slipway")
+Outputs = dict[str, np.ndarray]
+
+
+class Batcher:
+    """One model, one run at a time, and the requests that wait for it.
+
+    Owns the queue and the thread for runs that take long. Nothing waits for company: a free model takes at once
+    whatever has come by then.
+    """
+
+    def __init__(self, model: Model, settings: Settings, metrics: Metrics) -> None:
+        self._model, self._settings, self._metrics = model, settings, metrics
+        self._queue: deque[_Waiting] = deque()
+        self._waiting = 0  # of the queue, those that nobody has given up
+        self._worker: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "model")
+
+    async def run(self, samples: Samples) -> Outputs:
+        """The model's outputs for `samples`.
+
+        Raises Refused: 422 for what the model itself can't take, 429 where too many wait, 504 where the answer would
+        come after `timeout_seconds`; the place in the queue is free then, and a run that nobody waits for is stopped.
+        """
+        if self._worker is None and self._model.batch == 1 and self._is_short(samples.count):
+            return self._run_one(samples, None)
+        self.admit()
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(samples, loop.create_future())
+        self._queue.append(waiting)
+        self._count(1)
+        if self._worker is None:
+            self._worker = loop.create_task(self._work())
+        timer = loop.call_later(self._settings.timeout_seconds, self._expire, waiting)
+        try:
+            return await waiting.outputs
+        finally:
+            timer.cancel()
+
+    def admit(self) -> None:
+        """Raises Refused (429) while the queue is full."""
+        if self._waiting >= self._settings.max_queue:
+            wait = max(1, ceil(self._model.seconds * self._waiting))
+            raise Refused(429, "overloaded", f"{self._waiting} requests are waiting already", retry_after=wait)
+
+    def close(self) -> None:
+        """Let go of the thread once its run is over."""
+        self._thread.shutdown()
+
+    async def _work(self) -> None:
+        try:
+            while batch := self._take():
+                if self._is_short(sum(each.samples.count for each in batch)):
+                    self._settle(batch, self._answers(batch, None))
+                    await asyncio.sleep(0)  # the answers go out, and others come in
+                else:
+                    await self._work_beside(batch)
+        finally:
+            self._worker = None
+
+    def _take(self) -> "list[_Waiting]":
+        """The requests for the next run: the first, and those behind it that may share its run."""
+        batch: list[_Waiting] = []
+        room = self._model.batch
+        while self._queue:
+            first = self._queue[0]
+            if batch and (first.samples.count > room or first.shapes() != batch[0].shapes()):
+                break
+            self._queue.popleft()
+            if not first.outputs.done():
+                batch.append(first)
+                room -= first.samples.count
+                self._count(-1)
+        return batch
+
+    async def _work_beside(self, batch: "list[_Waiting]") -> None:
+        options = onnxruntime.RunOptions()
+        for each in batch:
+            each.run = (batch, options)
+        answers = self._thread.submit(self._answers, batch, options)
+        self._settle(batch, await asyncio.wrap_future(answers))
+
+    def _answers(
+        self, batch: "list[_Waiting]", options: onnxruntime.RunOptions | None
+    ) -> "list[Outputs | BaseException]":
+        """One answer or exception for each request; a failure of several is found by running each on its own."""
+        if len(batch) > 1:
+            try:
+                return list(_together(self._model, [each.samples for each in batch], options))
+            except Exception:
+                _log.warning("a run of %d requests failed; running each on its own", len(batch))
+        answers: list[Outputs | BaseException] = []
+        for each in batch:
+            try:
+                answers.append(self._run_one(each.samples, options))
+            except Exception as error:
+                answers.append(error)
+        return answers
+
+    def _run_one(self, samples: Samples, options: onnxruntime.RunOptions | None) -> Outputs:
+        try:
+            return self._model.run(samples.inputs, options)
+        except InvalidArgument as error:  # such as a word that the model's table does not have
+            reason = str(error).splitlines()[0][-200:]
+            raise Refused(422, "model_refused", f"the model can't take this input: {reason}") from None
+
+    def _settle(self, batch: "list[_Waiting]", answers: "list[Outputs | BaseException]") -> None:
+        for each, answer in zip(batch, answers, strict=True):
+            if each.outputs.done():
+                continue
+            if isinstance(answer, BaseException):
+                each.outputs.set_exception(answer)
+            else:
+                each.outputs.set_result(answer)
+
+    def _expire(self, waiting: "_Waiting") -> None:
+        if waiting.outputs.done():
+            return
+        message = f"no answer within {self._settings.timeout_seconds:g} seconds"
+        waiting.outputs.set_exception(Refused(504, "timeout", message))
+        if waiting.run is None:
+            self._count(-1)
+            return
+        batch, options = waiting.run
+        if all(each.outputs.done() for each in batch):
+            options.terminate = True
+
+    def _is_short(self, samples: int) -> bool:
+        return self._model.seconds * samples < _INLINE_SECONDS
+
+    def _count(self, change: int) -> None:
+        self._waiting += change
+        self._metrics.waiting(self._waiting)
+
+
+class _Waiting:
+    __slots__ = ("outputs", "run", "samples")
+
+    def __init__(self, samples: Samples, outputs: asyncio.Future[Outputs]) -> None:
+        self.samples, self.outputs = samples, outputs
+        self.run: tuple[list[_Waiting], onnxruntime.RunOptions] | None = None
+
+    def shapes(self) -> list[tuple[int, ...]]:
+        return [array.shape[1:] for array in self.samples.inputs.values()]
+
+
+def _together(model: Model, requests: list[Samples], options: onnxruntime.RunOptions | None) -> list[Outputs]:
+    inputs = {name: np.concatenate([each.inputs[name] for each in requests]) for name in requests[0].inputs}
+    outputs = model.run(inputs, options)
+    answers, start = [], 0
+    for each in requests:
+        end = start + each.count
+        answers.append({name: values[start:end] for name, values in outputs.items()})
+        start = end
+    return answers

@@ -1,0 +1,259 @@
+"""What the service takes and answers, as an OpenAPI document made from the artifact's signature."""
+
+from typing import Any
+
+import numpy as np
+
+from service.artifact import Artifact, Signature, TensorSpec
+from service.openinference import DATATYPES
+from service.settings import Settings
+
+Schema = dict[str, Any]
+
+_ERROR: Schema = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "field", "message"],
+            "properties": {
+                "code": {"type": "string"},
+                "field": {"type": ["string", "null"], "description": "the input or request field at fault"},
+                "index": {"type": "integer", "description": "the sample at fault, in a batch"},
+                "message": {"type": "string"},
+            },
+        }
+    },
+}
+_FLAT_ERROR: Schema = {
+    "type": "object",
+    "required": ["error", "code"],
+    "properties": {
+        "error": {"type": "string"},
+        "code": {"type": "string"},
+        "field": {"type": ["string", "null"]},
+        "index": {"type": "integer"},
+    },
+}
+_REFUSALS = {
+    "400": "The request does not fit the model; `code`, `field` and `index` say where",
+    "404": "No such path or model",
+    "405": "Not with this method; the header Allow has those that are taken",
+    "406": "The answer has no such form",
+    "408": "The body did not arrive in time",
+    "413": "The body is too large",
+    "415": "The body's type, charset or encoding is not taken",
+    "422": "The model can't take these values, or gives no finite answer to them",
+    "429": "Too many requests are waiting",
+    "503": "The process is about to end; another one takes over",
+    "504": "The model did not answer in time",
+}
+_TENSOR = {"schema": {"type": "string", "format": "binary"}}
+
+
+def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
+    """The document for one artifact, with its recorded example."""
+    signature = artifact.signature
+    model = f"/v2/models/{signature.name}"
+    paths: dict[str, Schema] = {
+        "/predict": {"post": _predict(artifact, settings)},
+        "/livez": {"get": _probe("The process runs", ("200",))},
+        "/readyz": {"get": _probe("Requests are taken", ("200", "503"))},
+        "/": {"get": _read("Name, digest and task of the model", {"type": "object", "required": ["name", "digest"]})},
+        "/metrics": {"get": _probe("Prometheus metrics of all workers", ("200",))},
+        "/v2": {"get": _read("The server and its extensions", {"type": "object", "required": ["name", "extensions"]})},
+        "/v2/health/live": {"get": _read("The process runs", {"type": "object"})},
+        "/v2/health/ready": {"get": _read("Requests are taken", {"type": "object"}, "503")},
+    }
+    for base in (model, f"{model}/versions/{version}"):
+        paths[base] = {"get": _read("Inputs and outputs", {"type": "object", "required": ["name", "inputs"]})}
+        paths[f"{base}/ready"] = {"get": _read("The model takes requests", {"type": "object"}, "503")}
+        paths[f"{base}/infer"] = {"post": _infer(artifact, settings)}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": signature.name, "version": version, "description": f"A {signature.task} model."},
+        "paths": paths,
+    }
+
+
+def _predict(artifact: Artifact, settings: Settings) -> Schema:
+    signature = artifact.signature
+    inputs, outputs = signature.inputs, signature.outputs
+    content: Schema = {
+        "application/json": {
+            "schema": {
+                "anyOf": [_payload(inputs, settings, batch) for batch in (False, True)],
+            },
+            "example": artifact.read("example"),
+        }
+    }
+    if len(inputs) == 1 and inputs[0].dtype != "string":
+        content |= {"application/octet-stream": _TENSOR, "application/x-npy": _TENSOR}
+    answer: Schema = {
+        "application/json": {
+            "schema": {"anyOf": [_answer(signature, batch) for batch in (False, True)]},
+            "example": artifact.read("example.response"),
+        }
+    }
+    if len(outputs) == 1 and outputs[0].dtype != "string":
+        answer |= {"application/octet-stream": _TENSOR, "application/x-npy": _TENSOR}
+    text = "One sample of each input, or a batch of them; the answer has the same form."
+    shape = {
+        "name": "x-tensor-shape",
+        "in": "header",
+        "description": "sizes of a tensor in application/octet-stream, such as 2,28,28; without it by the signature",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,9}(,[0-9]{1,9})*$"},
+    }
+    return {
+        "summary": "Predict",
+        "description": text,
+        "parameters": [shape],
+        "requestBody": {"required": True, "content": content},
+        "responses": {
+            "200": {"description": "The model's outputs", "content": answer},
+            **_refusals(_ERROR, "400", "405", "406", "408", "413", "415", "422", "429", "504"),
+        },
+    }
+
+
+def _payload(inputs: tuple[TensorSpec, ...], settings: Settings, batch: bool) -> Schema:
+    fields = {spec.name: _nested(spec, settings, batch) for spec in inputs}
+    given = {"type": "object", "required": list(fields), "properties": fields, "additionalProperties": False}
+    return {"type": "object", "required": ["inputs"], "properties": {"inputs": given}, "additionalProperties": False}
+
+
+def _nested(spec: TensorSpec, settings: Settings, batch: bool) -> Schema:
+    schema = _value(spec, settings)
+    for size in reversed(spec.shape[1:]):
+        schema = {"type": "array", "items": schema, **_sizes(size, None)}
+    return {"type": "array", "items": schema, **_sizes(spec.shape[0], settings.max_batch)} if batch else schema
+
+
+def _value(spec: TensorSpec, settings: Settings) -> Schema:
+    if spec.dtype == "string":
+        return {"type": "string", "maxLength": settings.max_text}
+    if spec.dtype == "bool":
+        return {"type": "boolean"}
+    dtype = np.dtype(spec.dtype)
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
+    convert = float if dtype.kind == "f" else int
+    low, high = convert(limits.min), convert(limits.max)
+    if settings.limit_range:
+        low = low if spec.minimum is None else spec.minimum
+        high = high if spec.maximum is None else spec.maximum
+    return {"type": "number" if dtype.kind == "f" else "integer", "minimum": low, "maximum": high}
+
+
+def _sizes(size: int | None, most: int | None) -> Schema:
+    if size is not None:
+        return {"minItems": size, "maxItems": size}
+    return {"minItems": 1} if most is None else {"minItems": 1, "maxItems": most}
+
+
+def _answer(signature: Signature, batch: bool) -> Schema:
+    fields = {spec.name: _output(spec, batch) for spec in signature.outputs}
+    properties: Schema = {"outputs": {"type": "object", "required": list(fields), "properties": fields}}
+    if signature.task == "classification" and signature.labels:
+        label: Schema = {"type": "string", "enum": list(signature.labels)}
+        probability: Schema = {"type": "number"}
+        properties["label"] = {"type": "array", "items": label} if batch else label
+        properties["probability"] = {"type": "array", "items": probability} if batch else probability
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+def _output(spec: TensorSpec, batch: bool) -> Schema:
+    kinds = {"string": "string", "bool": "boolean"}
+    schema: Schema = {"type": kinds.get(spec.dtype, "integer" if "int" in spec.dtype else "number")}
+    for size in reversed(spec.shape[1:]):
+        schema = {"type": "array", "items": schema} | ({} if size is None else {"minItems": size, "maxItems": size})
+    return {"type": "array", "items": schema} if batch else schema
+
+
+def _infer(artifact: Artifact, settings: Settings) -> Schema:
+    inputs = artifact.signature.inputs
+    tensors = [
+        {
+            "type": "object",
+            "required": ["name", "datatype", "shape", "data"],
+            "properties": {
+                "name": {"const": spec.name},
+                "datatype": {"const": DATATYPES[spec.dtype]},
+                "shape": {
+                    "type": "array",
+                    "prefixItems": [_size(size) for size in spec.shape],
+                    "minItems": len(spec.shape),
+                    "maxItems": len(spec.shape),
+                },
+                "data": {"type": "array", "items": _value(spec, settings), "description": "flat, in row-major order"},
+                "parameters": {"type": "object", "maxProperties": 0},
+            },
+            "additionalProperties": False,
+        }
+        for spec in inputs
+    ]
+    schema = {
+        "type": "object",
+        "required": ["inputs"],
+        "properties": {
+            "id": {"type": "string", "maxLength": 1000},
+            "inputs": {"type": "array", "prefixItems": tensors, "minItems": len(tensors), "maxItems": len(tensors)},
+            "outputs": {"type": "array", "maxItems": 0},
+            "parameters": {"type": "object", "maxProperties": 0},
+        },
+        "additionalProperties": False,
+    }
+    example = artifact.read("example")["inputs"]
+    listed = [
+        {
+            "name": spec.name,
+            "datatype": DATATYPES[spec.dtype],
+            "shape": list(np.shape([example[spec.name]])),
+            "data": np.array([example[spec.name]]).ravel().tolist(),
+        }
+        for spec in inputs
+    ]
+    required = ["model_name", "model_version", "outputs"]
+    answered = {"application/json": {"schema": {"type": "object", "required": required}}}
+    return {
+        "summary": "Infer, by the Open Inference Protocol",
+        "description": "Every tensor has the batch first. Tensors may follow the JSON as bytes; the header "
+        "Inference-Header-Content-Length then tells the JSON's length.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": {"inputs": listed}}},
+        },
+        "responses": {
+            "200": {"description": "The model's outputs", "content": answered | {"application/octet-stream": _TENSOR}},
+            **_refusals(_FLAT_ERROR, "400", "405", "408", "413", "415", "422", "429", "504"),
+        },
+    }
+
+
+def _size(size: int | None) -> Schema:
+    return {"type": "integer", "minimum": 1} if size is None else {"const": size}
+
+
+def _read(summary: str, schema: Schema, *refused: str) -> Schema:
+    content = {"application/json": {"schema": schema}}
+    responses = {code: {"description": _REFUSALS[code], "content": content} for code in refused}
+    return {
+        "summary": summary,
+        "responses": {"200": {"description": summary, "content": content}, **responses, **_refusals({}, "405")},
+    }
+
+
+def _probe(summary: str, codes: tuple[str, ...]) -> Schema:
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    responses = {code: {"description": _REFUSALS.get(code, summary), "content": content} for code in codes}
+    return {"summary": summary, "responses": responses | _refusals(_ERROR, "405")}
+
+
+def _refusals(schema: Schema, *codes: str) -> Schema:
+    responses: Schema = {
+        code: {"description": _REFUSALS[code], "content": {"application/json": {"schema": schema}}} for code in codes
+    }
+    if "429" in responses:
+        seconds = {"description": "seconds after which to come again", "schema": {"type": "integer"}}
+        responses["429"]["headers"] = {"Retry-After": seconds}
+    return responses
