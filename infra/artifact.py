@@ -83,7 +83,7 @@ def inputs_key(model: str, variant: str | None) -> str:
 
 
 def _build(props: dict[str, Any]) -> dict[str, Any]:
-    built = slipway_json("model", "build", props["model"], *_pin(props.get("variantPin")))
+    built = slipway_json("model", "build", props["model"], *_pin(props.get("variantPin")), progress=True)
     return {
         **{key: props.get(key) for key in ("model", "variantPin", "inputsKey")},
         "digest": built["digest"],

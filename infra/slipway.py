@@ -9,15 +9,17 @@ import sys
 from collections import deque
 from typing import Any
 
+import pulumi
+
 from infra.config import ROOT
 
 
-class SlipwayError(Exception):
-    """A step was refused or failed; the message says what to do."""
+class SlipwayError(pulumi.RunError):
+    """A step was refused or failed; the message says what to do, and the engine shows it without our frames."""
 
 
-def slipway(*arguments: str) -> str:
-    """What `slipway ARGUMENTS` prints on stdout. Its progress goes to our stderr, line by line.
+def slipway(*arguments: str, progress: bool = False) -> str:
+    """What `slipway ARGUMENTS` prints on stdout. `progress`: pass on what it says meanwhile, line by line.
 
     Raises:
         SlipwayError: it exited non-zero; the message is the end of what it said.
@@ -36,14 +38,15 @@ def slipway(*arguments: str) -> str:
         assert process.stdout and process.stderr
         for line in process.stderr:
             said.append(line)
-            sys.stderr.write(line)
+            if progress:
+                sys.stderr.write(line)
         answer = process.stdout.read()
     if process.returncode:
-        raise SlipwayError("".join(said).strip() or f"slipway {' '.join(arguments)} exited with {process.returncode}")
+        raise SlipwayError("".join(said).strip().removeprefix("error: ") or f"slipway {' '.join(arguments)} exited with {process.returncode}")
     return answer
 
 
-def slipway_json(*arguments: str) -> dict[str, Any]:
+def slipway_json(*arguments: str, progress: bool = False) -> dict[str, Any]:
     """The JSON object that `slipway ARGUMENTS --json` answers."""
-    answer: dict[str, Any] = json.loads(slipway(*arguments, "--json"))
+    answer: dict[str, Any] = json.loads(slipway(*arguments, "--json", progress=progress))
     return answer

@@ -1,5 +1,6 @@
 """The real program on the real engine: up, up again, edit, kill, refuse, down. The tests run in this order."""
 
+import json
 import os
 import shutil
 import signal
@@ -199,6 +200,22 @@ def test_another_port_moves_the_service_and_frees_the_old_one(checkout, ports):
     assert predict(moved, [1, 2, 3, 4]) == pytest.approx(30)
     assert runtime.is_free(ports["steep"])
     ports["steep"] = moved
+
+
+def test_a_promoted_artifact_is_served_as_it_was_judged_and_not_built_again(checkout, ports):
+    steep = json.loads(checkout.run("pulumi", "stack", "output", "--json", "--stack", "test"))["services"]["steep"]
+    file = checkout.path / "Pulumi.test.yaml"
+    good = file.read_text()
+    edit(file, "model: models/flat", f"model: {steep['artifactUri']}")
+    assert checkout.changes() == {"ModelArtifact flat": "update", "LocalService flat": "update"}
+    assert "training" not in checkout.up()
+    assert predict(ports["flat"], [1, 2, 3, 4]) == pytest.approx(30)
+    assert checkout.changes() == {}
+    edit(file, steep["model"]["digest"], "sha256:" + "0" * 64)
+    assert "the store holds no such artifact" in checkout.build(fails=True)
+    assert predict(ports["flat"], [1, 2, 3, 4]) == pytest.approx(30)
+    file.write_text(good)
+    checkout.up()
 
 
 def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout, ports):

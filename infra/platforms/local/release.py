@@ -39,7 +39,7 @@ def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
             shutil.rmtree(staging)
             if not code.is_dir():
                 raise
-    python = slipway("env", os.path.relpath(REQUIREMENTS, ROOT)).strip()
+    python = slipway("env", os.path.relpath(REQUIREMENTS, ROOT), progress=True).strip()
     return python, str(code), slipway_json("model", "describe", artifact_uri)["path"]
 
 
