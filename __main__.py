@@ -14,7 +14,12 @@ keys = {name: inputs_key(service.model, service.variant) for name, service in co
 
 services = {}
 for name, service in config.services.items():
-    args = ModelArtifactArgs(model=service.model, inputs_key=keys[name], variant=service.variant)
+    args = ModelArtifactArgs(
+        model=service.model,
+        inputs_key=keys[name],
+        variant=service.variant,
+        accept_worse=service.acceptWorse,
+    )
     artifact = ModelArtifact(name, args)
     served = platform.serve(name, service, artifact)
     services[name] = {

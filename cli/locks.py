@@ -11,12 +11,17 @@ from service.pipeline.errors import BadInput, PipelineError, shown
 PYTHON = "3.11"
 
 
-def lock_model(name: str, upgrade: bool = False) -> Path:
-    """Writes requirements.txt of one model: its requirements.in with the pipeline's own. Raises BadInput."""
+def lock_model(name: str, upgrade: bool = False) -> Path | None:
+    """Writes requirements.txt of one model: its requirements.in with the pipeline's own. Raises BadInput.
+
+    None where it has neither: model and data are files, and the pipeline's own lock does.
+    """
     folder = parse_ref(name)
     if not isinstance(folder, Path):
         raise BadInput(f"{name} is an artifact; only a model folder can be locked")
     wanted = folder / "requirements.in"
+    if not wanted.is_file() and not (folder / "model.py").is_file():
+        return None
     if not wanted.is_file():
         raise BadInput(f"{shown(wanted)} is missing: list in it the packages that model.py imports")
     return _compile([wanted, PIPELINE_LOCK.with_suffix(".in")], folder / "requirements.txt", upgrade)

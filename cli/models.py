@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from service.pipeline.errors import BadInput, shown
 
@@ -16,9 +15,9 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 @dataclass(frozen=True)
 class Promoted:
-    """An artifact that was judged before: `store` is the folder of the store that holds it."""
+    """An artifact that was judged before, in the store at `uri`."""
 
-    store: Path
+    uri: str
     digest: str
 
 
@@ -42,21 +41,53 @@ def checked_name(folder: Path) -> Path:
 
 
 def lock_of(folder: Path) -> Path:
-    """The lock file of a model's environment: its own, or the pipeline's where it brings no requirements."""
+    """The lock file of a model's environment: its own, or the pipeline's where it brings no requirements.
+
+    Raises BadInput where requirements.in was never locked, or has changed since.
+    """
     own, wanted = folder / "requirements.txt", folder / "requirements.in"
-    if wanted.exists() and not own.exists():
+    if not wanted.exists():
+        return own if own.exists() else PIPELINE_LOCK
+    if not own.exists():
         raise BadInput(f"{shown(wanted)} is not locked; run: slipway model lock {folder.name}")
-    return own if own.exists() else PIPELINE_LOCK
+    for source in (wanted, PIPELINE_LOCK.with_suffix(".in")):
+        if stale := _unlocked(source, own):
+            raise BadInput(
+                f"{shown(own)} is stale: it does not hold {stale}, as {shown(source)} asks; "
+                f"run: slipway model lock {folder.name}"
+            )
+    return own
+
+
+def _unlocked(wanted: Path, lock: Path) -> str | None:
+    """The first requirement of `wanted` that no line of `lock` fulfils."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    pins: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE):
+        pins.setdefault(canonicalize_name(name), set()).add(version)
+    for line in wanted.read_text(encoding="utf-8").splitlines():
+        line = line.partition(" #")[0].strip()
+        if not line or line.startswith(("#", "-")):
+            continue
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement as error:
+            raise BadInput(f"{shown(wanted)}: {line!r} is no requirement: {str(error).splitlines()[0]}") from error
+        if requirement.url or (requirement.marker and not requirement.marker.evaluate()):
+            continue
+        versions = pins.get(canonicalize_name(requirement.name), set())
+        if not any(requirement.specifier.contains(each, prereleases=True) for each in versions):
+            return line
+    return None
 
 
 def _promoted(ref: str) -> Promoted:
     match = _PROMOTED.fullmatch(ref)
     if match is None:
         raise BadInput(f"{ref} names no artifact; write <store uri>@sha256:<64 hex digits>")
-    parts = urlsplit(match["uri"])
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        raise BadInput(f"{match['uri']}: only stores in folders can be read, as file:///path/to/artifacts")
-    return Promoted(Path(unquote(parts.path)), match["digest"])
+    return Promoted(match["uri"], match["digest"])
 
 
 def _known() -> str:

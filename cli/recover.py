@@ -1,24 +1,72 @@
-"""Clears what a killed update leaves in a file backend."""
+"""Puts a stack in order after an update that was killed or failed half-way."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psutil
+import yaml
+
+from cli.adopt import Found, adopt, tagged_resources
+from cli.engine import export_state, pulumi
+from cli.importids import BY_TAG, import_id, is_findable
+from service.pipeline.errors import PipelineError
+
+CREATING = "creating"
+BROKEN, PENDING, FAILED = "broken", "pending", "failed"
+CLOUD_PROVIDERS = [f"pulumi:providers:{name}" for name in ("aws", "gcp", "kubernetes")]
 
 
-def stale_locks(backend_url: str) -> list[Path]:
+def recover_stack(stack: str) -> Iterator[str]:
+    """Does what has to be done, and says each thing that it found and did. Silent and quick where nothing is wrong.
+
+    Removes locks of dead owners. Pending creates, and after a failed update everything that the program would create,
+    are looked up in the cloud by their fixed names or by the stack's tags: what is there is imported into the state,
+    what is not is forgotten. Never touches a stack while a live process holds its lock.
+
+    Raises:
+        PipelineError: an update is running, the state can't be read, or a pending create is of a type that can't be
+            looked up.
+    """
+    folder = backend_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+    for lock in stale_locks(folder):
+        lock.unlink(missing_ok=True)
+        yield f"Removed the lock of an update that was killed: {lock.name}"
+    project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    wrong = _glance(folder, project, stack)
+    if not wrong:
+        return
+    if held := live_locks(folder, project, stack):
+        raise PipelineError(f"{stack} is being updated by another process ({held[0].name}): nothing was touched")
+    if BROKEN in wrong:
+        pulumi("state", "repair", "--stack", stack, "--yes")
+        yield f"The state of {stack} was not in order: repaired"
+    if PENDING in wrong:
+        yield from _settle_pending(project, stack)
+    if FAILED in wrong:
+        yield from _find_unrecorded(project, stack)
+
+
+def stale_locks(folder: Path | None) -> list[Path]:
     """Lock files of a `file://` backend whose owner was on this machine and is dead.
 
     A lock of another machine, of a live process or that can't be read is never in it: that is for its owner, or for
     `pulumi cancel`, to decide.
     """
-    folder = backend_folder(backend_url)
     locks = sorted((folder / ".pulumi" / "locks").rglob("*.json")) if folder else []
     return [lock for lock in locks if _owner_is_dead(lock)]
+
+
+def live_locks(folder: Path | None, project: str, stack: str) -> list[Path]:
+    """The locks of one stack that are held, or may be."""
+    locks = (folder / ".pulumi" / "locks").rglob("*.json") if folder else ()
+    return [lock for lock in locks if lock.parent.name == stack and lock.parent.parent.name in (project, "locks")]
 
 
 def backend_folder(backend_url: str) -> Path | None:
@@ -41,3 +89,106 @@ def _owner_is_dead(lock: Path) -> bool:
         return True
     except psutil.AccessDenied:
         return False
+
+
+def _glance(folder: Path | None, project: str, stack: str) -> set[str]:
+    """What is wrong with a stack, if anything. A file backend is read without the engine."""
+    if folder is None:
+        history = json.loads(pulumi("stack", "history", "--stack", stack, "--json", "--page-size", "1") or "[]")
+        deployment, failed = export_state(stack)["deployment"], bool(history) and history[0].get("result") == "failed"
+    else:
+        file = folder / ".pulumi" / "stacks" / project / f"{stack}.json"
+        if not file.exists():
+            return set()
+        try:
+            deployment = json.loads(file.read_text())["checkpoint"]["latest"] or {}
+        except (ValueError, KeyError, TypeError):
+            raise PipelineError(f"{file} can't be read as a state; the one before it is {file.name}.bak") from None
+        entries = sorted((folder / ".pulumi" / "history" / project / stack).glob("*.history.json"))
+        failed = bool(entries) and json.loads(entries[-1].read_text()).get("result") == "failed"
+    resources = deployment.get("resources") or []
+    found = {
+        BROKEN: not _in_order(resources),
+        PENDING: bool(deployment.get("pending_operations")),
+        # Where no cloud is used, there is nowhere to look.
+        FAILED: failed and any(each["type"] in CLOUD_PROVIDERS for each in resources),
+    }
+    return {name for name, there in found.items() if there}
+
+
+def _in_order(resources: list[dict[str, Any]]) -> bool:
+    """Whether everything comes after what it refers to, as the engine demands."""
+    seen: set[str] = set()
+    for each in resources:
+        provider = (each.get("provider") or "").rpartition("::")[0]
+        if not {*filter(None, (each.get("parent"), provider)), *(each.get("dependencies") or ())} <= seen:
+            return False
+        seen.add(each["urn"])
+    return True
+
+
+def _settle_pending(project: str, stack: str) -> Iterator[str]:
+    exported = export_state(stack)
+    operations = exported["deployment"].get("pending_operations") or []
+    creates = [each["resource"] for each in operations if each["type"] == CREATING]
+    others = [each["resource"]["urn"] for each in operations if each["type"] != CREATING]
+    unknown = [each["urn"] for each in creates if _is_in_cloud(each) and not is_findable(each["type"])]
+    if unknown:
+        raise PipelineError(
+            f"The update was killed while it created {', '.join(unknown)}, which can't be looked up by name or tag. "
+            "If it exists: pulumi refresh --import-pending-creates URN --import-pending-creates ID; "
+            "if not: pulumi refresh --clear-pending-creates"
+        )
+    found = list(_look_up([each for each in creates if _is_in_cloud(each)], exported["deployment"], project, stack))
+    there = adopt(stack, exported, found, [*others])
+    for resource in creates:
+        name = _short(resource["urn"])
+        yield f"Pending create of {name}: " + (
+            "found and imported" if resource["urn"] in there else "not there, forgotten"
+        )
+    for urn in others:
+        yield f"Pending change of {_short(urn)}: read anew"
+
+
+def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
+    """A provider that dies while it creates leaves no trace in the state: compare what is planned with what is there.
+
+    Once is enough: what depends on an unrecorded resource was never begun.
+    """
+    try:
+        steps = json.loads(pulumi("preview", "--stack", stack, "--json")).get("steps", [])
+    except PipelineError:
+        yield "The last update failed, and so does a preview: nothing was looked up in the cloud"
+        return
+    planned = [each["newState"] for each in steps if each["op"] == "create" and _is_in_cloud(each["newState"])]
+    exported = export_state(stack)
+    found = list(_look_up(planned, exported["deployment"], project, stack))
+    for urn in adopt(stack, exported, found, []) if found else ():
+        yield f"{_short(urn)} was created by an update that failed: imported"
+
+
+def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], project: str, stack: str) -> Iterator[Found]:
+    if not resources:
+        return
+    providers = {
+        f"{each['urn']}::{each.get('id')}": each.get("inputs", {}) for each in deployment.get("resources") or []
+    }
+    account = next((part for part in json.dumps(deployment).split(":") if len(part) == 12 and part.isdigit()), "")
+    tagged: list[tuple[str, str]] = []
+    if aws := [each for each in resources if each["type"] in BY_TAG]:
+        tagged = tagged_resources(f"{project}/{stack}", providers.get(aws[0].get("provider", ""), {}))
+    for resource in resources:
+        place = {"account": account, **providers.get(resource.get("provider", ""), {})}
+        name = resource["urn"].rsplit("::", 1)[1]
+        if id_ := import_id(resource["type"], name, resource.get("inputs") or {}, place, tagged):
+            yield Found(record=resource, id=id_)
+
+
+def _is_in_cloud(resource: dict[str, Any]) -> bool:
+    """Components, providers and our own dynamic resources are safe to create once more."""
+    return bool(resource.get("custom")) and not resource["type"].startswith(("pulumi:", "pulumi-python:"))
+
+
+def _short(urn: str) -> str:
+    kind, name = urn.split("::")[-2:]
+    return f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +28,15 @@ def build(stack: str) -> None:
         services = StackConfig.from_file(stack).services
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-    for service in services.values():
-        pin = ["--variant", service.variant] if service.variant else []
-        built = subprocess.run([sys.executable, "-m", "cli", "model", "build", service.model, *pin])
+    served = _outputs(stack, missing_ok=True).get("services", {})
+    for name, service in services.items():
+        options = ["--variant", service.variant] if service.variant else []
+        serving = served.get(name, {}).get("artifactUri")
+        # What is gone from its store can't be compared with, and can't be started again either.
+        if serving and _artifact(serving):
+            options += ["--serving", serving]
+        options += ["--accept-worse"] if service.acceptWorse else []
+        built = subprocess.run([sys.executable, "-m", "cli", "model", "build", service.model, *options])
         if built.returncode:
             sys.exit(built.returncode)
 
@@ -42,7 +47,7 @@ def show(stack: str) -> None:
     """Where each service answers, with a curl line that works as printed."""
     for name, service in _outputs(stack).get("services", {}).items():
         model, metric = service["model"], service["model"]["metric"]
-        example = _artifact(service["artifactUri"]) / "example.json"
+        example = f"{_artifact(service['artifactUri'])}/example.json"
         click.echo(
             f"\n{name}  {service['url']}\n"
             f"  {model['variant']} of {model['digest'][:19]}, {metric['name']} {metric['value']:.4g}\n"
@@ -66,31 +71,32 @@ def sweep(stack: str) -> None:
 
 
 @click.command()
-def recover() -> None:
-    """Clear the locks that a killed update has left; a living one's is left alone."""
-    from cli.recover import stale_locks
+@STACK
+def recover(stack: str) -> None:
+    """Put the stack in order after an update that was killed or failed half-way; says what it found and did."""
+    from cli.recover import recover_stack
 
-    for lock in stale_locks(os.environ.get("PULUMI_BACKEND_URL", "")):
-        lock.unlink(missing_ok=True)
-        click.echo(f"Removed the lock of an update that was killed: {lock.name}", err=True)
+    for line in recover_stack(stack):
+        click.echo(line, err=True)
 
 
-def _outputs(stack: str) -> dict[str, Any]:
+def _outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
     answer = subprocess.run(
-        ["pulumi", "stack", "output", "--json", "--stack", stack], stdout=subprocess.PIPE, text=True
+        ["pulumi", "stack", "output", "--json", "--stack", stack],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if missing_ok else None,
+        text=True,
     )
     if answer.returncode:
+        if missing_ok:
+            return {}
         sys.exit(answer.returncode)
     outputs: dict[str, Any] = json.loads(answer.stdout)
     return outputs
 
 
-def _artifact(uri: str) -> Path:
-    """The folder of `file://<store>@sha256:<digest>`."""
-    described = subprocess.run(
-        [sys.executable, "-m", "cli", "model", "describe", uri, "--json"],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    return Path(json.loads(described.stdout)["path"])
+def _artifact(uri: str) -> Path | None:
+    """The folder of `file://<store>@sha256:<digest>`; None where the store lacks it."""
+    command = [sys.executable, "-m", "cli", "model", "describe", uri, "--json"]
+    path = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)["path"]
+    return Path(path) if path else None

@@ -15,11 +15,12 @@ from infra.slipway import slipway_json
 @dataclass(frozen=True, kw_only=True)
 class ModelArtifactArgs:
     """`model`: a model folder or `<store uri>@sha256:<digest>`; `inputs_key`: what `inputs_key` says of it.
-    `variant`: pins one, else the fastest in budget."""
+    `variant`: pins one, else the fastest in budget. `accept_worse`: than what the stack serves now."""
 
     model: str
     inputs_key: str
     variant: str | None = None
+    accept_worse: bool = False
 
 
 class ModelArtifactProvider(ResourceProvider):
@@ -33,12 +34,12 @@ class ModelArtifactProvider(ResourceProvider):
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
-        outs = _build(props)
+        outs = _build(props, serving=None)
         return CreateResult(outs["digest"], outs)
 
     @plain_errors
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(_build(news))
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(_build(news, serving=olds["artifactUri"]))
 
     @plain_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -66,6 +67,7 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
         props = {
             "model": args.model,
             "variantPin": args.variant,
+            "acceptWorse": args.accept_worse,
             "inputsKey": args.inputs_key,
             **dict.fromkeys(("digest", "artifactUri", "variant", "metric")),
         }
@@ -82,10 +84,16 @@ def inputs_key(model: str, variant: str | None) -> str:
     return key
 
 
-def _build(props: dict[str, Any]) -> dict[str, Any]:
-    built = slipway_json("model", "build", props["model"], *_pin(props.get("variantPin")), progress=True)
+def _build(props: dict[str, Any], serving: str | None) -> dict[str, Any]:
+    options = [*_pin(props.get("variantPin"))]
+    # What is gone from its store can't be compared with, and can't be started again either.
+    if serving and slipway_json("model", "describe", serving)["path"]:
+        options += ["--serving", serving]
+    if props.get("acceptWorse"):
+        options += ["--accept-worse"]
+    built = slipway_json("model", "build", props["model"], *options, progress=True)
     return {
-        **{key: props.get(key) for key in ("model", "variantPin", "inputsKey")},
+        **{key: props.get(key) for key in ("model", "variantPin", "acceptWorse", "inputsKey")},
         "digest": built["digest"],
         "artifactUri": f"{built['uri']}@{built['digest']}",
         "variant": built["variant"],

@@ -32,6 +32,9 @@ class ServiceConfig(_Settings):
     variant: str | None = Field(
         default=None, description="pin one variant (fp32, int8-static, ...) instead of the fastest in budget"
     )
+    acceptWorse: bool = Field(
+        default=False, description="deploy a model that is worse or slower than the one that serves now"
+    )
     port: int = Field(default=3000, ge=1024, le=65535, description="port on 127.0.0.1 (platform local)")
     workers: int | None = Field(
         default=None, ge=1, le=256, description="server processes (platform local); default: one per core"

@@ -42,7 +42,10 @@ def slipway(*arguments: str, progress: bool = False) -> str:
                 sys.stderr.write(line)
         answer = process.stdout.read()
     if process.returncode:
-        raise SlipwayError("".join(said).strip().removeprefix("error: ") or f"slipway {' '.join(arguments)} exited with {process.returncode}")
+        raise SlipwayError(
+            "".join(said).strip().removeprefix("error: ")
+            or f"slipway {' '.join(arguments)} exited with {process.returncode}"
+        )
     return answer
 
 

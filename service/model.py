@@ -56,16 +56,16 @@ class Model:
         """
         return dict(zip(self._outputs, self._run(inputs, options), strict=True))
 
-    def warm_up(self, inputs: dict[str, np.ndarray], budget: float = 0.1) -> None:
+    def warm_up(self, inputs: dict[str, np.ndarray], budget: float = 0.06) -> None:
         """Run one sample, then growing batches of it, for about `budget` seconds, and note what was measured."""
         self.run(inputs)
-        self.seconds = _median_seconds(lambda: self.run(inputs), budget / 4)
+        self.seconds = _median_seconds(partial(self.run, inputs), budget / 4)
         free = all(spec.shape[0] is None for spec in (*self.signature.inputs, *self.signature.outputs))
         if not free or not self._is_per_sample(inputs):
             return
         best = self.seconds
         for size in _BATCHES:
-            if self.seconds * size > budget:
+            if best * size > budget:
                 return
             many = {name: np.repeat(array, size, axis=0) for name, array in inputs.items()}
             each = _median_seconds(partial(self.run, many), budget / 4) / size + _BATCHING_SECONDS

@@ -98,17 +98,14 @@ def _predict(artifact: Artifact, settings: Settings) -> Schema:
     }
     if len(outputs) == 1 and outputs[0].dtype != "string":
         answer |= {"application/octet-stream": _TENSOR, "application/x-npy": _TENSOR}
-    text = "One sample of each input, or a batch of them; the answer has the same form."
-    shape = {
-        "name": "x-tensor-shape",
-        "in": "header",
-        "description": "sizes of a tensor in application/octet-stream, such as 2,28,28; without it by the signature",
-        "schema": {"type": "string", "pattern": "^[0-9]{1,9}(,[0-9]{1,9})*$"},
-    }
+    text = (
+        "One sample of each input, or a batch of them; the answer has the same form. Raw bytes are little-endian, "
+        "with their sizes in the header x-tensor-shape, such as 2,28,28, where one sample or a batch of them is not "
+        "told by the length."
+    )
     return {
         "summary": "Predict",
         "description": text,
-        "parameters": [shape],
         "requestBody": {"required": True, "content": content},
         "responses": {
             "200": {"description": "The model's outputs", "content": answer},
@@ -136,13 +133,21 @@ def _value(spec: TensorSpec, settings: Settings) -> Schema:
     if spec.dtype == "bool":
         return {"type": "boolean"}
     dtype = np.dtype(spec.dtype)
-    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
-    convert = float if dtype.kind == "f" else int
-    low, high = convert(limits.min), convert(limits.max)
+    if dtype.kind == "f":
+        largest = np.finfo(dtype).max
+        # Up to half a step above the largest number rounds down to it.
+        bound = (
+            float(largest)
+            if dtype.itemsize == 8
+            else float(largest) + float(np.spacing(np.nextafter(largest, dtype.type(0)))) / 2
+        )
+        schema: Schema = {"type": "number", "exclusiveMinimum": -bound, "exclusiveMaximum": bound}
+    else:
+        schema = {"type": "integer", "minimum": int(np.iinfo(dtype).min), "maximum": int(np.iinfo(dtype).max)}
     if settings.limit_range:
-        low = low if spec.minimum is None else spec.minimum
-        high = high if spec.maximum is None else spec.maximum
-    return {"type": "number" if dtype.kind == "f" else "integer", "minimum": low, "maximum": high}
+        schema |= {} if spec.minimum is None else {"minimum": spec.minimum}
+        schema |= {} if spec.maximum is None else {"maximum": spec.maximum}
+    return schema
 
 
 def _sizes(size: int | None, most: int | None) -> Schema:
@@ -186,22 +191,27 @@ def _infer(artifact: Artifact, settings: Settings) -> Schema:
                     "maxItems": len(spec.shape),
                 },
                 "data": {"type": "array", "items": _value(spec, settings), "description": "flat, in row-major order"},
-                "parameters": {"type": "object", "maxProperties": 0},
+                "parameters": {"type": "object", "properties": {"binary_data_size": {"type": "integer"}}},
             },
-            "additionalProperties": False,
         }
         for spec in inputs
     ]
+    names = [spec.name for spec in artifact.signature.outputs]
+    binary = {"type": "object", "properties": {"binary_data": {"type": "boolean"}}}
+    wanted = {
+        "type": "object",
+        "required": ["name"],
+        "properties": {"name": {"type": "string", "enum": names}, "parameters": binary},
+    }
     schema = {
         "type": "object",
         "required": ["inputs"],
         "properties": {
             "id": {"type": "string", "maxLength": 1000},
             "inputs": {"type": "array", "prefixItems": tensors, "minItems": len(tensors), "maxItems": len(tensors)},
-            "outputs": {"type": "array", "maxItems": 0},
-            "parameters": {"type": "object", "maxProperties": 0},
+            "outputs": {"type": "array", "items": wanted, "maxItems": len(names)},
+            "parameters": {"type": "object", "properties": {"binary_data_output": {"type": "boolean"}}},
         },
-        "additionalProperties": False,
     }
     example = artifact.read("example")["inputs"]
     listed = [

@@ -73,8 +73,8 @@ class OpenInference:
         given_id = request.get("id", "")
         if type(given_id) is not str or len(given_id) > 1000:
             raise Refused(400, "wrong_type", "id: expected a string of at most 1000 characters", field="id")
-        binary = _parameters(request).get("binary_data_output") is True
-        listed = request.get("outputs") or []
+        binary = _flag(_parameters(request), "binary_data_output", False)
+        listed = request.get("outputs", [])
         if type(listed) is not list or len(listed) > len(self._outputs):
             raise Refused(400, "wrong_type", f"outputs: expected a list of {', '.join(self._outputs)}", field="outputs")
         wanted: dict[str, bool] = {}
@@ -83,7 +83,7 @@ class OpenInference:
             if type(name) is not str or name not in self._outputs:
                 message = f"outputs: the model has {', '.join(self._outputs)}, not {word(name)[:100]}"
                 raise Refused(400, "unknown_field", message, field="outputs")
-            wanted[name] = _parameters(each).get("binary_data", binary) is True
+            wanted[name] = _flag(_parameters(each), "binary_data", binary)
         return wanted or dict.fromkeys(self._outputs, binary)
 
 
@@ -108,10 +108,11 @@ def _inputs(request: dict[str, Any], rest: memoryview) -> dict[str, np.ndarray]:
         name, dtype, sizes = _described(entry)
         if name in arrays:
             raise Refused(400, "wrong_type", f"{name}: given twice", field=name)
-        size = _parameters(entry).get("binary_data_size")
-        if size is None:
+        parameters = _parameters(entry)
+        if "binary_data_size" not in parameters:
             arrays[name] = _from_list(entry.get("data"), dtype, sizes, name)
             continue
+        size = parameters["binary_data_size"]
         if type(size) is not int or not 0 <= size <= len(rest) - at:
             message = f"{name}: binary_data_size is not a number of bytes that the body has"
             raise Refused(400, "wrong_size", message, field=name)
@@ -173,7 +174,14 @@ def _object(value: object, name: str) -> dict[str, Any]:
 
 
 def _parameters(entry: dict[str, Any]) -> dict[str, Any]:
-    return _object(entry.get("parameters") or {}, "parameters")
+    return _object(entry.get("parameters", {}), "parameters")
+
+
+def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if type(value) is not bool:
+        raise Refused(400, "wrong_type", f"{name}: expected true or false, got {word(value)}", field=name)
+    return value
 
 
 def _tensor_metadata(spec: TensorSpec) -> dict[str, Any]:

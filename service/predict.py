@@ -21,20 +21,21 @@ class Predict:
         only = signature.inputs[0] if len(signature.inputs) == 1 else None
         self._input = only if only and only.dtype != "string" else None
         self._output = signature.outputs[0] if len(signature.outputs) == 1 else None
+        self._output_dtype = signature.outputs[0].dtype.encode()
 
     async def __call__(self, kind: bytes, body: bytes, given: Headers) -> tuple[bytes, bytes, Headers]:
         """The answer's bytes, their content type and more headers for them. Raises Refused."""
         answered = self._answered(kind, given.get(b"accept", b""))
         samples = self._samples(kind, body, given)
         outputs = await self._batcher.run(samples)
-        if answered is JSON:
+        if answered == JSON:
             return encode(answer(outputs, samples, self._signature)), JSON, {}
         check_finite(outputs, samples.single)
         (values,) = outputs.values()
         values = values[0] if samples.single else values
-        if answered is NPY:
+        if answered == NPY:
             return to_npy(values), NPY, {}
-        return to_raw(values), RAW, {b"x-tensor-shape": _comma(values), b"x-tensor-dtype": values.dtype.name.encode()}
+        return to_raw(values), RAW, {b"x-tensor-shape": _comma(values), b"x-tensor-dtype": self._output_dtype}
 
     def _samples(self, kind: bytes, body: bytes, given: Headers) -> Samples:
         if kind == JSON:

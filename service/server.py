@@ -112,6 +112,7 @@ class _Server(uvicorn.Server):
     def _accept(self) -> None:
         with contextlib.suppress(OSError):  # another worker was faster, the client is gone, or no descriptor is left
             client, _ = self._listener.accept()
+            self._limits.arrive()
             loop = asyncio.get_running_loop()
             task = loop.create_task(loop.connect_accepted_socket(self._protocol, client))
             self._accepting.add(task)
@@ -131,9 +132,12 @@ class _Server(uvicorn.Server):
 
 
 def _settle_garbage() -> None:
-    """Parsed requests set off collections that walk all objects: spare them those that stay, and make them rarer."""
-    gc.collect()
+    """Parsed requests set off collections that walk all objects: spare them those that stay, and make them rarer.
+
+    Until here none ran at all (see __main__): imports make objects that stay.
+    """
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 20)
 
 

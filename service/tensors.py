@@ -64,7 +64,7 @@ def tensor(content: bytes, dtype: np.dtype, sizes: list[int], name: str) -> np.n
         if array.size and array.max() > 1:
             raise Refused(400, "wrong_type", f"{name}: a byte of {dtype} is neither 0 nor 1", field=name)
         return array.view(bool)
-    return np.require(array, requirements="A")
+    return array if array.flags.aligned else array.copy()
 
 
 def strings(content: bytes, sizes: list[int], name: str) -> np.ndarray:

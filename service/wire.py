@@ -16,6 +16,8 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[bytes, bytes]
 
+# The key in an ASGI scope of a function that answers whole in one go, where the server has one.
+REPLY = "slipway.reply"
 JSON, RAW, NPY = b"application/json", b"application/octet-stream", b"application/x-npy"
 # A client that sends on after its refusal is listened to this long, so that it reads the refusal and not a reset.
 _LINGER_SECONDS = 2.0
@@ -79,8 +81,11 @@ class Exchange:
     async def reply(self, status: int, body: bytes, content_type: bytes = JSON) -> int:
         """Send a whole response; returns its status."""
         self.started = True
-        await self.send(self._start(status, body, content_type))
-        await self.send({"type": "http.response.body", "body": body})
+        start = self._start(status, body, content_type)
+        whole = self.scope.get(REPLY)
+        if whole is None or not whole(status, start["headers"], body):
+            await self.send(start)
+            await self.send({"type": "http.response.body", "body": body})
         return status
 
     async def refuse(self, refused: Refused) -> int:

@@ -1,11 +1,13 @@
 """The build process: `python -m service.pipeline FOLDER --work DIR --parent FD`, started by the slipway command.
 
+With `--compare` it builds nothing: it runs two artifacts side by side on the folder's evaluation data.
 The outcome goes to `DIR/outcome.json`. Python's output is progress on standard error; what native libraries
 print goes to `DIR/native.log`, shown only where they bring the process down.
 """
 
 import argparse
 import json
+import logging
 import os
 import signal
 import sys
@@ -24,11 +26,13 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True, help="a pipe that closes when the command ends")
     parser.add_argument("--variant")
+    parser.add_argument("--compare", type=Path, nargs=2, metavar=("OURS", "THEIRS"), help="two artifacts, not a build")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
     threading.Thread(target=_end_with, args=(arguments.parent,), daemon=True).start()
     if not arguments.verbose:
         _separate_native_output(arguments.work / "native.log")
+        logging.disable(logging.WARNING)
     outcome = _outcome(arguments)
     (arguments.work / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
     sys.stderr.flush()
@@ -38,13 +42,11 @@ def main() -> None:
 def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
     progress = Progress(arguments.folder.name, sys.stderr)
     try:
-        from service.pipeline.build import build
-
-        return {"digest": build(arguments.folder, arguments.work, arguments.variant, progress)}
+        return _compared(arguments) if arguments.compare else _built(arguments, progress)
     except PipelineError as error:
         if arguments.verbose:
             traceback.print_exc()
-        return {"kind": error.kind, "message": str(error)}
+        return {"kind": error.kind, "message": str(error), "report": getattr(error, "report", None)}
     except Exception as error:
         if arguments.verbose:
             traceback.print_exc()
@@ -52,6 +54,18 @@ def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
         place = f"{Path(frame.filename).name}:{frame.lineno}"
         message = f"the pipeline failed at {place}: {type(error).__name__}: {error}. --verbose shows all of it"
         return {"kind": "failed", "message": message}
+
+
+def _built(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
+    from service.pipeline.build import build
+
+    return {"digest": build(arguments.folder, arguments.work, arguments.variant, progress)}
+
+
+def _compared(arguments: argparse.Namespace) -> dict[str, Any]:
+    from service.pipeline.against import compare
+
+    return {"comparison": compare(arguments.folder, *arguments.compare)}
 
 
 def _end_with(parent: int) -> None:

@@ -1,6 +1,6 @@
 """Samples with their labels, checked before anything is trained or measured on them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,26 +13,35 @@ Inputs = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Inputs by name, each (n, ...), and labels: int64 (n,) classes, or float64 (n, ...) values."""
+    """Inputs by name, each (n, ...), and labels: int64 (n,) classes, or float64 (n, ...) values.
+
+    `columns`: they come from a file, whose columns may go side by side into one input.
+    """
 
     inputs: Inputs
     labels: np.ndarray
     where: str
+    columns: bool = False
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def checked(inputs: Any, labels: Any, *, task: str, where: str) -> Dataset:
-    """A dataset whose counts agree and whose numbers are finite. Raises BadInput naming the input and sample."""
+def checked(inputs: Any, labels: Any, *, task: str, where: str, missing: bool = False) -> Dataset:
+    """A dataset whose counts agree and whose numbers are finite, but for inputs where NaN says `missing`.
+
+    An embedding needs no labels: without them they are (n, 0). Raises BadInput naming the input and sample.
+    """
     if not isinstance(inputs, dict) or not inputs:
         raise BadInput(f'{where} must return inputs by name such as {{"image": array}}; got {type(inputs).__name__}')
-    arrays = {str(name): _array(value, f"{where}: input {name}") for name, value in inputs.items()}
-    answers = _labels(labels, task, where)
+    arrays = {str(name): _array(value, f"{where}: input {name}", missing) for name, value in inputs.items()}
+    count = next((len(each) for each in arrays.values() if each.ndim), 0)
+    unlabelled = labels is None and task == "embedding"
+    answers = np.empty((count, 0)) if unlabelled else _labels(labels, task, where)
     for name, array in arrays.items():
         if array.ndim == 0 or len(array) != len(answers):
-            count = "no samples" if array.ndim == 0 else f"{len(array)} samples"
-            raise BadInput(f"{where}: input {name} has {count}, labels has {len(answers)}; they must be equal")
+            held = "no samples" if array.ndim == 0 else f"{len(array)} samples"
+            raise BadInput(f"{where}: input {name} has {held}, labels has {len(answers)}; they must be equal")
     if len(answers) == 0:
         raise BadInput(f"{where} returned no samples")
     return Dataset(arrays, answers, where)
@@ -40,10 +49,24 @@ def checked(inputs: Any, labels: Any, *, task: str, where: str) -> Dataset:
 
 def fitted(data: Dataset, specs: tuple[TensorSpec, ...]) -> Dataset:
     """The dataset in the dtypes of the model's inputs. Raises BadInput where names, dtypes or shapes do not fit."""
+    if data.columns:
+        data = replace(data, inputs=_joined(data.inputs, specs))
     names = {spec.name for spec in specs}
     if names != set(data.inputs):
         raise BadInput(f"{data.where} gives the inputs {_listed(data.inputs)}; the model takes {_listed(names)}")
-    return Dataset({spec.name: _fit(data, spec) for spec in specs}, data.labels, data.where)
+    return replace(data, inputs={spec.name: _fit(data, spec) for spec in specs})
+
+
+def _joined(columns: Inputs, specs: tuple[TensorSpec, ...]) -> Inputs:
+    """Columns (n,) by name as (n, 1) where the model says so, or all side by side where it has one input."""
+    wanted = {spec.name: spec for spec in specs}
+    if wanted.keys() == columns.keys():
+        flat = {name for name, array in columns.items() if array.ndim == 1 and len(wanted[name].shape) == 2}
+        return {name: array[:, None] if name in flat else array for name, array in columns.items()}
+    numbers = all(each.ndim == 1 and each.dtype.kind in "fiub" for each in columns.values())
+    if len(specs) == 1 and columns and numbers and len(specs[0].shape) == 2:
+        return {specs[0].name: np.stack(list(columns.values()), axis=1).astype(specs[0].dtype)}
+    return columns
 
 
 def _fit(data: Dataset, spec: TensorSpec) -> np.ndarray:
@@ -55,19 +78,22 @@ def _fit(data: Dataset, spec: TensorSpec) -> np.ndarray:
             f"the model takes {['any' if size is None else size for size in wanted]}"
         )
     dtype = np.dtype(object if spec.dtype == "string" else spec.dtype)
-    if array.dtype != dtype and not np.can_cast(array.dtype, dtype, "same_kind"):
+    text = array.dtype.kind in "UTO"
+    if text != (spec.dtype == "string") or not (text or np.can_cast(array.dtype, dtype, "same_kind")):
         raise BadInput(f"{data.where}: input {spec.name} is {array.dtype}; the model takes {spec.dtype}")
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-def _array(value: Any, where: str) -> np.ndarray:
+def _array(value: Any, where: str, missing: bool = False) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise BadInput(f"{where} is not an array: {error}") from error
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not (np.isfinite(array) | (missing & np.isnan(array))).all():
         first = np.argwhere(~np.isfinite(array))[0]
-        raise BadInput(f"{where} holds NaN or infinity, first in sample {int(first[0])}")
+        place = f"first in sample {int(first[0])}" if array.ndim else "and nothing else"
+        hint = "" if where.endswith("labels") else ". Where NaN stands for a missing value write missing: true"
+        raise BadInput(f"{where} holds NaN or infinity, {place}{hint}")
     return array
 
 
@@ -75,9 +101,9 @@ def _labels(value: Any, task: str, where: str) -> np.ndarray:
     labels = _array(value, f"{where}: labels")
     if labels.ndim == 0:
         raise BadInput(f"{where}: labels is one value; one for each sample is needed")
-    if task == "regression":
+    if task != "classification":
         if labels.dtype.kind not in "fiu":
-            raise BadInput(f"{where}: labels are {labels.dtype}; regression takes numbers")
+            raise BadInput(f"{where}: labels are {labels.dtype}; {task} takes numbers")
         return labels.astype(np.float64)
     if labels.ndim != 1:
         raise BadInput(f"{where}: labels have shape {list(labels.shape)}; classification takes one class a sample")

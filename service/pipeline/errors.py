@@ -1,6 +1,7 @@
 """What the pipeline can say no with. Standard library only: the command and the build process share it."""
 
 from pathlib import Path
+from typing import Any
 
 
 class PipelineError(Exception):
@@ -16,13 +17,21 @@ class BadInput(PipelineError):
 
 
 class Refused(PipelineError):
-    """A model was built and judged, and the gate keeps it out of the store."""
+    """A model was built and judged, and the gate keeps it out; `report` compares the variants, where there is one."""
 
     kind = "refused"
 
+    def __init__(self, message: str, report: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.report = report
 
-def from_kind(kind: str, message: str) -> PipelineError:
-    return {each.kind: each for each in (BadInput, Refused)}.get(kind, PipelineError)(message)
+
+def from_outcome(outcome: dict[str, Any]) -> PipelineError:
+    """The error that an outcome.json tells of."""
+    kind, message = outcome["kind"], outcome["message"]
+    if kind == Refused.kind:
+        return Refused(message, outcome.get("report"))
+    return BadInput(message) if kind == BadInput.kind else PipelineError(message)
 
 
 def shown(path: Path) -> str:

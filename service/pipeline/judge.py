@@ -6,21 +6,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from service.pipeline.bounds import Z95, drop_upper, interval, median_ratio
 from service.pipeline.errors import BadInput, Refused
 from service.pipeline.metrics import Metric
 
-Z95 = 1.6448536269514722
 MARGIN = 0.03
 SMALLEST_FOR_MEAN = 30
+UNMEASURED = (math.nan, math.nan, math.nan)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
-    """A measured variant. `scores` per sample; `rounds` the median latency in ms of each interleaved round."""
+    """A judged variant. `scores` per sample; `rounds` the median latency in ms of each interleaved round.
+
+    `rounds` is None where the variant is meant for hardware that is not here.
+    """
 
     name: str
     scores: np.ndarray
-    rounds: np.ndarray
+    rounds: np.ndarray | None
     size: int
 
 
@@ -30,11 +34,16 @@ class Verdict:
 
     name: str
     figure: float
+    interval: tuple[float, float]
     drop: float
     drop_upper: float
     ratio: tuple[float, float, float]
     size: int
     within_budget: bool
+
+    @property
+    def measured(self) -> bool:
+        return not math.isnan(self.ratio[1])
 
     @property
     def faster(self) -> bool:
@@ -51,6 +60,8 @@ class Verdict:
             return "outside the budget"
         if self.ratio == (1.0, 1.0, 1.0):
             return "reference"
+        if not self.measured:
+            return "speed unmeasured: its hardware is not here"
         return "slower" if self.slower else "" if self.faster else "not faster beyond noise"
 
 
@@ -68,9 +79,10 @@ def verdict(candidate: Candidate, reference: Candidate, metric: Metric, budget: 
     return Verdict(
         name=candidate.name,
         figure=figure,
+        interval=interval(metric, candidate.scores),
         drop=metric.drop(base, figure),
         drop_upper=upper,
-        ratio=(1.0, 1.0, 1.0) if same else median_ratio(candidate.rounds, reference.rounds),
+        ratio=(1.0, 1.0, 1.0) if same else _ratio(candidate, reference),
         size=candidate.size,
         within_budget=same or upper <= budget,
     )
@@ -79,21 +91,23 @@ def verdict(candidate: Candidate, reference: Candidate, metric: Metric, budget: 
 def choose(verdicts: Sequence[Verdict], candidates: Sequence[Candidate], pinned: str | None = None) -> Choice:
     """The fastest inside the budget that is really faster than FP32; where two tie, the smaller; else FP32.
 
-    `verdicts` and `candidates` run in parallel, FP32 first. Raises Refused for a pinned variant that misses the
-    budget or is slower than FP32.
+    `verdicts` and `candidates` run in parallel, FP32 first. Where speed can't be measured here, the smallest inside
+    the budget. Raises Refused for a pinned variant that misses the budget or is slower than FP32.
     """
     reference, others = verdicts[0], verdicts[1:]
     if pinned is not None:
         return _pinned(next(each for each in verdicts if each.name == pinned))
+    unmeasured = [each for each in others if not each.measured and each.within_budget and each.size < reference.size]
+    if unmeasured:
+        best = min(unmeasured, key=lambda each: each.size)
+        return Choice(best.name, f"smallest inside the budget, {_drop_words(best)}; its speed is unmeasured here")
     good = [each for each in others if each.within_budget and each.faster]
     if not good:
         return Choice(reference.name, "; ".join(map(_why_not, others)) or "nothing else could be made")
-    rounds = {each.name: each.rounds for each in candidates}
+    by_name = {each.name: each for each in candidates}
     fastest = min(good, key=lambda each: each.ratio[1])
     tied = [
-        each
-        for each in good
-        if each is fastest or median_ratio(rounds[each.name], rounds[fastest.name])[0] <= 1 + MARGIN
+        each for each in good if each is fastest or _ratio(by_name[each.name], by_name[fastest.name])[0] <= 1 + MARGIN
     ]
     best = min(tied, key=lambda each: (each.size, each.ratio[1]))
     how = "fastest inside the budget" if best is fastest else f"as fast as {fastest.name} and smaller"
@@ -111,68 +125,33 @@ def gate(model: str, chosen: Verdict, metric: Metric, limit: float) -> None:
         )
 
 
-def require_enough(samples: int, metric: Metric, budget: float, where: str) -> None:
+def require_enough(labels: np.ndarray, metric: Metric, budget: float, where: str) -> None:
     """Raises BadInput where so few samples could not show a drop inside the budget even if nothing differed."""
     needed = samples_needed(metric, budget)
+    if metric.kind == "classes":
+        classes, counts = np.unique(labels, return_counts=True)
+        rarest, samples = int(classes[counts.argmin()]), int(counts.min())
+        what = f"{samples} samples of class {rarest}"
+    else:
+        samples, what = len(labels), f"{len(labels)} samples"
     if samples < needed:
         raise BadInput(
-            f"{where} returned {samples} samples; a budget of {budget:g} {metric.name} takes at least {needed} "
+            f"{where} returned {what}; a budget of {budget:g} {metric.name} takes at least {needed} "
             "to decide. Hold out more, or widen the budget in model.yaml"
         )
 
 
 def samples_needed(metric: Metric, budget: float) -> int:
     """The fewest samples that can decide a budget: where no pair differs, Tango's bound is z²/(n + z²)."""
-    if not metric.higher_is_better:
+    if metric.kind in ("mean", "root"):
         return SMALLEST_FOR_MEAN
     return math.ceil(Z95**2 * (1 - budget) / budget) if budget < 1 else 1
 
 
-def drop_upper(metric: Metric, reference: np.ndarray, variant: np.ndarray) -> float:
-    """One-sided 95 % upper bound of how much worse the variant is, from paired per-sample scores (n,)."""
-    if metric.name == "accuracy":
-        lost = int(((reference == 1) & (variant == 0)).sum())
-        won = int(((reference == 0) & (variant == 1)).sum())
-        return paired_difference_upper(lost, won, len(reference))
-    difference = variant - reference
-    error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
-    mean = float(reference.mean())
-    return math.sqrt(max(mean + float(difference.mean()) + Z95 * error, 0.0)) - math.sqrt(mean)
-
-
-def paired_difference_upper(lost: int, won: int, samples: int) -> float:
-    """Upper end of the one-sided 95 % score interval of a difference between paired proportions.
-
-    `lost` pairs are right before and wrong after, `won` the other way round. T. Tango, Statistics in Medicine 17
-    (1998) 891-908: the difference at which the score statistic reaches -z. Never of zero width: without any
-    differing pair it is z²/(n + z²).
-    """
-
-    def statistic(difference: float) -> float:
-        b = -lost - won + (2 * samples - lost + won) * difference
-        c = -won * difference * (1 - difference)
-        likely = (math.sqrt(max(b * b - 8 * samples * c, 0.0)) - b) / (4 * samples)
-        variance = samples * (2 * likely + difference * (1 - difference))
-        excess = lost - won - samples * difference
-        return excess / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, excess)
-
-    low, high = (lost - won) / samples, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if statistic(middle) > -Z95 else (low, middle)
-    return high
-
-
-def median_ratio(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, float]:
-    """Median of paired ratios between one-sided 95 % bounds: order statistics by the sign test, free of a model."""
-    ratios = np.sort(ours / theirs)
-    count = len(ratios)
-    tail, rank = 0.0, count
-    while rank > 0 and (tail := tail + math.comb(count, rank) / 2**count) <= 0.05:
-        rank -= 1
-    upper = ratios[rank] if rank < count else math.inf
-    lower = ratios[count - 1 - rank] if rank < count else 0.0
-    return float(lower), float(np.median(ratios)), float(upper)
+def _ratio(ours: Candidate, theirs: Candidate) -> tuple[float, float, float]:
+    if ours.rounds is None or theirs.rounds is None:
+        return UNMEASURED
+    return median_ratio(ours.rounds, theirs.rounds)
 
 
 def _pinned(verdict: Verdict) -> Choice:
@@ -188,6 +167,8 @@ def _pinned(verdict: Verdict) -> Choice:
 def _why_not(verdict: Verdict) -> str:
     if not verdict.within_budget:
         return f"{verdict.name} is not shown to lie inside the budget ({_drop_words(verdict)})"
+    if not verdict.measured:
+        return f"{verdict.name} is not smaller and its speed is unmeasured here"
     if verdict.slower:
         return f"{verdict.name} is slower ({verdict.ratio[1]:.2f} times as long)"
     return f"{verdict.name} is not faster beyond noise ({1 / verdict.ratio[1]:.2f} times as fast)"

@@ -2,17 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """`scores` gives one number a sample; `total` makes the reported figure of them."""
+    """`scores` gives a number, or for `classes` label and answer, for each sample; `total` the reported figure."""
 
     name: str
     higher_is_better: bool
-    scores: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    kind: Literal["proportion", "mean", "root", "classes"]
+    scores: Scores
     total: Callable[[np.ndarray], float]
 
     @property
@@ -28,6 +32,22 @@ class Metric:
         return self.drop(limit, value)
 
 
+def custom(scores: Scores, higher_is_better: bool) -> Metric:
+    """The mean of what the user's function gives each sample."""
+    return Metric("custom", higher_is_better, "mean", scores, _mean)
+
+
+def class_recalls(pairs: np.ndarray) -> dict[int, float]:
+    """Of label and answer (n, 2): the share of each label's samples that is answered right."""
+    labels, answers = pairs[:, 0], pairs[:, 1]
+    return {int(each): float((answers[labels == each] == each).mean()) for each in np.unique(labels)}
+
+
+def label_and_answer(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Integer (n, 2)."""
+    return np.stack([labels, output.reshape(len(output), -1).argmax(axis=1)], axis=1)
+
+
 def _correct(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
     hit: np.ndarray = output.reshape(len(output), -1).argmax(axis=1) == labels
     return hit.astype(np.float64)
@@ -39,7 +59,36 @@ def _squared_error(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return mean
 
 
+def _cosine(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    ours, theirs = (each.reshape(len(each), -1).astype(np.float64) for each in (output, labels))
+    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
+    similar: np.ndarray = (ours * theirs).sum(axis=1) / np.maximum(norms, 1e-12)
+    return similar
+
+
+def _lowest_recall(pairs: np.ndarray) -> float:
+    return min(class_recalls(pairs).values())
+
+
+def _macro_f1(pairs: np.ndarray) -> float:
+    """Mean over the labels of 2 TP / (2 TP + FP + FN)."""
+    labels, answers = pairs[:, 0], pairs[:, 1]
+    hits = labels == answers
+    each = [2 * hits[labels == c].sum() / ((labels == c).sum() + (answers == c).sum()) for c in np.unique(labels)]
+    return float(np.mean(each))
+
+
+def _mean(scores: np.ndarray) -> float:
+    return float(scores.mean())
+
+
 METRICS = {
-    "accuracy": Metric("accuracy", True, _correct, lambda scores: float(scores.mean())),
-    "rmse": Metric("rmse", False, _squared_error, lambda scores: float(np.sqrt(scores.mean()))),
+    each.name: each
+    for each in (
+        Metric("accuracy", True, "proportion", _correct, _mean),
+        Metric("f1", True, "classes", label_and_answer, _macro_f1),
+        Metric("recall", True, "classes", label_and_answer, _lowest_recall),
+        Metric("rmse", False, "root", _squared_error, lambda scores: float(np.sqrt(scores.mean()))),
+        Metric("cosine", True, "mean", _cosine, _mean),
+    )
 }

@@ -15,6 +15,7 @@ from service.pipeline.render import markdown
 from service.pipeline.statistics import statistics
 
 Specs = tuple[TensorSpec, ...]
+BACKGROUND = 16
 
 
 def write_artifact(
@@ -29,6 +30,9 @@ def write_artifact(
 ) -> str:
     """Fills an empty folder with the model, its signature, an example with its answer, statistics and report.
 
+    `explanation.npz` holds for each input `baseline:<name>`, what an attribution starts from (the mean, or the most
+    frequent value where there is none), and `background:<name>`, a few training samples.
+
     Returns the digest.
     """
     from service.pipeline.plot import plot_variants  # late, as matplotlib is slow to load
@@ -40,7 +44,8 @@ def write_artifact(
         outputs=outputs,
         labels=labels,
     )
-    sample = {name: array[:1] for name, array in evaluation.inputs.items()}
+    at = _whole(evaluation.inputs)
+    sample = {name: array[at : at + 1] for name, array in evaluation.inputs.items()}
     shutil.copyfile(model, folder / "model.onnx")
     _write(folder / "signature.json", signature.to_json())
     _write(
@@ -50,8 +55,9 @@ def write_artifact(
     )
     _write(folder / "example.response.json", _response(folder / "model.onnx", signature, sample))
     _write(folder / "statistics.json", statistics(training.inputs))
+    np.savez_compressed(folder / "explanation.npz", **_explanation(training.inputs))  # type: ignore[arg-type]
     _write(folder / "report.json", report)
-    (folder / "report.md").write_text(markdown(report), encoding="utf-8")
+    (folder / "card.md").write_text(markdown(report), encoding="utf-8")
     plot_variants(report, folder / "variants.png")
     return seal(folder)
 
@@ -60,19 +66,51 @@ def _response(model: Path, signature: Signature, sample: Inputs) -> dict[str, An
     answers = runtime.predict(runtime.session(model), sample)
     names = [spec.name for spec in signature.outputs]
     response: dict[str, Any] = {"outputs": {name: _plain(each[0]) for name, each in zip(names, answers, strict=True)}}
-    if signature.labels is not None:
+    if signature.labels is not None and signature.task == "classification":
         response["label"] = signature.labels[int(answers[0].argmax())]
     return response
 
 
 def _ranged(spec: TensorSpec, array: np.ndarray) -> TensorSpec:
-    if array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiu" or np.isnan(array).all():
         return spec
-    return dataclasses.replace(spec, minimum=float(array.min()), maximum=float(array.max()))
+    nullable = bool(np.isnan(array).any())
+    return dataclasses.replace(
+        spec, minimum=float(np.nanmin(array)), maximum=float(np.nanmax(array)), nullable=nullable
+    )
+
+
+def _whole(inputs: Inputs) -> int:
+    """The first sample without a missing value."""
+    count = len(next(iter(inputs.values())))
+    missing = np.zeros(count, dtype=bool)
+    for array in inputs.values():
+        if array.dtype.kind == "f":
+            missing |= np.isnan(array.reshape(count, -1)).any(axis=1)
+    return int(missing.argmin())
+
+
+def _explanation(training: Inputs) -> dict[str, np.ndarray]:
+    found = {}
+    for name, array in training.items():
+        plain = array.astype(str) if array.dtype == object else array
+        at = np.unique(np.linspace(0, len(plain) - 1, BACKGROUND).astype(int))
+        found[f"background:{name}"] = plain[at]
+        found[f"baseline:{name}"] = (
+            np.nan_to_num(np.nanmean(plain, axis=0)) if plain.dtype.kind == "f" else _mode(plain)
+        )
+    return found
+
+
+def _mode(array: np.ndarray) -> np.ndarray:
+    values, counts = np.unique(array, axis=0, return_counts=True)
+    mode: np.ndarray = values[counts.argmax()]
+    return mode
 
 
 def _plain(array: np.ndarray) -> Any:
     """Nested lists; float32 in the fewest digits that read back as the same float32."""
+    array = np.asarray(array)  # a single string is none
     if array.dtype == np.float32:
         array = np.array([float(str(each)) for each in array.ravel()]).reshape(array.shape)
     return array.tolist()

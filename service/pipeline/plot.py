@@ -7,8 +7,11 @@ from matplotlib.figure import Figure
 
 
 def plot_variants(report: dict[str, Any], path: Path) -> None:
-    """Writes a PNG: a circle for each measured variant, the served one outlined, a line where the budget ends."""
-    measured = [each for each in report["variants"] if each["metric"] is not None]
+    """Writes a PNG: a circle for each measured variant, the served one outlined, a line where the budget ends;
+    nothing where no speed was measured."""
+    measured = [each for each in report["variants"] if each["latencyMs"] is not None]
+    if not measured:
+        return
     largest = max(each["sizeBytes"] for each in measured)
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()

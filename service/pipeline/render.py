@@ -1,4 +1,4 @@
-"""The report as rows and Markdown; standard library only, as the command prints the same rows."""
+"""The report as rows and as a model card; standard library only, as the command prints the same rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +12,7 @@ HEADINGS = (
     "per second",
     "speed",
     "size",
+    "memory",
     "note",
 )
 
@@ -26,8 +27,8 @@ def rows(report: dict[str, Any]) -> list[list[str]]:
 
 
 def markdown(report: dict[str, Any]) -> str:
-    choice, hardware, training = report["choice"], report["hardware"], report["training"]
-    metric, conversion = report["metric"], report["conversion"]
+    """The model card."""
+    choice, metric = report["choice"], report["metric"]
     table = [headings(report), ["---"] * len(HEADINGS), *rows(report)]
     return "\n".join(
         [
@@ -39,34 +40,84 @@ def markdown(report: dict[str, Any]) -> str:
             "",
             f"![{metric['name']} against latency, size as area](variants.png)",
             "",
-            f"- {metric['name']} on {report['samples']} held-out samples; limit {_limit(metric)}, "
-            f"budget {metric['budget']:g}; 'at most' is the one-sided 95 % bound of the paired drop",
-            f"- training: {training['samples']} samples in {training['seconds']:.1f} s, {metric['name']} "
-            f"{training['training']:.4f} on them, {training['heldOut']:.4f} held out",
-            f"- conversion from {training['framework']}: largest difference {conversion['maxAbsDiff']:.2g}, "
-            f"mean {conversion['meanAbsDiff']:.2g}",
-            f"- measured on one thread of {hardware['cpu']}, {hardware['cores']} cores, target {hardware['target']}",
-            f"- {', '.join(f'{name} {version}' for name, version in report['versions'].items())}",
+            *(f"- {each}" for each in _facts(report)),
             "",
+            *_recalls(report),
         ]
     )
+
+
+def _facts(report: dict[str, Any]) -> list[str]:
+    hardware, training, served = report["hardware"], report["training"], _served(report)
+    metric, conversion, origin = report["metric"], report["conversion"], report["provenance"]
+    low, high = served["interval95"]
+    facts = [
+        f"task {report['task']}; {metric['name']} on {report['samples']} held-out samples, {served['metric']:.4f} with "
+        f"95 % interval {low:.4f} to {high:.4f}; limit {_limit(metric)}, budget {metric['budget']:g}; "
+        "'at most' is the one-sided 95 % bound of the paired drop",
+        f"training: {training['samples']} samples in {training['seconds']:.1f} s, {metric['name']} "
+        f"{training['training']:.4f} on them, {training['heldOut']:.4f} held out: a gap of {training['gap']:.4f}",
+        f"conversion from {training['framework']}: largest difference {conversion['maxAbsDiff']:.2g}, "
+        f"mean {conversion['meanAbsDiff']:.2g}",
+        f"hardware: {hardware['cpu']}, {hardware['cores']} cores, target {hardware['target']}",
+    ]
+    if served["latencyMs"]:
+        best = served["bestBatch"]
+        facts.append(
+            f"throughput: {served['throughputPerSecond']:,.0f} a second one by one on one thread, "
+            f"{best['perSecond']:,.0f} in batches of {best['size']}, {served['throughputAllThreads']:,.0f} on all "
+            f"threads; balance of accuracy and speed {_figure(served['balance'])} (FP32 is 1)"
+        )
+    else:
+        facts.append(f"speed: unmeasured, as no {hardware['target']} hardware is here")
+    return [
+        *facts,
+        f"size: {_size(served['sizeBytes'])}, {served['compression']:.0%} less than FP32; "
+        f"zipped {_size(served['compressedBytes'])}",
+        f"licence: {origin['license'] or 'not stated'}; source: {origin['source'] or 'not stated'}",
+        f"SHA-256 of the training data {origin['trainingDataSha256'][:16]}, of the evaluation data "
+        f"{origin['evaluationDataSha256'][:16]}, of the converted model {origin['modelSha256'][:16]}",
+        ", ".join(f"{name} {version}" for name, version in report["versions"].items()),
+    ]
+
+
+def _recalls(report: dict[str, Any]) -> list[str]:
+    by_variant: dict[str, dict[str, float]] = report.get("recall", {})
+    if not by_variant:
+        return []
+    names = list(by_variant)
+    table: list[list[str]] = [["recall of class", *names], ["---"] * (len(names) + 1)]
+    for label in by_variant[names[0]]:
+        table.append([label, *(f"{by_variant[name].get(label, 0):.4f}" for name in names)])
+    return [*(_line(each) for each in table), ""]
+
+
+def _served(report: dict[str, Any]) -> dict[str, Any]:
+    served: dict[str, Any] = next(each for each in report["variants"] if each["name"] == report["choice"]["variant"])
+    return served
 
 
 def _row(variant: dict[str, Any]) -> list[str]:
     if variant["metric"] is None:
         return [variant["name"], *["-"] * (len(HEADINGS) - 2), variant["note"]]
-    latency = variant["latencyMs"]
+    judged = [variant["name"], f"{variant['metric']:.4f}", f"{variant['drop']:.4f} ({variant['dropUpper95']:.4f})"]
+    latency, size = variant["latencyMs"], _size(variant["sizeBytes"])
+    if latency is None:
+        return [*judged, "-", "-", "-", "-", size, "-", variant["note"]]
     return [
-        variant["name"],
-        f"{variant['metric']:.4f}",
-        f"{variant['drop']:.4f} ({variant['dropUpper95']:.4f})",
+        *judged,
         f"{latency['p50']:.4f}",
         f"{latency['p99']:.4f}",
         f"{variant['throughputPerSecond']:,.0f}",
         f"{variant['speedup']:.2f}x",
-        _size(variant["sizeBytes"]),
+        size,
+        _size(variant["memoryBytes"]),
         variant["note"],
     ]
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def _size(count: int) -> str:

@@ -1,42 +1,33 @@
 """The part of report.json that compares the variants."""
 
-import os
 import platform
+import zlib
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from service.pipeline import judge
-from service.pipeline.measure import Timing
-from service.pipeline.metrics import METRICS
+from service.pipeline.judge import Verdict
+from service.pipeline.measure import Timing, cores
+from service.pipeline.metrics import Metric
 from service.pipeline.settings import Settings
 from service.pipeline.variants import Variant
 
-LIBRARIES = ("onnx", "onnxruntime", "onnxslim", "numpy", "keras", "tensorflow-cpu", "tf2onnx", "scikit-learn", "torch")
-MEASURED = (
-    "metric",
-    "drop",
-    "dropUpper95",
-    "latencyMs",
-    "throughputPerSecond",
-    "bestBatch",
-    "sizeBytes",
-    "compression",
-    "speedup",
-)
+RUNTIME = ("onnx", "onnxruntime", "onnxslim", "numpy")
+FRAMEWORKS = ("keras", "tensorflow-cpu", "tf2onnx", "scikit-learn", "skl2onnx", "torch")
+TIMED = ("latencyMs", "throughputPerSecond", "throughputAllThreads", "bestBatch", "memoryBytes", "speedup", "balance")
+JUDGED = ("metric", "interval95", "drop", "dropUpper95", "sizeBytes", "compressedBytes", "compression")
 
 
 def variants_report(
     settings: Settings,
+    metric: Metric,
     variants: list[Variant],
-    verdicts: list[judge.Verdict],
+    verdicts: list[Verdict],
     timings: dict[str, Timing],
-    choice: judge.Choice,
 ) -> dict[str, Any]:
-    """How each variant did and which one is served, with the limits, hardware and versions that it holds for."""
-    metric = METRICS[settings.metric]
+    """How each variant did, with the limits, hardware and versions that it holds for."""
     judged = {each.name: each for each in verdicts}
     return {
         "task": settings.task,
@@ -47,43 +38,61 @@ def variants_report(
             "maximum": settings.maximum,
             "budget": settings.budget,
         },
-        "hardware": {"target": settings.target, "cpu": _cpu(), "cores": len(os.sched_getaffinity(0))},
+        "hardware": hardware() | {"target": settings.target},
         "versions": _versions(),
         "variants": [
-            _variant(each, judged.get(each.name), timings.get(each.name), verdicts[0].size) for each in variants
+            _variant(each, judged.get(each.name), timings.get(each.name), verdicts[0], metric) for each in variants
         ],
-        "choice": {"variant": choice.variant, "reason": choice.reason},
     }
+
+
+def hardware() -> dict[str, Any]:
+    """What every latency and throughput was measured on."""
+    return {"cpu": _cpu(), "cores": cores()}
 
 
 def _variant(
-    variant: Variant, verdict: judge.Verdict | None, timing: Timing | None, reference_size: int
+    variant: Variant, verdict: Verdict | None, timing: Timing | None, reference: Verdict, metric: Metric
 ) -> dict[str, Any]:
-    if verdict is None or timing is None:
-        unmeasured = dict.fromkeys(MEASURED)
-        return {"name": variant.name, **unmeasured, "withinBudget": False, "faster": False, "note": variant.note}
-    best = max(timing.per_second, key=lambda size: timing.per_second[size])
-    p50, p99 = (float(each) for each in np.percentile(timing.calls, [50, 99]))
-    return {
-        "name": variant.name,
+    fields: dict[str, Any] = {"name": variant.name, **dict.fromkeys((*JUDGED, *TIMED))}
+    if verdict is None or variant.path is None:
+        return fields | {"withinBudget": False, "faster": False, "note": variant.note}
+    fields |= {
         "metric": verdict.figure,
+        "interval95": list(verdict.interval),
         "drop": verdict.drop,
         "dropUpper95": verdict.drop_upper,
-        "latencyMs": {"p50": p50, "p99": p99},
-        "throughputPerSecond": timing.per_second[1],
-        "bestBatch": {"size": best, "perSecond": timing.per_second[best]},
         "sizeBytes": verdict.size,
-        "compression": (reference_size - verdict.size) / reference_size,
-        "speedup": 1 / verdict.ratio[1],
+        "compressedBytes": len(zlib.compress(variant.path.read_bytes())),
+        "compression": (reference.size - verdict.size) / reference.size,
         "withinBudget": verdict.within_budget,
         "faster": verdict.faster,
-        "note": variant.note or verdict.note,
+        "note": "; ".join(each for each in (variant.note, verdict.note) if each),
     }
+    if timing is None:
+        return fields
+    best = max(timing.per_second, key=lambda size: timing.per_second[size])
+    p50, p99 = (float(each) for each in np.percentile(timing.calls, [50, 99]))
+    return fields | {
+        "latencyMs": {"p50": p50, "p99": p99},
+        "throughputPerSecond": timing.per_second[1],
+        "throughputAllThreads": timing.all_threads,
+        "bestBatch": {"size": best, "perSecond": timing.per_second[best]},
+        "memoryBytes": timing.memory,
+        "speedup": 1 / verdict.ratio[1],
+        "balance": _balance(verdict, reference, metric),
+    }
+
+
+def _balance(verdict: Verdict, reference: Verdict, metric: Metric) -> float | None:
+    """Speed-up times the share of the metric that is kept: 1 is FP32, above it the trade is a gain."""
+    kept, whole = (verdict.figure, reference.figure) if metric.higher_is_better else (reference.figure, verdict.figure)
+    return kept / whole / verdict.ratio[1] if whole > 0 else None
 
 
 def _versions() -> dict[str, str]:
     versions = {"python": platform.python_version()}
-    for name in LIBRARIES:
+    for name in (*RUNTIME, *FRAMEWORKS):
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -13,9 +13,10 @@ CHUNK = 256
 _DTYPES = {"float": "float32", "double": "float64"}
 
 
-def session(model: Path | bytes, *, optimized: bool = True) -> ort.InferenceSession:
+def session(model: Path | bytes, *, optimized: bool = True, threads: int = 1) -> ort.InferenceSession:
+    """A session on the CPU; not `optimized` it runs the graph as it stands."""
     options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")

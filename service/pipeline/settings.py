@@ -1,4 +1,4 @@
-"""`model.yaml`: what a model is judged by."""
+"""`model.yaml`: what a model is judged by, and where its parts are when model.py does not give them."""
 
 import difflib
 from pathlib import Path
@@ -10,39 +10,65 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from service.pipeline.errors import BadInput, shown
 
 FILE = "model.yaml"
+FITTING = {
+    "classification": ("accuracy", "f1", "recall", "custom"),
+    "regression": ("rmse", "custom"),
+    "embedding": ("cosine", "custom"),
+}
+LIMITED_BY = {"accuracy": "minimum", "f1": "minimum", "recall": "minimum", "cosine": "minimum", "rmse": "maximum"}
 
 
 class Settings(BaseModel):
     """The settings of one model. Unknown keys are refused.
 
-    `minimum` (of accuracy) or `maximum` (of rmse) is the worst held-out figure that may be deployed at all;
-    `budget` is how much worse than FP32, in the metric's own unit, a faster variant may be.
+    `minimum` (where higher is better) or `maximum` (where lower is) is the worst held-out figure that may be deployed
+    at all; `budget` is how much worse than FP32, in the metric's own unit, a faster variant may be. `model`,
+    `training` and `evaluation` name files in the folder, in place of the functions of model.py.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task: Literal["classification", "regression"]
-    metric: Literal["accuracy", "rmse"]
-    minimum: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
-    maximum: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    task: Literal["classification", "regression", "embedding"]
+    metric: Literal["accuracy", "f1", "recall", "rmse", "cosine", "custom"]
+    minimum: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    maximum: Annotated[float, Field(allow_inf_nan=False)] | None = None
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    target: Literal["cpu"] = "cpu"
+    target: Literal["cpu", "nvidia"] = "cpu"
+    missing: bool = False
+    model: str | None = None
+    training: str | None = None
+    evaluation: str | None = None
+    label: str = "label"
+    labels: list[str] | None = None
+    license: str | None = None
+    source: str | None = None
 
     @model_validator(mode="after")
     def _metric_fits(self) -> Self:
-        fitting = {"classification": "accuracy", "regression": "rmse"}[self.task]
-        if self.metric != fitting:
-            raise ValueError(f"metric: {self.metric} does not go with task {self.task}; write metric: {fitting}")
-        wanted, other = ("minimum", "maximum") if self.metric == "accuracy" else ("maximum", "minimum")
-        if getattr(self, other) is not None:
-            raise ValueError(f"{other}: {self.metric} is limited by {wanted}; rename the key")
-        if getattr(self, wanted) is None:
-            raise ValueError(f"{wanted}: missing; the {wanted} {self.metric} that may be deployed")
+        fitting = FITTING[self.task]
+        if self.metric not in fitting:
+            raise ValueError(
+                f"metric: {self.metric} does not go with task {self.task}; write metric: {' or '.join(fitting)}"
+            )
+        given = [name for name in ("minimum", "maximum") if getattr(self, name) is not None]
+        wanted = LIMITED_BY.get(self.metric)
+        if wanted is None:
+            if len(given) != 1:
+                raise ValueError("minimum: for metric custom write minimum where higher is better, else maximum")
+            return self
+        if wanted not in given:
+            other = f"{given[0]}: {self.metric} is limited by {wanted}; rename the key" if given else None
+            raise ValueError(other or f"{wanted}: missing; the {wanted} {self.metric} that may be deployed")
+        if len(given) > 1:
+            raise ValueError(f"{'minimum' if wanted == 'maximum' else 'maximum'}: {self.metric} has no such limit")
+        fits = -1 <= self.limit <= 1 if wanted == "minimum" else self.limit > 0
+        if not fits:
+            raise ValueError(f"{wanted}: {self.limit:g} does not fit; {MEANING[wanted]}")
         return self
 
     @property
     def limit(self) -> float:
-        limit = self.minimum if self.metric == "accuracy" else self.maximum
+        limit = self.minimum if self.minimum is not None else self.maximum
         assert limit is not None
         return limit
 
@@ -70,7 +96,7 @@ def _line(error: Any) -> str:
     given = error["input"]
     match error["type"]:
         case "missing":
-            return f"{key}: missing; {_MEANING[key]}"
+            return f"{key}: missing; {MEANING[key]}"
         case "extra_forbidden":
             near = difflib.get_close_matches(key, Settings.model_fields, n=1)
             hint = f"did you mean {near[0]}?" if near else f"the keys are {', '.join(Settings.model_fields)}"
@@ -80,13 +106,13 @@ def _line(error: Any) -> str:
         case "value_error":
             return str(error["ctx"]["error"])
         case _:
-            return f"{key}: {given!r} does not fit ({error['msg']}); {_MEANING.get(key, 'correct it')}"
+            return f"{key}: {given!r} does not fit ({error['msg']}); {MEANING.get(key, 'correct it')}"
 
 
-_MEANING = {
-    "task": "classification or regression",
-    "metric": "accuracy or rmse",
-    "minimum": "the lowest accuracy that may be deployed, from 0 to 1, such as 0.95",
-    "maximum": "the highest rmse that may be deployed, above 0",
+MEANING = {
+    "task": "classification, regression or embedding",
+    "metric": "accuracy, f1, recall, rmse, cosine or custom",
+    "minimum": "the lowest figure that may be deployed, up to 1, such as 0.95",
+    "maximum": "the highest figure that may be deployed, above 0",
     "budget": "how much worse than FP32 a faster variant may be, above 0, such as 0.01 for one point of accuracy",
 }

@@ -10,17 +10,24 @@ BINS = 20
 
 
 def statistics(training: Inputs) -> dict[str, Any]:
-    """Per input mean, std, min, max and a histogram over all values; null where an input holds no numbers."""
+    """Per input mean, std, min, max, a histogram over all values and the share that is missing.
+
+    Null where an input holds no numbers.
+    """
     return {"inputs": {name: _of(array) for name, array in training.items()}}
 
 
 def _of(array: np.ndarray) -> dict[str, Any] | None:
     if array.dtype.kind not in "fiub":
         return None
-    values = array.astype(np.float64).ravel()
+    every = array.astype(np.float64).ravel()
+    values = every[~np.isnan(every)]
+    if not values.size:
+        return None
     counts, edges = np.histogram(values, bins=BINS)
     return {
         "samples": len(array),
+        "missing": 1 - values.size / every.size,
         "mean": float(values.mean()),
         "std": float(values.std()),
         "min": float(values.min()),

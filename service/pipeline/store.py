@@ -7,12 +7,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from service.artifact import ArtifactError, verify
 
 
 class Store:
     """Artifacts under `root`: `sha256-<hex>/`, `keys/<inputsKey>.json`, TensorBoard logs in `logs/<hex>/`.
+
+    Beside them notes that a build needs not find out twice: `refused/<inputsKey>.json`, `compared/`.
 
     What is visible is whole: everything is written under `staging/`, synced, then renamed. The first writer of
     a key wins. Entries are trusted by hash only, so a damaged one counts as absent and is replaced.
@@ -45,6 +48,21 @@ class Store:
             return verify(self.path(digest)) == digest
         except ArtifactError:
             return False
+
+    def note(self, kind: str, key: str) -> dict[str, Any] | None:
+        """What was noted under `kind` and `key`; None where nothing was, or it is damaged."""
+        try:
+            noted = json.loads(self._note_file(kind, key).read_bytes())
+        except (OSError, ValueError):
+            return None
+        return noted if isinstance(noted, dict) else None
+
+    def put_note(self, kind: str, key: str, content: dict[str, Any]) -> None:
+        """Keeps a result that is no artifact: a refusal, a comparison. Whole or not at all."""
+        self._folder(kind)
+        with tempfile.NamedTemporaryFile("w", dir=self._folder("staging"), prefix=f"{key[:64]}.", delete=False) as file:
+            json.dump(content, file)
+        os.replace(file.name, self._note_file(kind, key))
 
     @contextmanager
     def claim(self, key: str, waiting: Callable[[], None]) -> Iterator[None]:
@@ -124,13 +142,16 @@ class Store:
         for path in self._folder("staging").iterdir():
             owner = path.name.partition(".")[0]
             if owner == key:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
                 continue
             with suppress(Timeout), FileLock(self._lock_file(owner), timeout=0):
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
 
     def _key_file(self, key: str) -> Path:
         return self.root / "keys" / f"{key}.json"
+
+    def _note_file(self, kind: str, key: str) -> Path:
+        return self.root / kind / f"{key}.json"
 
     def _lock_file(self, key: str) -> Path:
         return self._folder("locks") / key
@@ -139,6 +160,13 @@ class Store:
         path = self.root / name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _settle(folder: Path) -> None:

@@ -1,5 +1,6 @@
-"""The user's `model.py`: what it must define, and errors that point at its own lines."""
+"""What the user brings: functions of `model.py`, or files that `model.yaml` names, and errors that point at them."""
 
+import dataclasses
 import importlib.util
 import inspect
 import sys
@@ -9,60 +10,96 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from service.pipeline.data import Dataset, checked
 from service.pipeline.errors import BadInput, PipelineError, shown
+from service.pipeline.files import read_samples
+from service.pipeline.metrics import METRICS, Metric, custom
+from service.pipeline.settings import Settings
 
 FILE = "model.py"
 FUNCTIONS = {
-    "train": "train(log_dir) returns the model",
-    "training_data": "training_data() returns inputs by name, and labels",
-    "evaluation_data": "evaluation_data() returns held-out inputs by name, and labels",
+    "train": ("model", "train(log_dir) returns the model"),
+    "training_data": ("training", "training_data() returns inputs by name, and labels"),
+    "evaluation_data": ("evaluation", "evaluation_data() returns held-out inputs by name, and labels"),
 }
 
 
 class UserModel:
-    """`model.py` of one folder, imported. Raises BadInput for whatever is wrong with it."""
+    """One model folder: `model.py`, imported, and the files of its settings. Raises BadInput for what is wrong."""
 
-    def __init__(self, folder: Path, task: str) -> None:
-        self.folder = folder
-        self._task = task
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self.folder, self._settings = folder, settings
         self._file = folder / FILE
-        if not self._file.is_file():
-            raise BadInput(f"{shown(self._file)} is missing: it defines {', '.join(FUNCTIONS)}")
-        self._module = self._guarded("import", self._import)
-        for name, meaning in FUNCTIONS.items():
-            if not callable(getattr(self._module, name, None)):
+        in_files = [key for key, _ in FUNCTIONS.values() if getattr(settings, key)]
+        if not self._file.is_file() and len(in_files) < len(FUNCTIONS):
+            raise BadInput(
+                f"{shown(self._file)} is missing: it defines {', '.join(FUNCTIONS)}, "
+                f"or model.yaml names files for {', '.join(key for key, _ in FUNCTIONS.values())}"
+            )
+        self._module = self._guarded("import", self._import) if self._file.is_file() else ModuleType("model")
+        for name, (key, meaning) in FUNCTIONS.items():
+            if not getattr(settings, key) and not callable(getattr(self._module, name, None)):
                 raise BadInput(f"{shown(self._file)} defines no function {name}: {meaning}")
-        if len(inspect.signature(self._module.train).parameters) != 1:
+        if not settings.model and len(inspect.signature(self._module.train).parameters) != 1:
             raise BadInput(f"{shown(self._file)}: train takes one argument, the folder for TensorBoard logs")
+        if settings.metric == "custom" and not callable(getattr(self._module, "metric", None)):
+            raise BadInput(
+                f"{shown(self._file)} defines no function metric: with metric: custom "
+                "metric(outputs, labels) returns one number for each sample"
+            )
 
     def train(self, log_dir: Path) -> Any:
-        return self._call("train", log_dir)
+        """What train() returned, or the path of the file that model.yaml names."""
+        return Path(self._settings.model) if self._settings.model else self._call("train", log_dir)
 
     def training_data(self) -> Dataset:
-        return self._data("training_data")
+        return self._data("training_data", self._settings.training)
 
     def evaluation_data(self) -> Dataset:
-        return self._data("evaluation_data")
+        return self._data("evaluation_data", self._settings.evaluation)
+
+    def metric(self) -> Metric:
+        if self._settings.metric != "custom":
+            return METRICS[self._settings.metric]
+        return custom(self._own_scores, higher_is_better=self._settings.minimum is not None)
 
     def labels(self) -> tuple[str, ...] | None:
-        """The names of the classes in order, or None where model.py does not name them."""
-        if not hasattr(self._module, "labels"):
-            return None
-        labels = self._call("labels")
+        """The names of the classes in order, or None where nothing names them."""
+        where = f"{shown(self._file)}: labels()" if hasattr(self._module, "labels") else "model.yaml: labels"
+        labels = self._call("labels") if hasattr(self._module, "labels") else self._settings.labels
         if labels is None:
             return None
         names = tuple(str(each) for each in labels)
         if len(set(names)) != len(names):
-            raise BadInput(f"{shown(self._file)}: labels() names a class twice")
+            raise BadInput(f"{where} names a class twice")
         return names
 
-    def _data(self, name: str) -> Dataset:
-        where = f"{shown(self._file)}: {name}()"
-        data = self._call(name)
-        if not (isinstance(data, tuple | list) and len(data) == 2):
-            raise BadInput(f"{where} must return two things, inputs by name and labels; got {type(data).__name__}")
-        return checked(*data, task=self._task, where=where)
+    def _data(self, name: str, file: str | None) -> Dataset:
+        settings = self._settings
+        if file:
+            where = shown(self.folder / file)
+            inputs, labels = read_samples(self.folder / file, settings.label, settings.labels)
+            if labels is None and settings.task != "embedding":
+                raise BadInput(f"{where} has no labels: no array or column is called {settings.label}")
+        else:
+            where = f"{shown(self._file)}: {name}()"
+            data = self._call(name)
+            if not (isinstance(data, tuple | list) and len(data) == 2):
+                raise BadInput(f"{where} must return two things, inputs by name and labels; got {type(data).__name__}")
+            inputs, labels = data
+        data = checked(inputs, labels, task=settings.task, where=where, missing=settings.missing)
+        return dataclasses.replace(data, columns=bool(file))
+
+    def _own_scores(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        scores = np.asarray(self._call("metric", outputs, labels))
+        if scores.shape != (len(labels),) or scores.dtype.kind not in "fiub" or not np.isfinite(scores).all():
+            raise BadInput(
+                f"{shown(self._file)}: metric() must return one finite number for each of {len(labels)} samples; "
+                f"got {scores.dtype} {list(scores.shape)}"
+            )
+        return scores.astype(np.float64)
 
     def _call(self, name: str, *arguments: Any) -> Any:
         function = getattr(self._module, name)

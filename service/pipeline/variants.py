@@ -1,141 +1,128 @@
-"""Candidates for serving: the graph optimized in FP32, and INT8 made by ONNX Runtime's quantizers."""
+"""Candidates for serving, each as an ONNX file: FP32, INT8, pruned, and FP16 for GPUs."""
 
-import contextlib
-import io
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
-import onnx.version_converter
-from onnxruntime.quantization import (
-    CalibrationDataReader,
-    CalibrationMethod,
-    QuantFormat,
-    QuantType,
-    quantize_dynamic,
-    quantize_static,
-)
-from onnxruntime.quantization.shape_inference import quant_pre_process
+from onnx import numpy_helper
 
-from service.pipeline import runtime
+from service.pipeline import mixed, runtime
 from service.pipeline.data import Inputs
-from service.pipeline.errors import BadInput
+from service.pipeline.graph import optimize, reason
+from service.pipeline.mixed import Trial
+from service.pipeline.quantize import HEAVY, Static, dynamic
 
 REFERENCE = "fp32"
-CALIBRATION_SAMPLES = 300
-PER_CHANNEL_OPSET = 13
-OPSET = 17
+WHOLE = ("int8-dynamic", "int8-static", "int8-static-percentile")
+PRUNED_SHARE = 0.5
+_INT8 = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One candidate: `path` of its ONNX file, or None and in `note` the reason why it could not be made."""
+    """One candidate: `path` of its ONNX file, or None and in `note` the reason why it could not be made.
+
+    `elsewhere`: its speed shows on the target's hardware only.
+    """
 
     name: str
     path: Path | None
     note: str = ""
+    elsewhere: bool = False
 
 
-def make_variants(proto: onnx.ModelProto, training: Inputs, folder: Path) -> list[Variant]:
-    """FP32 first, then each INT8 candidate, as files in `folder`; static ones are calibrated on training data."""
-    reference, note = _optimized(proto, folder / f"{REFERENCE}.onnx")
-    makers: dict[str, Callable[[Path], None]] = {
-        "int8-dynamic": lambda path: _dynamic(reference, path),
-        "int8-static": lambda path: _static(reference, path, training, CalibrationMethod.MinMax),
-        "int8-static-percentile": lambda path: _static(reference, path, training, CalibrationMethod.Percentile),
-    }
-    quantized = [_attempt(name, folder / f"{name}.onnx", make) for name, make in makers.items()]
-    return [Variant(REFERENCE, reference, note), *quantized]
+def make_variants(
+    proto: onnx.ModelProto, training: Inputs, folder: Path, target: str, trial: Callable[[Path], Trial]
+) -> list[Variant]:
+    """FP32 first, then what the target can gain from, as files in `folder`.
+
+    Static INT8 is calibrated, and mixed precision searched, on training data; `trial` makes the search's measure from
+    the FP32 file. Mixed precision and a further calibration are tried where whole-model INT8 is not good enough.
+    """
+    reference = folder / f"{REFERENCE}.onnx"
+    note = optimize(proto, reference)
+    first = Variant(REFERENCE, reference, note, elsewhere=target != "cpu")
+    pruned = _attempt("pruned", folder, lambda path: _prune(reference, path), _changed)
+    if target == "nvidia":  # ONNX Runtime's INT8 is slower than FP32 on a GPU
+        half = _attempt("fp16", folder, lambda path: _half(reference, path), lambda path: True)
+        return [first, *(Variant(each.name, each.path, each.note, elsewhere=True) for each in (half, pruned))]
+    static = Static(reference, training, folder)
+    if not static.heavy_nodes():
+        why = f"nothing to gain: no {', '.join(HEAVY)} with constant weights"
+        return [first, *(Variant(name, None, why) for name in WHOLE), pruned]
+    made = [
+        _attempt(WHOLE[0], folder, lambda path: dynamic(reference, path)),
+        _attempt(WHOLE[1], folder, lambda path: static.write(path, "minmax")),
+        _attempt(WHOLE[2], folder, lambda path: static.write(path, "percentile")),
+    ]
+    return [first, *made, *_mixes(static, made[1:], trial(reference), folder), pruned]
 
 
-def _optimized(proto: onnx.ModelProto, path: Path) -> tuple[Path, str]:
-    """The graph slimmed and pre-processed for quantizing; steps that can't cope with it are left out and named."""
-    import onnxslim  # late: it takes most of a second, and most mistakes in a model folder show before
+def _mixes(static: Static, whole: list[Variant], trial: Trial, folder: Path) -> list[Variant]:
+    """Entropy calibration where neither other method keeps the budget, and the mix of the best of them."""
+    drops = {each.name: trial.drop(each.path) for each in whole if each.path is not None}
+    if not drops:
+        return []
+    found = []
+    if min(drops.values()) > trial.budget:
+        entropy = _attempt("int8-static-entropy", folder, lambda path: static.write(path, "entropy"))
+        found.append(entropy)
+        if entropy.path is not None:
+            drops[entropy.name] = trial.drop(entropy.path)
+    best = min(drops, key=lambda name: drops[name]).removeprefix("int8-static").removeprefix("-") or "minmax"
+    note = ""
 
-    left_out = []
-    onnx.save(proto, path)
-    steps: dict[str, Callable[[Path, Path], None]] = {
-        "upgrading the opset": _upgraded,
-        "onnxslim": lambda source, target: onnx.save(onnxslim.slim(onnx.load(source)), target),
-        "pre-processing": lambda source, target: quant_pre_process(source, target),
-    }
-    for name, step in steps.items():
-        stepped = path.with_suffix(".stepped")
-        try:
-            step(path, stepped)
-            runtime.session(stepped)
-            stepped.replace(path)
-        except Exception as error:
-            left_out.append(f"{name} left out: {_reason(error, stepped)}")
+    def make(path: Path) -> None:
+        nonlocal note
+        note = mixed.search(static, best, trial, path)
+
+    mix = _attempt("int8-mixed", folder, make, lambda path: bool(note))
+    if note:
+        found.append(Variant(mix.name, mix.path, note if mix.path is not None else mix.note))
+    return found
+
+
+def _attempt(
+    name: str, folder: Path, make: Callable[[Path], None], worth: Callable[[Path], bool] | None = None
+) -> Variant:
+    path = folder / f"{name}.onnx"
     try:
+        make(path)
+        if not (worth or _quantized)(path):
+            return Variant(name, None, "nothing in it could be changed")
         runtime.session(path)
     except Exception as error:
-        raise BadInput(f"ONNX Runtime does not load the converted model: {_reason(error, path)}") from error
-    return path, "; ".join(left_out)
-
-
-def _upgraded(source: Path, target: Path) -> None:
-    """Quantizing per channel takes opset 13; newer files stay as they are."""
-    model = onnx.load(source)
-    opset = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), OPSET)
-    onnx.save(model if opset >= PER_CHANNEL_OPSET else onnx.version_converter.convert_version(model, OPSET), target)
-
-
-def _dynamic(source: Path, target: Path) -> None:
-    # Only matrix products: ONNX Runtime's dynamic INT8 convolution is several times slower than its FP32 one.
-    quantize_dynamic(
-        source, target, op_types_to_quantize=["MatMul", "Gemm"], weight_type=QuantType.QInt8, per_channel=True
-    )
-
-
-def _static(source: Path, target: Path, training: Inputs, method: CalibrationMethod) -> None:
-    quantize_static(
-        source,
-        target,
-        _Reader(training),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        calibrate_method=method,
-    )
-
-
-class _Reader(CalibrationDataReader):  # type: ignore[misc]
-    """Training samples one by one, spread evenly over the set."""
-
-    def __init__(self, training: Inputs) -> None:
-        self._samples = self._each(training)
-
-    def get_next(self) -> Inputs | None:
-        return next(self._samples, None)
-
-    def _each(self, training: Inputs) -> Iterator[Inputs]:
-        count = len(next(iter(training.values())))
-        for at in np.unique(np.linspace(0, count - 1, CALIBRATION_SAMPLES).astype(int)):
-            yield {name: array[at : at + 1] for name, array in training.items()}
-
-
-def _attempt(name: str, path: Path, make: Callable[[Path], None]) -> Variant:
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):  # calibration prints what it does
-            make(path)
-        if not any(tensor.data_type in _INT8 for tensor in onnx.load(path).graph.initializer if tensor.dims):
-            return Variant(name, None, "nothing in it could be quantized")
-        runtime.session(path)
-    except Exception as error:
-        return Variant(name, None, f"not made: {_reason(error, path)}")
+        return Variant(name, None, f"not made: {reason(error, path)}")
     return Variant(name, path)
 
 
-_INT8 = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+def _quantized(path: Path) -> bool:
+    return any(tensor.data_type in _INT8 for tensor in onnx.load(path).graph.initializer if tensor.dims)
 
 
-def _reason(error: BaseException, file: Path) -> str:
-    """The error on one line, without ONNX Runtime's numbers and this machine's paths."""
-    text = " ".join(str(error).replace(str(file), file.name).split())
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", text)
-    return f"{type(error).__name__}: {text[:200]}"
+def _changed(path: Path) -> bool:
+    return path.exists()
+
+
+def _prune(source: Path, target: Path) -> None:
+    """Zeroes the smaller half of each weight matrix by magnitude: S. Han et al., NIPS 28 (2015), without retraining."""
+    model = onnx.load(source)
+    heavy = {name for node in model.graph.node if node.op_type in HEAVY for name in node.input[1:2]}
+    changed = False
+    for tensor in model.graph.initializer:
+        if tensor.name in heavy and tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1:
+            weights = numpy_helper.to_array(tensor).copy()
+            weights[np.abs(weights) < np.quantile(np.abs(weights), PRUNED_SHARE)] = 0
+            tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
+            changed = True
+    if changed:
+        onnx.save(model, target)
+
+
+def _half(source: Path, target: Path) -> None:
+    """FP16 inside; inputs and outputs stay FP32, so that the signature does not depend on the variant."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    onnx.save(convert_float_to_float16(onnx.load(source), keep_io_types=True), target)

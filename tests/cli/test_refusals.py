@@ -31,7 +31,7 @@ BAD = {
         ["model.py:17: train() failed: RuntimeError: no luck"],
     ),
     "an exit in train": ([("return network()", "raise SystemExit(0)")], ["train() failed: SystemExit"]),
-    "no model": ([("return network()", "return None")], ["returned builtins.NoneType", "return a Keras model"]),
+    "no model": ([("return network()", "return None")], ["returned builtins.NoneType", "return a Keras, scikit-learn"]),
     "a missing file": ([("return network()", 'return "gone.onnx"')], ["gone.onnx", "missing"]),
     "a file that is no model": ([("return network()", 'return "model.py"')], ["model.py is not an ONNX model"]),
     "a broken graph": ([('["scores"], ["p"]', '["nothing"], ["p"]')], ["ONNX Runtime does not load the model"]),
@@ -92,15 +92,15 @@ def test_wrong_settings_are_told_before_anything_runs(slipway, toy):
 def test_a_new_model_folder_says_what_to_fill_in(slipway, tmp_path, monkeypatch):
     monkeypatch.setattr(scaffolding, "ROOT", tmp_path)
     (tmp_path / "models").mkdir()
-    folder = scaffolding.scaffold("fresh", "regression")
+    folder, _ = scaffolding.scaffold("fresh", "regression", "keras")
     (folder / "requirements.in").unlink()
     refused(
         slipway("model", "build", folder, "--json"), 2, "model.py:", "NotImplementedError: return arrays by the name"
     )
     with pytest.raises(BadInput, match="there already"):
-        scaffolding.scaffold("fresh", "regression")
+        scaffolding.scaffold("fresh", "regression", "keras")
     with pytest.raises(BadInput, match="lower-case"):
-        scaffolding.scaffold("Not a name", "regression")
+        scaffolding.scaffold("Not a name", "regression", "keras")
 
 
 @pytest.mark.parametrize("ref", ["models/nowhere", "file:///nowhere@sha256:12", "s3://bucket@sha256:" + "0" * 64])

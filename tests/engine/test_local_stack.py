@@ -152,6 +152,23 @@ def test_a_model_below_its_own_minimum_is_refused_and_the_old_one_serves(checkou
     model.write_text(good)
 
 
+def test_a_model_worse_than_the_serving_one_is_refused_unless_the_stack_says_so(checkout, ports):
+    model, file = checkout.path / "models" / "steep" / "model.py", checkout.path / "Pulumi.test.yaml"
+    good, settings = model.read_text(), file.read_text()
+    edit(model, "np.full((4, 1), SLOPE,", "np.full((4, 1), SLOPE + 0.02,")
+    for said in (checkout.build(fails=True), checkout.up(fails=True)):
+        assert "steep: its rmse 0.02" in said
+        assert "beyond the budget of 0.01" in said
+    assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)
+    edit(file, "model: models/steep", "acceptWorse: true\n      model: models/steep")
+    checkout.up()
+    assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30.2, abs=0.01)
+    model.write_text(good)
+    file.write_text(settings)
+    checkout.up()
+    assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)
+
+
 def test_a_service_that_does_not_get_ready_is_refused_and_the_old_one_serves(checkout, ports):
     app = checkout.path / "service" / "app.py"
     good = app.read_text()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from service.pipeline import judge
+from service.pipeline import bounds, judge
 from service.pipeline.errors import BadInput, Refused
 from service.pipeline.judge import Candidate
 from service.pipeline.metrics import METRICS
@@ -104,28 +104,28 @@ def test_an_error_above_its_maximum_is_refused():
 
 @pytest.mark.parametrize(("budget", "needed"), [(0.01, 268), (0.005, 539), (0.1, 25)])
 def test_too_little_data_for_the_budget_is_refused_with_the_number_needed(budget, needed):
-    judge.require_enough(needed, ACCURACY, budget, "here")
+    judge.require_enough(np.zeros(needed), ACCURACY, budget, "here")
     with pytest.raises(BadInput, match=rf"here returned {needed - 1} samples; .* at least {needed} to decide"):
-        judge.require_enough(needed - 1, ACCURACY, budget, "here")
-    assert judge.paired_difference_upper(0, 0, needed) <= budget < judge.paired_difference_upper(0, 0, needed - 1)
+        judge.require_enough(np.zeros(needed - 1), ACCURACY, budget, "here")
+    assert bounds.paired_difference_upper(0, 0, needed) <= budget < bounds.paired_difference_upper(0, 0, needed - 1)
 
 
 def test_the_bound_has_width_even_where_no_pair_differs():
-    assert judge.paired_difference_upper(0, 0, 900) == pytest.approx(2.7055 / (900 + 2.7055), rel=1e-4)
+    assert bounds.paired_difference_upper(0, 0, 900) == pytest.approx(2.7055 / (900 + 2.7055), rel=1e-4)
 
 
 def test_the_bound_solves_tangos_score_equation():
     # 50 pairs, 1 lost and 0 won: (1 - 50 d)² = z² 50 (2q + d - d²), where q is the root of 100 q² + (99 d - 1) q = 0
-    upper = judge.paired_difference_upper(1, 0, 50)
+    upper = bounds.paired_difference_upper(1, 0, 50)
     likely = max(1 - 99 * upper, 0) / 100
-    assert (1 - 50 * upper) ** 2 == pytest.approx(judge.Z95**2 * 50 * (2 * likely + upper - upper**2), rel=1e-6)
+    assert (1 - 50 * upper) ** 2 == pytest.approx(bounds.Z95**2 * 50 * (2 * likely + upper - upper**2), rel=1e-6)
 
 
 @pytest.mark.parametrize(("lost", "won"), [(0.01, 0.01), (0.02, 0.005), (0.004, 0.0)])
 def test_the_bound_covers_the_true_drop_as_often_as_it_says(lost, won):
     generator = np.random.default_rng(8)
     draws = generator.multinomial(900, [lost, won, 1 - lost - won], size=2000)
-    covered = [judge.paired_difference_upper(int(b), int(c), 900) >= lost - won for b, c, _ in draws]
+    covered = [bounds.paired_difference_upper(int(b), int(c), 900) >= lost - won for b, c, _ in draws]
     assert np.mean(covered) > 0.935
 
 
@@ -134,18 +134,18 @@ def test_a_worse_rmse_is_bounded_in_pairs():
     error = generator.normal(0, 1, 2000)
     worse = error + generator.normal(0, 0.3, 2000)
     drop = float(np.sqrt(np.mean(worse**2)) - np.sqrt(np.mean(error**2)))
-    upper = judge.drop_upper(RMSE, error**2, worse**2)
+    upper = bounds.drop_upper(RMSE, error**2, worse**2)
     assert drop < upper < drop + 0.02
-    assert judge.drop_upper(RMSE, error**2, error**2) == 0
+    assert bounds.drop_upper(RMSE, error**2, error**2) == 0
 
 
 def test_the_median_ratio_lies_between_bounds_that_narrow_with_rounds():
-    few = judge.median_ratio(rounds(1, 0.1, 10)[:6], rounds(2, 0.1, 11)[:6])
-    many = judge.median_ratio(rounds(1, 0.1, 10), rounds(2, 0.1, 11))
+    few = bounds.median_ratio(rounds(1, 0.1, 10)[:6], rounds(2, 0.1, 11)[:6])
+    many = bounds.median_ratio(rounds(1, 0.1, 10), rounds(2, 0.1, 11))
     assert few[0] <= few[1] <= few[2]
     assert many[2] - many[0] < few[2] - few[0]
 
 
 def test_too_few_rounds_show_nothing():
-    low, _, high = judge.median_ratio(rounds(1)[:3], rounds(9)[:3])
+    low, _, high = bounds.median_ratio(rounds(1)[:3], rounds(9)[:3])
     assert (low, high) == (0.0, float("inf"))

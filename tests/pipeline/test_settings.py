@@ -35,9 +35,12 @@ def test_rmse_is_limited_by_a_maximum(read):
     [
         ({"minimun": "1"}, "minimun: unknown key; did you mean minimum?"),
         ({"colour": "red"}, "colour: unknown key; the keys are task, metric"),
-        ({"task": None}, "task: missing; classification or regression"),
-        ({"task": "guess"}, "task: 'guess' is not known; write 'classification' or 'regression'"),
-        ({"metric": "rmse"}, "rmse does not go with task classification; write metric: accuracy"),
+        ({"task": None}, "task: missing; classification, regression or embedding"),
+        ({"task": "guess"}, "task: 'guess' is not known; write 'classification', 'regression' or 'embedding'"),
+        (
+            {"metric": "rmse"},
+            "rmse does not go with task classification; write metric: accuracy or f1 or recall or custom",
+        ),
         ({"budget": None}, "budget: missing; how much worse"),
         ({"budget": "0"}, "budget: 0 does not fit"),
         ({"budget": ".nan"}, "budget: nan does not fit"),
@@ -45,7 +48,7 @@ def test_rmse_is_limited_by_a_maximum(read):
         ({"minimum": None}, "minimum: missing; the minimum accuracy"),
         ({"minimum": "96"}, "minimum: 96 does not fit"),
         ({"minimum": None, "maximum": "1"}, "maximum: accuracy is limited by minimum; rename the key"),
-        ({"target": "tpu"}, "target: 'tpu' is not known; write 'cpu'"),
+        ({"target": "tpu"}, "target: 'tpu' is not known; write 'cpu' or 'nvidia'"),
     ],
 )
 def test_a_mistake_is_told_with_its_key_and_the_fix(read, changes, message):

@@ -41,18 +41,41 @@ MODELS = {
         "outputs": [{"name": "sum", "dtype": "float32", "shape": [None, 2]}],
         "labels": None,
     },
+    "lookup": {
+        "task": "regression",
+        "inputs": [{"name": "ids", "dtype": "int64", "shape": [None, 2]}],
+        "outputs": [{"name": "values", "dtype": "float32", "shape": [None, 2]}],
+        "labels": None,
+    },
+    "echo": {
+        "task": "regression",
+        "inputs": [{"name": "text", "dtype": "string", "shape": [None, 1]}],
+        "outputs": [{"name": "same", "dtype": "string", "shape": [None, 1]}],
+        "labels": None,
+    },
+    "loop": {
+        "task": "regression",
+        "inputs": [{"name": "turns", "dtype": "int64", "shape": [None, 1]}],
+        "outputs": [{"name": "y", "dtype": "float32", "shape": [None, 1]}],
+        "labels": None,
+    },
 }
 EXAMPLES = {
     "classifier": {"features": [0.5, 1.0, -0.25, 2.0]},
     "linear": {"x": [3.0]},
     "pair": {"a": [1, 2], "b": [3, 4]},
+    "lookup": {"ids": [3, 4]},
+    "echo": {"text": ["hello"]},
+    "loop": {"turns": [2000]},  # some milliseconds: it runs beside the event loop
 }
 
 
 def runtime(folder: Path, inputs: dict[str, list]) -> list[np.ndarray]:
     """What ONNX Runtime itself answers to a batch."""
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    return session.run(None, {name: np.array(values, np.float32) for name, values in inputs.items()})
+    dtypes = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(string)": object}
+    kinds = {node.name: dtypes[node.type] for node in session.get_inputs()}
+    return session.run(None, {name: np.array(values, kinds[name]) for name, values in inputs.items()})
 
 
 def make_artifact(folder: Path, name: str) -> Path:
@@ -148,3 +171,10 @@ def start(listener: socket.socket) -> Iterator[Callable[..., Worker]]:
     yield start
     for worker in workers:
         worker.close()
+
+
+@pytest.fixture(scope="session")
+def peers() -> str:
+    """The python of the environment with the clients and checkers of peers.in; made on first use."""
+    command = [sys.executable, "-m", "cli", "env", "tests/service/peers.txt"]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()

@@ -1,0 +1,1 @@
+"""Stand-ins: test doubles for the clouds' provider plugins, attached to the real engine."""

@@ -10,6 +10,7 @@ import json
 import re
 import sys
 import textwrap
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,6 @@ from typing import Any
 from pulumi import _types
 
 DEPRECATED = re.compile(r'pulumi\.log\.warn\("""(\w+) is deprecated: (.*?)"""', re.DOTALL)
-FORCES_NEW = re.compile(r"forces?\W+(a\W+)?(new\W+resource|replacement|recreation)|forces the creation of a new", re.I)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,6 @@ class Argument:
     hint: Any
     required: bool
     deprecated: str = ""
-    immutable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +42,13 @@ class ResourceType:
 @functools.cache
 def resource_type(token: str) -> ResourceType | None:
     """The type that `aws:ec2/vpc:Vpc` or `pulumi:providers:aws` names; None where the SDK has none."""
+    with warnings.catch_warnings():
+        # The SDKs warn of their own deprecated modules when they load them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return _resource_type(token)
+
+
+def _resource_type(token: str) -> ResourceType | None:
     if token.startswith("pulumi:providers:"):
         cls = importlib.import_module(f"pulumi_{token.split(':')[2]}").Provider
     else:
@@ -66,14 +72,12 @@ def arguments_of(cls: type) -> Mapping[str, Argument]:
     names = _types.input_type_py_to_pulumi_names(cls)
     signature = inspect.signature(cls.__init__).parameters
     deprecated = dict(DEPRECATED.findall(_code(cls.__init__)))
-    documented = dict(re.findall(r":param .*? (\w+): (.*)", inspect.getdoc(cls.__init__) or ""))
     hints = _types.input_type_types(cls)
     return {
         wire: Argument(
             hint=hints[wire],
             required=signature[python].default is inspect.Parameter.empty,
             deprecated=deprecated.get(python, ""),
-            immutable=bool(FORCES_NEW.search(documented.get(python, ""))),
         )
         for python, wire in names.items()
     }
@@ -98,11 +102,7 @@ def _registry(package: str) -> dict[str, tuple[str, str]]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "register":
             (text,) = (each.value for each in node.keywords if each.arg == "resource_modules")
             modules = json.loads(ast.literal_eval(text))
-            return {
-                token: (module["fqn"], name)
-                for module in modules
-                for token, name in module["classes"].items()
-            }
+            return {token: (module["fqn"], name) for module in modules for token, name in module["classes"].items()}
     raise LookupError(f"pulumi_{package} registers no resources")
 
 

@@ -1,0 +1,101 @@
+"""The choice against another artifact, such as the one that serves now: same data, same process, in pairs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.artifact import Artifact, load
+from service.pipeline import runtime
+from service.pipeline.bounds import drop_upper, median_ratio
+from service.pipeline.data import fitted
+from service.pipeline.errors import BadInput
+from service.pipeline.measure import calls_of
+from service.pipeline.metrics import Metric
+from service.pipeline.report import hardware
+from service.pipeline.settings import read_settings
+from service.pipeline.usermodel import UserModel
+
+MARGIN = 0.05
+
+
+def compare(folder: Path, ours: Path, theirs: Path) -> dict[str, Any]:
+    """Two artifacts on the evaluation data of a model folder; `problem`: why the first must not replace the other.
+
+    `drop` is how much worse ours is in the metric, `ratio` its latency in theirs with 95 % bounds from either side.
+    Worse is a drop beyond the budget, slower a lower bound beyond noise. Where they can't be compared, as their
+    inputs or answers differ in kind, that is the problem.
+    """
+    settings = read_settings(folder)
+    user = UserModel(folder, settings)
+    metric, evaluation = user.metric(), user.evaluation_data()
+    new, old = load(ours), load(theirs)
+    report: dict[str, Any] = {"metric": metric.name, "budget": settings.budget, "hardware": hardware()}
+    if reason := _apart(new, old):
+        return report | {"comparable": False, "problem": f"{reason}, so the two can't be compared"}
+    sessions = {name: runtime.session(each.model) for name, each in (("ours", new), ("theirs", old))}
+    try:
+        data = fitted(evaluation, new.signature.inputs)
+    except BadInput as error:
+        return report | {"comparable": False, "problem": str(error)}
+    outputs = {name: runtime.predict(running, data.inputs)[0] for name, running in sessions.items()}
+    labels = data.labels if data.labels.size else outputs["theirs"]
+    scores = {name: metric.scores(output, labels) for name, output in outputs.items()}
+    figures = {name: metric.total(each) for name, each in scores.items()}
+    drop = metric.drop(figures["theirs"], figures["ours"])
+    calls = calls_of(sessions, data.inputs)
+    rounds = {name: np.array([np.median(each) for each in calls[name]]) for name in sessions}
+    # What is made for other hardware says nothing by its speed here.
+    ratio = median_ratio(rounds["ours"], rounds["theirs"]) if settings.target == "cpu" else None
+    report |= {
+        "comparable": True,
+        "samples": len(data),
+        **{name: _side(each, figures[name], calls[name]) for name, each in (("ours", new), ("theirs", old))},
+        "drop": drop,
+        "dropUpper95": drop_upper(metric, scores["theirs"], scores["ours"]),
+        "ratio": ratio and list(ratio),
+    }
+    return report | {"problem": _problem(metric, report)}
+
+
+def _problem(metric: Metric, report: dict[str, Any]) -> str | None:
+    drop, budget = report["drop"], report["budget"]
+    found = []
+    if drop > budget:
+        found.append(
+            f"its {metric.name} {report['ours']['metric']:.4f} is worse than {report['theirs']['metric']:.4f} by "
+            f"{drop:.4f}, {drop - budget:.4f} beyond the budget of {budget:g}"
+        )
+    if report["ratio"] and report["ratio"][0] > 1 + MARGIN:
+        low, ratio, _ = report["ratio"]
+        found.append(f"it takes {ratio:.2f} times as long, at least {low:.2f} times with 95 % confidence")
+    return " and ".join(found) or None
+
+
+def _side(artifact: Artifact, figure: float, calls: list[np.ndarray]) -> dict[str, Any]:
+    p50, p99 = (float(each) for each in np.percentile(np.concatenate(calls), [50, 99]))
+    return {
+        "digest": artifact.digest,
+        "variant": artifact.read("report")["choice"]["variant"],
+        "metric": figure,
+        "latencyMs": {"p50": p50, "p99": p99},
+        "sizeBytes": artifact.model.stat().st_size,
+    }
+
+
+def _apart(new: Artifact, old: Artifact) -> str | None:
+    """What differs between what the two take and answer, if anything does."""
+    for kind in ("inputs", "outputs"):
+        ours, theirs = (
+            [(each.name, each.dtype, each.shape) for each in getattr(artifact.signature, kind)]
+            for artifact in (new, old)
+        )
+        if ours != theirs:
+            return f"its {kind} are {_listed(ours)}, those of the other {_listed(theirs)}"
+    if new.signature.labels != old.signature.labels:
+        return "its labels differ from those of the other"
+    return None
+
+
+def _listed(specs: list[Any]) -> str:
+    return ", ".join(f"{name} {dtype} {list(shape)}" for name, dtype, shape in specs)

@@ -1,0 +1,50 @@
+"""What must hold between a model, its data and its conversion before anything is judged."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.pipeline.data import Dataset, Inputs
+from service.pipeline.errors import BadInput, shown
+from service.pipeline.sources.base import Source
+
+TOLERANCE = 1e-3
+
+
+def check_answers(output: np.ndarray, task: str, evaluation: Dataset, highest: int, labels: Any, folder: Path) -> None:
+    """The model's first output against the labels. Raises BadInput where they can't belong together."""
+    where, file = evaluation.where, shown(folder / "model.py")
+    if output.dtype.kind not in "fiub" or not np.isfinite(output).all():
+        raise BadInput(f"{file}: the model answers NaN or infinity on the evaluation data")
+    if len(output) != len(evaluation):
+        raise BadInput(f"{file}: the model answers {len(output)} values for {len(evaluation)} samples")
+    width = int(np.prod(output.shape[1:]))
+    if task != "classification":
+        if width != int(np.prod(evaluation.labels.shape[1:])):
+            shapes = f"labels have shape {list(evaluation.labels.shape)}, the model answers {list(output.shape)}"
+            raise BadInput(f"{where}: {shapes}")
+        return
+    if width < 2:
+        raise BadInput(f"{file}: the model answers {width} value a sample; classification takes one for each class")
+    if highest >= width:
+        raise BadInput(f"{where}: labels go up to class {highest}; the model knows {width} classes, 0 to {width - 1}")
+    if labels is not None and len(labels) != width:
+        raise BadInput(f"{file}: labels() names {len(labels)} classes; the model knows {width}")
+
+
+def conversion(source: Source, inputs: Inputs, answers: list[np.ndarray]) -> dict[str, float]:
+    """How far the FP32 variant is from the source on the same inputs. Raises BadInput beyond TOLERANCE."""
+    largest, total, count, scale = 0.0, 0.0, 0, 1.0
+    for theirs, ours in zip(source.predict(inputs), answers, strict=True):
+        if theirs.shape != ours.shape:
+            raise BadInput(f"{source.framework} answers shape {list(theirs.shape)}, its conversion {list(ours.shape)}")
+        if ours.dtype.kind not in "fiub":
+            continue
+        difference = np.abs(theirs.astype(np.float64) - ours.astype(np.float64))
+        largest, scale = max(largest, float(difference.max())), max(scale, float(np.abs(theirs).max()))
+        total, count = total + float(difference.sum()), count + ours.size
+    if not largest <= TOLERANCE * scale:
+        limit = f"more than {TOLERANCE * scale:g}"
+        raise BadInput(f"the converted model differs from {source.framework} by up to {largest:.3g}, {limit}")
+    return {"maxAbsDiff": largest, "meanAbsDiff": total / max(count, 1)}

@@ -1,0 +1,61 @@
+"""Samples from files: npz by the names of its arrays, csv and parquet by their columns."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.pipeline.errors import BadInput, shown
+
+SUFFIXES = (".npz", ".csv", ".parquet")
+
+
+def read_samples(file: Path, label: str, names: list[str] | None) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    """Arrays by name, and the labels: the array or column `label`, None where there is none.
+
+    Labels that are words become their place in `names`. Raises BadInput for a file that can't be read.
+    """
+    if file.suffix not in SUFFIXES:
+        raise BadInput(f"{shown(file)}: data files end in {', '.join(SUFFIXES)}")
+    if not file.is_file():
+        raise BadInput(f"{shown(file)} is missing")
+    try:
+        arrays = _npz(file) if file.suffix == ".npz" else _table(file)
+    except ImportError as error:
+        raise BadInput(
+            f"{shown(file)}: reading it takes the package {error.name}; add it to requirements.in"
+        ) from error
+    except Exception as error:  # zipfile, numpy and arrow each have their own
+        raise BadInput(f"{shown(file)} can't be read: {' '.join(str(error).split())[:200]}") from error
+    labels = arrays.pop(label, None)
+    return arrays, None if labels is None else _numbered(labels, names, f"{shown(file)}: {label}")
+
+
+def _npz(file: Path) -> dict[str, Any]:
+    with np.load(file, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _table(file: Path) -> dict[str, Any]:
+    """Columns by name; an empty cell of numbers is NaN."""
+    if file.suffix == ".csv":
+        from pyarrow import csv
+
+        table = csv.read_csv(file)
+    else:
+        from pyarrow import parquet
+
+        table = parquet.read_table(file)
+    return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
+def _numbered(labels: np.ndarray, names: list[str] | None, where: str) -> np.ndarray:
+    if labels.dtype.kind not in "UO":
+        return labels
+    words = [str(each) for each in labels]
+    if names is None:
+        raise BadInput(f"{where} holds words such as {words[0]!r}: list them as labels in model.yaml, in class order")
+    unknown = sorted(set(words) - set(names))
+    if unknown:
+        raise BadInput(f"{where} holds {unknown[0]!r}, which is not among the labels {', '.join(names)}")
+    return np.array([names.index(each) for each in words], dtype=np.int64)

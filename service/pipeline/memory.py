@@ -1,0 +1,52 @@
+"""Peak memory of a model: what a process of its own needs to hold it and answer one sample."""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from service.pipeline.data import Inputs
+
+CALLS = 5
+
+
+def peak_memory(models: list[Path], sample: Inputs) -> dict[Path, int]:
+    """Bytes by model, each measured in a child of one fresh process, so that none inherits another's memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "sample.npz"
+        np.savez(file, **{name: _plain(array) for name, array in sample.items()})  # type: ignore[arg-type]
+        command = [sys.executable, "-m", "service.pipeline.memory", str(file), *map(str, models)]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return dict(zip(models, json.loads(answer.stdout), strict=True))
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    return array.astype(str) if array.dtype == object else array
+
+
+def _main(file: str, models: list[str]) -> None:
+    from service.pipeline import runtime
+
+    with np.load(file, allow_pickle=False) as arrays:
+        sample = {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in arrays.items()}
+    peaks = []
+    for model in models:
+        child = os.fork()
+        if not child:
+            running = runtime.session(Path(model))
+            for _ in range(CALLS):
+                running.run(None, sample)
+            os._exit(0)
+        _, status, usage = os.wait4(child, 0)
+        peaks.append(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) if status == 0 else 0)
+    print(json.dumps(peaks))
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _main(sys.argv[1], sys.argv[2:])

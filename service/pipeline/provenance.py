@@ -1,0 +1,30 @@
+"""Where an artifact comes from: licence, source, and hashes of what went in."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import onnx
+
+from service.pipeline.data import Dataset
+from service.pipeline.settings import Settings
+
+
+def provenance(settings: Settings, model: onnx.ModelProto, training: Dataset, evaluation: Dataset) -> dict[str, Any]:
+    """What model.yaml says of licence and source, and SHA-256 of the converted model and of either data set."""
+    return {
+        "license": settings.license,
+        "source": settings.source,
+        "modelSha256": hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest(),
+        "trainingDataSha256": _hash(training),
+        "evaluationDataSha256": _hash(evaluation),
+    }
+
+
+def _hash(data: Dataset) -> str:
+    digest = hashlib.sha256()
+    for name, array in sorted([*data.inputs.items(), ("labels", data.labels)]):
+        plain = array.astype(str) if array.dtype == object else array
+        digest.update(f"{name} {plain.dtype} {plain.shape}\n".encode())
+        digest.update(np.ascontiguousarray(plain).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""INT8 of one FP32 graph by ONNX Runtime's quantizers: dynamic, or static with ranges from training data."""
+
+import contextlib
+import io
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    CalibrationMethod,
+    QuantFormat,
+    QuantType,
+    quantize_dynamic,
+    quantize_static,
+)
+
+from service.pipeline.data import Inputs
+
+HEAVY = ("Conv", "MatMul", "Gemm")
+CALIBRATION_SAMPLES = 300
+CALIBRATION_BYTES = 2**30
+ACTIVATIONS_PER_INPUT = 64  # a guess on the safe side: calibrating keeps every activation of every sample
+METHODS = {
+    "minmax": CalibrationMethod.MinMax,
+    "percentile": CalibrationMethod.Percentile,
+    "entropy": CalibrationMethod.Entropy,
+}
+
+
+def dynamic(source: Path, target: Path, operators: Collection[str] = ("MatMul", "Gemm")) -> None:
+    """INT8 weights per channel; activations are measured while it runs.
+
+    Only matrix products by default: ONNX Runtime's dynamic INT8 convolution is several times slower than its FP32 one.
+    """
+    quantize_dynamic(
+        source, target, op_types_to_quantize=list(operators), weight_type=QuantType.QInt8, per_channel=True
+    )
+
+
+class Static:
+    """Static INT8 (QDQ, per channel) of one graph: calibrated once for each method, then written as often as wanted."""
+
+    def __init__(self, source: Path, training: Inputs, folder: Path) -> None:
+        self.source, self._training, self._folder = source, training, folder
+
+    def write(
+        self, target: Path, method: str, exclude: Collection[str] = (), operators: Collection[str] | None = None
+    ) -> None:
+        """Nodes named in `exclude` stay FP32; `operators` are the types that may become INT8, all by default."""
+        cache = self._folder / f"{method}.ranges.json"
+        cached = self._folder / f"{method}.whole.onnx"
+        with contextlib.redirect_stdout(io.StringIO()):  # calibration prints what it does
+            if not cache.exists():  # for all operators, so that the ranges do for any choice of them
+                self._quantize(cached, method, cache, (), None)
+            self._quantize(target, method, cache, exclude, operators)
+
+    def heavy_nodes(self) -> list[tuple[str, str]]:
+        """Name and operator of each node whose work INT8 can spare."""
+        graph = onnx.load(self.source).graph
+        constants = {each.name for each in graph.initializer}
+        return [
+            (node.name, node.op_type)
+            for node in graph.node
+            if node.op_type in HEAVY and any(name in constants for name in node.input)
+        ]
+
+    def _quantize(
+        self, target: Path, method: str, cache: Path, exclude: Collection[str], operators: Collection[str] | None
+    ) -> None:
+        quantize_static(
+            self.source,
+            target,
+            _Reader(self._training),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            calibrate_method=METHODS[method],
+            calibration_cache_path=cache,
+            nodes_to_exclude=list(exclude),
+            op_types_to_quantize=None if operators is None else list(operators),
+        )
+
+
+class _Reader(CalibrationDataReader):
+    """Training samples one by one, spread evenly over the set; as many as their activations leave memory for."""
+
+    def __init__(self, training: Inputs) -> None:
+        self._samples = self._each(training)
+
+    def get_next(self) -> Inputs | None:
+        return next(self._samples, None)
+
+    def _each(self, training: Inputs) -> Iterator[Inputs]:
+        count = len(next(iter(training.values())))
+        bytes_each = sum(array[:1].nbytes for array in training.values()) * ACTIVATIONS_PER_INPUT
+        wanted = min(CALIBRATION_SAMPLES, max(16, CALIBRATION_BYTES // max(bytes_each, 1)))
+        for at in np.unique(np.linspace(0, count - 1, wanted).astype(int)):
+            yield {name: array[at : at + 1] for name, array in training.items()}

@@ -1,0 +1,110 @@
+"""`slipway recover` without an engine: what it finds, leaves alone and refuses."""
+
+import json
+import os
+import socket
+import time
+
+import pytest
+
+from cli import recover
+from service.pipeline.errors import PipelineError
+
+STACK = "urn:pulumi:dev::slipway::pulumi:pulumi:Stack::slipway-dev"
+VPC = "urn:pulumi:dev::slipway::aws:ec2/vpc:Vpc::vpc"
+
+
+@pytest.fixture
+def backend(tmp_path, monkeypatch):
+    """An empty file backend and a project; the engine is out of reach."""
+    (tmp_path / "Pulumi.yaml").write_text("name: slipway\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PULUMI_BACKEND_URL", tmp_path.as_uri())
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for folder in ("stacks/slipway", "locks/organization/slipway/dev", "history/slipway/dev"):
+        (tmp_path / ".pulumi" / folder).mkdir(parents=True)
+    return tmp_path / ".pulumi"
+
+
+def write_state(backend, resources=(), pending=()):
+    latest = {"resources": list(resources), "pending_operations": list(pending)}
+    (backend / "stacks/slipway/dev.json").write_text(json.dumps({"checkpoint": {"latest": latest}}))
+
+
+def write_lock(backend, pid, hostname=None):
+    lock = backend / "locks/organization/slipway/dev/1.json"
+    lock.write_text(json.dumps({"pid": pid, "hostname": hostname or socket.gethostname()}))
+    return lock
+
+
+def resource(urn, **more):
+    return {"urn": urn, "type": urn.split("::")[2], "custom": True, **more}
+
+
+def pending(urn):
+    return {"type": "creating", "resource": resource(urn)}
+
+
+def test_where_nothing_is_wrong_it_is_silent_quick_and_asks_no_engine(backend):
+    write_state(backend, [resource(STACK), resource(VPC, parent=STACK)])
+    started = time.monotonic()
+    assert list(recover.recover_stack("dev")) == []
+    assert time.monotonic() - started < 0.3
+
+
+def test_a_stack_that_is_not_there_is_in_order(backend):
+    assert list(recover.recover_stack("dev")) == []
+
+
+def test_the_lock_of_a_dead_owner_is_removed_and_named(backend):
+    lock = write_lock(backend, 2**22 + 1)
+    (line,) = recover.recover_stack("dev")
+    assert lock.name in line
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize("owner", [{"pid": 1, "hostname": "elsewhere"}, {"pid": "?"}])
+def test_a_lock_that_may_be_alive_is_left_alone(backend, owner):
+    lock = write_lock(backend, **owner)
+    write_state(backend, [resource(STACK)], [pending(VPC)])
+    before = (backend / "stacks/slipway/dev.json").read_bytes()
+    with pytest.raises(PipelineError, match="being updated by another process"):
+        list(recover.recover_stack("dev"))
+    assert lock.exists()
+    assert (backend / "stacks/slipway/dev.json").read_bytes() == before
+
+
+def test_a_live_engines_lock_is_left_alone(backend, monkeypatch):
+    monkeypatch.setattr(recover.psutil.Process, "name", lambda _: "pulumi")
+    lock = write_lock(backend, os.getpid())
+    write_state(backend, [resource(STACK)], [pending(VPC)])
+    with pytest.raises(PipelineError, match="nothing was touched"):
+        list(recover.recover_stack("dev"))
+    assert lock.exists()
+
+
+def test_a_state_that_is_cut_off_is_refused_with_its_backup(backend):
+    (backend / "stacks/slipway/dev.json").write_text('{"checkpoint": {"lat')
+    with pytest.raises(PipelineError, match=r"dev\.json\.bak"):
+        list(recover.recover_stack("dev"))
+
+
+@pytest.mark.parametrize(
+    "resources",
+    [
+        [resource(VPC, parent=STACK), resource(STACK)],
+        [resource(STACK), resource(VPC, dependencies=["urn:gone"])],
+        [resource(STACK), resource(VPC, provider="urn:gone::1")],
+    ],
+)
+def test_a_state_out_of_order_is_seen(resources):
+    assert not recover._in_order(resources)
+
+
+def test_a_pending_create_that_can_not_be_looked_up_is_refused_with_the_way_on(backend, monkeypatch):
+    unknown = "urn:pulumi:dev::slipway::aws:route53/record:Record::www"
+    write_state(backend, [resource(STACK)], [pending(unknown)])
+    exported = {"deployment": {"resources": [resource(STACK)], "pending_operations": [pending(unknown)]}}
+    monkeypatch.setattr(recover, "export_state", lambda _: exported)
+    with pytest.raises(PipelineError, match=r"www.*--import-pending-creates"):
+        list(recover.recover_stack("dev"))

@@ -1,0 +1,45 @@
+"""Serves stand-ins until it is told to stop: python -m tests.standins --books FILE [--scenario FILE] [PACKAGE ...]."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from concurrent import futures
+from pathlib import Path
+
+import grpc
+from pulumi.runtime.proto import provider_pb2_grpc
+
+from tests.standins.books import Books
+from tests.standins.faults import Faults
+from tests.standins.provider import StandIn, cloud_for
+from tests.standins.scenario import Scenario
+
+PACKAGES = ("aws", "gcp", "kubernetes", "docker")
+
+
+def main() -> None:
+    """Prints one line for PULUMI_DEBUG_PROVIDERS and serves on 127.0.0.1."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--books", type=Path, required=True)
+    parser.add_argument("--scenario", type=Path)
+    parser.add_argument("packages", nargs="*", default=PACKAGES)
+    options = parser.parse_args()
+    scenario = Scenario(options.scenario)
+    books, faults = Books(options.books), Faults(scenario.faults)
+    servers, ports = [], []
+    for package in options.packages:
+        server = grpc.server(futures.ThreadPoolExecutor(32))
+        stand_in = StandIn(cloud_for(package, books, scenario), faults)
+        provider_pb2_grpc.add_ResourceProviderServicer_to_server(stand_in, server)
+        ports.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")
+        server.start()
+        servers.append(server)  # one that nobody holds stops
+    print(",".join(ports), flush=True)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

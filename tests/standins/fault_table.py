@@ -1,0 +1,141 @@
+"""The fault table: every fault at every operation, and random kills; then `slipway recover` and `up`.
+
+python -m tests.standins.fault_table [--kinds fail,hang,die] [--kills 50] [--operations 1-30]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import indent
+
+from tests.standins.throwaway import Throwaway
+
+PROGRAM = Path(__file__).parent / "examples" / "thirty"
+OPERATIONS = 30
+# When an update of this program is killed: from the first resource to the last, on two busy cores.
+MOMENTS = (1.5, 7.0)
+QUIET = 1.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one fault left. `astray`: orphans, ghosts and duplicates after the last `up`."""
+
+    fault: str
+    recovered: str
+    astray: list[str]
+    problem: str = ""
+
+    @property
+    def good(self) -> bool:
+        return not self.astray and not self.problem
+
+
+def at_operation(prepared: Path, kind: str, k: int) -> Outcome:
+    """A first update that meets a fault at its k-th operation."""
+    return _outcome(prepared, f"{kind}@{k}", _hang if kind == "hang" else _fail)
+
+
+def at_moment(prepared: Path, seconds: float) -> Outcome:
+    """A first update whose engine is killed after so many seconds; the stand-ins live on, as a cloud does."""
+    return _outcome(prepared, "", lambda stack: _kill(stack, seconds), f"kill after {seconds:.2f} s")
+
+
+def prepare(folder: Path) -> Path:
+    """An empty stack to start from, made once: to make one takes as long as to update it."""
+    with Throwaway(folder, PROGRAM):
+        return folder
+
+
+def _outcome(prepared: Path, fault: str, strike: Callable[[Throwaway], None], name: str = "") -> Outcome:
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(prepared, folder, dirs_exist_ok=True)
+        stack = Throwaway(Path(folder), PROGRAM)
+        stack.fault = fault
+        with stack:
+            strike(stack)
+            recovered, problem = "", ""
+            try:
+                recovered = stack.recover()
+                stack.up()
+                problem = "operations are still pending" if stack.state().get("pending_operations") else ""
+            except AssertionError as error:
+                problem = str(error)[-1500:]
+            return Outcome(fault=name or fault, recovered=recovered, astray=stack.astray(), problem=problem)
+
+
+def _fail(stack: Throwaway) -> None:
+    stack.up(fails=True)
+    if stack.fault.startswith("die"):
+        stack.start()
+
+
+def _hang(stack: Throwaway) -> None:
+    update = stack.start_up()
+    _until_quiet(stack)
+    _end(update)
+
+
+def _kill(stack: Throwaway, seconds: float) -> None:
+    update = stack.start_up()
+    time.sleep(seconds)
+    _end(update)
+    # What the engine had asked for is done, whether anybody waits for the answer or not.
+    time.sleep(0.3)
+
+
+def _end(update: subprocess.Popen[bytes]) -> None:
+    update.send_signal(signal.SIGKILL)
+    update.wait()
+
+
+def _until_quiet(stack: Throwaway) -> None:
+    """Waits until the clouds change no more: the update hangs."""
+    before, since = -1, time.monotonic()
+    while time.monotonic() - since < QUIET or before <= 0:
+        now = len(stack.books.all())
+        if now != before:
+            before, since = now, time.monotonic()
+        time.sleep(0.1)
+
+
+def main() -> None:
+    """Prints one line per fault, and why where it did not converge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kinds", default="fail,hang,die", help="comma-separated, of those in faults.py")
+    parser.add_argument("--operations", default=f"1-{OPERATIONS}", help="first-last")
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=9)
+    options = parser.parse_args()
+    first, last = map(int, options.operations.split("-"))
+    kinds, moments = [each for each in options.kinds.split(",") if each], random.Random(options.seed)
+    started, bad, total = time.monotonic(), 0, 0
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        prepared = prepare(Path(folder))
+        waiting = [
+            *(pool.submit(at_operation, prepared, kind, k) for kind in kinds for k in range(first, last + 1)),
+            *(pool.submit(at_moment, prepared, moments.uniform(*MOMENTS)) for _ in range(options.kills)),
+        ]
+        for outcome in (each.result() for each in as_completed(waiting)):
+            total, bad = total + 1, bad + (not outcome.good)
+            found = outcome.recovered.count("imported")
+            print(f"{outcome.fault:18} {'converged' if outcome.good else 'FAILED'}, {found} imported", flush=True)
+            for line in [] if outcome.good else [outcome.recovered, *outcome.astray, outcome.problem]:
+                print(indent(line, "    "))
+    print(f"{total - bad} of {total} converged, {time.monotonic() - started:.0f} s")
+    raise SystemExit(bool(bad))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""Takes a stack through its whole life with no account: preview, up, up again, checks, destroy, sweep.
+
+python -m tests.standins.simulate --stack aws [--program DIR] [--scenario FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from infra.config import ROOT
+from tests.standins import checkov, graph
+from tests.standins.throwaway import Throwaway
+
+
+def main() -> None:
+    """Exits non-zero when a step fails, a second `up` changes something, or anything is left in the clouds' books."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stack", required=True, help="as in Pulumi.<stack>.yaml")
+    parser.add_argument("--program", type=Path, default=ROOT, help="folder of the Pulumi program")
+    parser.add_argument(
+        "--scenario", type=Path, default=os.environ.get("SLIPWAY_SCENARIO"), help="a copy of scenario.yaml"
+    )
+    parser.add_argument("--no-checkov", action="store_true")
+    options = parser.parse_args()
+    _refuse_local(options.program, options.stack)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Throwaway(Path(folder), options.program.resolve(), options.stack, options.scenario) as stack,
+    ):
+        try:
+            simulate(stack, with_checkov=not options.no_checkov)
+        except AssertionError as error:
+            raise SystemExit(f"\n{error}") from None
+
+
+def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
+    """Prints what each step found. Raises AssertionError at the first that is not as it should be."""
+    started = time.monotonic()
+    _timed("preview", stack.preview)
+    _timed("up", stack.up)
+    _timed("up again: 0 changes", lambda: stack.up("--expect-no-changes"))
+    resources = stack.resources()
+    assert not stack.astray(), "\n".join(stack.astray())
+    print(f"\n{len(resources)} resources\n" + "\n".join(graph.tree(resources)))
+    print("\n```mermaid\n" + "\n".join(graph.mermaid(resources)) + "\n```")
+    if with_checkov:
+        findings = checkov.check(resources)
+        print(f"\ncheckov: {findings.passed} passed, {len(findings.failed)} failed")
+        for (check, demand), count in Counter((check, demand) for check, _, demand in findings.failed).items():
+            names = ", ".join(sorted(name for each, name, _ in findings.failed if each == check))
+            print(f"  {check} {demand} ({names if count < 4 else f'{count} resources'})")
+        assert not findings.uncounted, f"checkov did not look at {', '.join(findings.uncounted)}"
+    print()
+    _timed("destroy", stack.destroy)
+    left = [f"{each['type']} {each['id']}" for each in stack.books.all()]
+    assert not left, "left in the clouds:\n" + "\n".join(left)
+    print(f"sweep: nothing is left in the clouds\nall of it took {time.monotonic() - started:.0f} s")
+
+
+def _timed(name: str, step: Callable[[], str]) -> None:
+    started = time.monotonic()
+    step()
+    print(f"{name}: {time.monotonic() - started:.1f} s", flush=True)
+
+
+def _refuse_local(program: Path, stack: str) -> None:
+    file = program / f"Pulumi.{stack}.yaml"
+    if not file.exists():
+        raise SystemExit(f"{file} is missing: name a stack that has a file")
+    settings = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
+    if program == ROOT and settings.get("slipway:platform", settings.get("platform", "local")) == "local":
+        raise SystemExit(f"{stack} runs on this machine: `make up STACK={stack}` does that for real")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""The real engine on a program, over a throw-away backend and throw-away clouds."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Self
+
+from infra.config import ROOT
+from tests.standins.books import Books
+
+EXAMPLES = Path(__file__).parent / "examples"
+SECONDS = 120
+BINARIES = (ROOT / ".slipway" / "bin", Path(sys.executable).parent)
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".slipway", "__pycache__", ".*_cache")
+
+
+class Throwaway:
+    """One stack of a program. `folder` takes a copy of the program, backend, home and books.
+
+    The stand-ins run in a process of their own, as plugins do; leaving the context ends them.
+    """
+
+    def __init__(self, folder: Path, program: Path, stack: str = "example", scenario: Path | None = None) -> None:
+        self.folder, self.program, self.stack, self.scenario = folder, folder / "program", stack, scenario
+        # The engine writes its salt beside the program.
+        shutil.copytree(program, self.program, ignore=NOT_COPIED, dirs_exist_ok=True)
+        if (program / ".venv").exists() and not (self.program / ".venv").exists():
+            (self.program / ".venv").symlink_to(program / ".venv")
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+        self.books = Books(folder / "books.json")
+        self.environment = {
+            **os.environ,
+            "PATH": os.pathsep.join([*map(str, BINARIES), os.environ["PATH"]]),
+            "PYTHONPATH": str(ROOT),
+            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
+            "PULUMI_HOME": str(folder / "home"),
+            "PULUMI_CONFIG_PASSPHRASE": "simulated",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        }  # fmt: skip
+        self.fault = ""
+        self._stand_ins: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start(self.fault)
+        if not any((self.folder / "state").rglob(f"{self.stack}.json")):
+            self.pulumi("stack", "init", self.stack)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self, fault: str = "") -> None:
+        """Starts the stand-ins, anew if they run; their books stay."""
+        self.stop()
+        command = [sys.executable, "-m", "tests.standins", "--books", str(self.books.file)]
+        command += ["--scenario", str(self.scenario)] if self.scenario else []
+        environment = {**self.environment, "SLIPWAY_FAULT": fault}
+        self._stand_ins = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        assert self._stand_ins.stdout
+        self.environment["PULUMI_DEBUG_PROVIDERS"] = self._stand_ins.stdout.readline().strip()
+        assert self.environment["PULUMI_DEBUG_PROVIDERS"], "the stand-ins did not start"
+
+    def stop(self) -> None:
+        if self._stand_ins:
+            self._stand_ins.kill()
+            self._stand_ins.communicate()
+            self._stand_ins = None
+
+    def pulumi(self, *arguments: str, fails: bool | None = False) -> str:
+        """What `pulumi ARGUMENTS` says. Asserts success, or failure where it `fails`; None takes either."""
+        done = subprocess.run(
+            ["pulumi", "--non-interactive", *arguments],
+            cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert fails is None or (done.returncode != 0) == fails, said
+        return said
+
+    def up(self, *flags: str, fails: bool | None = False) -> str:
+        return self.pulumi("up", *self._options(), "--yes", "--skip-preview", *flags, fails=fails)
+
+    def preview(self, *flags: str, fails: bool | None = False) -> str:
+        return self.pulumi("preview", *self._options(), *flags, fails=fails)
+
+    def destroy(self, fails: bool | None = False) -> str:
+        return self.pulumi("destroy", *self._options(), "--yes", "--skip-preview", fails=fails)
+
+    def start_up(self) -> subprocess.Popen[bytes]:
+        """An update that the test may kill."""
+        command = ["pulumi", "--non-interactive", "up", *self._options(), "--yes", "--skip-preview"]
+        return subprocess.Popen(
+            command, cwd=self.program, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    def recover(self, fails: bool | None = False) -> str:
+        """What `slipway recover` says, run as `make` runs it."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "recover", "--stack", self.stack],
+            cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=SECONDS,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert fails is None or (done.returncode != 0) == fails, said
+        return said
+
+    def state(self) -> dict[str, Any]:
+        """The deployment as the backend has it: resources and pending operations."""
+        (file,) = (self.folder / "state" / ".pulumi" / "stacks").rglob(f"{self.stack}.json")
+        return json.loads(file.read_text())["checkpoint"]["latest"] or {}
+
+    def resources(self) -> list[dict[str, Any]]:
+        return list(self.state().get("resources") or [])
+
+    def astray(self) -> list[str]:
+        """What the books and the state do not agree on: orphans, ghosts and duplicates."""
+        in_state = sorted(
+            (each["type"], each["id"]) for each in self.resources()
+            if each["custom"] and not each["type"].startswith("pulumi:")
+        )  # fmt: skip
+        in_books = sorted((each["type"], each["id"]) for each in self.books.all())
+        names = [(each["type"], each["name"]) for each in self.books.all()]
+        return [
+            *(f"orphan {each}" for each in in_books if each not in in_state),
+            *(f"ghost {each}" for each in in_state if each not in in_books),
+            *(f"duplicate {each}" for each in set(names) if names.count(each) > 1),
+        ]
+
+    def _options(self) -> list[str]:
+        return ["--stack", self.stack]
