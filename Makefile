@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test check lock
+.PHONY: help setup install engine select up preview down test test-faults bench check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -69,11 +69,18 @@ down: select ## take the stack down, then look for anything left
 test: engine ## the tests
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest
 
+test-faults: install ## faults and abuse in earnest, most of an hour; writes docs/faults.md
+	@.venv/bin/python -m pytest tests/faults
+
+bench: install ## the service beside what others serve with; writes docs/benchmarks.md
+	@.venv/bin/python -m bench
+
 check: install ## format, lint and types
 	@python="$$($(SLIPWAY) env tools/checkers.txt)" && bin="$$(dirname "$$python")" && \
 	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/mypy" --python-executable .venv/bin/python
 
 lock: install ## compile every requirements.in anew
-	@for set in requirements service/requirements tools/checkers tools/uv; do \
+	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/models \
+	    tests/service/peers tools/checkers tools/checkov tools/uv; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))

@@ -13,7 +13,7 @@ from bench.measure import Case, Result
 from bench.servers import ROOT, WORKERS, Pythons
 
 DOCUMENT = ROOT / "docs" / "benchmarks.md"
-PROFILE = ROOT / "docs" / "benchmarks-profile.md"
+PROFILE = ROOT / "bench" / "profile.md"
 TITLES = {
     "noop": "no-op (128 numbers)",
     "cnn": "28x28 CNN (models/digits)",
@@ -101,6 +101,9 @@ def write(bench: Bench, used: Pythons) -> None:
         "`make up` starts it, with its supervisor, validation and metrics; every server has "
         f"{WORKERS} worker processes with one ONNX Runtime thread each. The load client, one process, shares the "
         "machine's cores and its time is not counted: requests/s depend on the client too, processor time does not.",
+        "",
+        f"When it ended, the machine's load average was {os.getloadavg()[2]:.1f} over 15 minutes, of which the bench "
+        "itself makes about 3. Above that neighbours took time too: latencies are theirs as much as the service's.",
         "",
         "## Goals",
         "",

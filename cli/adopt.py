@@ -60,7 +60,7 @@ def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list
     pending = deployment.get("pending_operations") or []
     deployment["pending_operations"] = [each for each in pending if each["type"] != "creating"]
     pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
-    targets = [*(each.record["urn"] for each in fresh), *others]
+    targets = [*(each.record["urn"] for each in fresh), *(urn for urn in others if urn in have)]
     if targets:
         named = [argument for urn in targets for argument in ("--target", urn)]
         pulumi("refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates", *named)

@@ -140,11 +140,11 @@ def _settle_pending(project: str, stack: str) -> Iterator[str]:
             "if not: pulumi refresh --clear-pending-creates"
         )
     found = list(_look_up([each for each in creates if _is_in_cloud(each)], exported["deployment"], project, stack))
-    there = adopt(stack, exported, found, [*others])
+    there = adopt(stack, exported, found, others)
     for resource in creates:
-        name = _short(resource["urn"])
-        yield f"Pending create of {name}: " + (
-            "found and imported" if resource["urn"] in there else "not there, forgotten"
+        outcome = "found and imported" if resource["urn"] in there else "not there, forgotten"
+        yield f"Pending create of {_short(resource['urn'])}: " + (
+            outcome if _is_in_cloud(resource) else "to be made again"
         )
     for urn in others:
         yield f"Pending change of {_short(urn)}: read anew"

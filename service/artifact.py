@@ -18,7 +18,8 @@ class ArtifactError(Exception):
 class TensorSpec:
     """One input or output. `shape` has the batch first, None where any size is taken.
 
-    `minimum` and `maximum` are what the training data held: a description, not a limit.
+    `minimum` and `maximum` are what the training data held: a description, not a limit. `nullable`: a number may be
+    missing, null in a request and NaN for the model.
     """
 
     name: str
@@ -26,6 +27,7 @@ class TensorSpec:
     shape: tuple[int | None, ...]
     minimum: float | None = None
     maximum: float | None = None
+    nullable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +135,15 @@ def _tensor_from_json(data: dict[str, Any]) -> TensorSpec:
         shape=tuple(data["shape"]),
         minimum=data.get("minimum"),
         maximum=data.get("maximum"),
+        nullable=data.get("nullable", False),
     )
 
 
 def _tensor_to_json(tensor: TensorSpec, *, ranged: bool) -> dict[str, Any]:
     data: dict[str, Any] = {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
-    return data | {"minimum": tensor.minimum, "maximum": tensor.maximum} if ranged else data
+    if ranged:
+        data |= {"minimum": tensor.minimum, "maximum": tensor.maximum}
+    return data | {"nullable": True} if tensor.nullable else data
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Bucket:
         root = self._artifact(digest)
         if not self._files.exists(f"{root}/{MANIFEST}") or self.find(key) == digest:
             names = json.loads((folder / MANIFEST).read_bytes())["files"]
+            self._files.makedirs(root, exist_ok=True)
             for name in [*names, MANIFEST]:
                 self._files.pipe_file(f"{root}/{name}", (folder / name).read_bytes())
         self._files.makedirs(f"{self._root}/keys", exist_ok=True)

@@ -27,7 +27,7 @@ def built(slipway, toy):
 
 
 def test_json_holds_one_line_with_the_agreed_fields_and_the_table_goes_to_stderr(slipway, toy):
-    ended = slipway("model", "build", toy(), "--json")
+    ended = slipway("model", "build", toy(("(1, 400)", "(41, 400)")), "--json")
     assert ended.out.count("\n") == 1
     assert set(ended.json()) == FIELDS
     assert "int8-dynamic" in ended.err

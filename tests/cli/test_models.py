@@ -15,7 +15,8 @@ from service.artifact import load
 
 @pytest.fixture(scope="module")
 def models():
-    command = [sys.executable, "-m", "cli", "model", "build", "models/linear", "models/digits", "--json"]
+    names = ("linear", "digits", "tumours", "language", "progression")
+    command = [sys.executable, "-m", "cli", "model", "build", *(f"models/{each}" for each in names), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     results = [json.loads(line) for line in done.stdout.splitlines()]
@@ -51,3 +52,31 @@ def test_linear_answers_two_x_minus_one_and_stays_fp32(models):
     x = np.linspace(-10, 10, 50, dtype=np.float32)[:, None]
     session = ort.InferenceSession(linear.model, providers=["CPUExecutionProvider"])
     np.testing.assert_allclose(session.run(None, {"x": x})[0], 2 * x - 1, atol=1e-3)
+
+
+def test_tumours_take_gaps_and_are_told_apart(models):
+    report, measurements = models["tumours"].read("report"), models["tumours"].signature.inputs[0]
+    assert measurements.nullable
+    assert report["metric"]["name"] == "f1"
+    assert set(report["recall"]["fp32"]) == {"malignant", "benign"}
+    assert models["tumours"].read("statistics")["inputs"]["measurements"]["missing"] > 0.02
+    session = ort.InferenceSession(models["tumours"].model, providers=["CPUExecutionProvider"])
+    gaps = np.full((2, 30), np.nan, dtype=np.float32)
+    assert np.isfinite(session.run(None, {"measurements": gaps})[0]).all()
+
+
+def test_languages_are_told_from_strings(models):
+    language = models["language"]
+    text = language.signature.inputs[0]
+    assert (text.dtype, text.shape) == ("string", (None,))
+    session = ort.InferenceSession(language.model, providers=["CPUExecutionProvider"])
+    sentences = np.array(["Der Hund schläft unter dem Tisch", "Le chien dort sous la table"], dtype=object)
+    answer = session.run(None, {"text": sentences})[0].argmax(axis=1)
+    assert [language.signature.labels[at] for at in answer] == ["German", "French"]
+
+
+def test_a_model_brought_as_a_file_keeps_its_provenance(models):
+    report = models["progression"].read("report")
+    assert report["training"]["framework"] == "onnx"
+    assert report["provenance"]["source"].startswith("Efron")
+    assert len(report["provenance"]["evaluationDataSha256"]) == 64

@@ -23,8 +23,6 @@ from tests.standins.throwaway import Throwaway
 
 PROGRAM = Path(__file__).parent / "examples" / "thirty"
 OPERATIONS = 30
-# When an update of this program is killed: from the first resource to the last, on two busy cores.
-MOMENTS = (1.5, 7.0)
 QUIET = 1.5
 
 
@@ -47,9 +45,9 @@ def at_operation(prepared: Path, kind: str, k: int) -> Outcome:
     return _outcome(prepared, f"{kind}@{k}", _hang if kind == "hang" else _fail)
 
 
-def at_moment(prepared: Path, seconds: float) -> Outcome:
-    """A first update whose engine is killed after so many seconds; the stand-ins live on, as a cloud does."""
-    return _outcome(prepared, "", lambda stack: _kill(stack, seconds), f"kill after {seconds:.2f} s")
+def at_moment(prepared: Path, made: int, delay: float) -> Outcome:
+    """A first update whose engine is killed `delay` seconds after the cloud holds `made` things; the cloud lives on."""
+    return _outcome(prepared, "", lambda stack: _kill(stack, made, delay), f"kill at {made} + {delay * 1000:.0f} ms")
 
 
 def prepare(folder: Path) -> Path:
@@ -64,9 +62,9 @@ def _outcome(prepared: Path, fault: str, strike: Callable[[Throwaway], None], na
         stack = Throwaway(Path(folder), PROGRAM)
         stack.fault = fault
         with stack:
-            strike(stack)
             recovered, problem = "", ""
             try:
+                strike(stack)
                 recovered = stack.recover()
                 stack.up()
                 problem = "operations are still pending" if stack.state().get("pending_operations") else ""
@@ -87,9 +85,11 @@ def _hang(stack: Throwaway) -> None:
     _end(update)
 
 
-def _kill(stack: Throwaway, seconds: float) -> None:
+def _kill(stack: Throwaway, made: int, delay: float) -> None:
     update = stack.start_up()
-    time.sleep(seconds)
+    while update.poll() is None and len(stack.books.all()) < made:
+        time.sleep(0.002)
+    time.sleep(delay)
     _end(update)
     # What the engine had asked for is done, whether anybody waits for the answer or not.
     time.sleep(0.3)
@@ -125,7 +125,10 @@ def main() -> None:
         prepared = prepare(Path(folder))
         waiting = [
             *(pool.submit(at_operation, prepared, kind, k) for kind in kinds for k in range(first, last + 1)),
-            *(pool.submit(at_moment, prepared, moments.uniform(*MOMENTS)) for _ in range(options.kills)),
+            *(
+                pool.submit(at_moment, prepared, moments.randrange(OPERATIONS), moments.uniform(0, 0.05))
+                for _ in range(options.kills)
+            ),
         ]
         for outcome in (each.result() for each in as_completed(waiting)):
             total, bad = total + 1, bad + (not outcome.good)

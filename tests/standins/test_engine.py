@@ -73,9 +73,14 @@ def test_a_small_gke_stack_lives_its_whole_life(tmp_path, capsys):
     assert "sweep: nothing is left" in said
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    return fault_table.prepare(tmp_path_factory.mktemp("prepared"))
+
+
 @pytest.mark.parametrize(("kind", "k"), [("die", 7), ("hang", 20)])
-def test_what_a_fault_leaves_is_recovered_without_orphan_or_duplicate(kind, k, tmp_path):
-    outcome = fault_table.at_operation(fault_table.prepare(tmp_path), kind, k)
+def test_what_a_fault_leaves_is_recovered_without_orphan_or_duplicate(kind, k, prepared):
+    outcome = fault_table.at_operation(prepared, kind, k)
     assert outcome.problem == ""
     assert outcome.astray == []
     assert "imported" in outcome.recovered

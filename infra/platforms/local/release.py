@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import tempfile
@@ -33,6 +34,7 @@ def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
         (staging / "service").mkdir()
         for file in _code():
             shutil.copyfile(file, staging / "service" / file.name)
+        compileall.compile_dir(staging, quiet=2)
         try:
             staging.rename(code)
         except OSError:

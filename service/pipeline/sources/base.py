@@ -1,6 +1,7 @@
 """What every source gives the pipeline."""
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,7 +26,10 @@ def require_known(proto: onnx.ModelProto, layers: list[str], remedy: str) -> Non
     for node in proto.graph.node:
         if node.domain not in ("", "ai.onnx") or _known(node.op_type):
             continue
-        layer = next((each for each in layers if each in node.name.split("/")), None)
+        parts = node.name.split("/")  # a layer's name may have got a number
+        layer = next(
+            (each for each in layers if any(re.fullmatch(rf"{re.escape(each)}(_\d+)?", p) for p in parts)), None
+        )
         place = f"node {node.name}" + (f" of layer {layer}" if layer else "")
         raise BadInput(f"ONNX has no operator {node.op_type} ({place}); {remedy}")
 

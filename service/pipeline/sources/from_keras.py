@@ -36,7 +36,11 @@ def convert(model: Any, training: Inputs) -> Source:
         answer = model.predict(ordered if len(ordered) > 1 else ordered[0], batch_size=runtime.CHUNK, verbose=0)
         return list(answer.values()) if isinstance(answer, dict) else answer if isinstance(answer, list) else [answer]
 
-    if {each.name for each in model.inputs} == set(training):
+    try:
+        names = {each.name for each in model.inputs}
+    except (AttributeError, ValueError, TypeError):
+        raise BadInput("the Keras model has no defined inputs; start it with keras.Input(shape, name=...)") from None
+    if names == set(training):
         predictions({name: array[:1] for name, array in training.items()})  # one never called is not exported
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
@@ -46,7 +50,7 @@ def convert(model: Any, training: Inputs) -> Source:
             raise BadInput(f"Keras does not export the model to ONNX: {first_line(error)}") from error
         proto = onnx.load(path)
     require_known(proto, [layer.name for layer in model.layers], REMEDY)
-    names = {given.name: layer.name for given, layer in zip(proto.graph.input, model.inputs, strict=True)}
-    names |= {given.name: name for given, name in zip(proto.graph.output, model.output_names, strict=True)}
-    rename(proto.graph, names)
+    renamed = {given.name: layer.name for given, layer in zip(proto.graph.input, model.inputs, strict=True)}
+    renamed |= {given.name: name for given, name in zip(proto.graph.output, model.output_names, strict=True)}
+    rename(proto.graph, renamed)
     return Source("keras", proto, predictions)

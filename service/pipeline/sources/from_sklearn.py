@@ -21,12 +21,13 @@ def convert(model: Any, training: Inputs) -> Source:
     import skl2onnx
     from sklearn.base import is_classifier
 
-    answer, options = model.predict if hasattr(model, "predict") else model.transform, {}
+    answer, options = model.predict if hasattr(model, "predict") else model.transform, None
     if is_classifier(model):
         _require_numbered(model)
         soft = hasattr(model, "predict_proba")
         answer = model.predict_proba if soft else model.decision_function
-        options[id(model)] = {"zipmap": False} | ({} if soft else {"raw_scores": True})
+        last = model.steps[-1][1] if hasattr(model, "steps") else model
+        options = {id(model): {"zipmap": False}} if soft else {id(last): {"raw_scores": True}}
     try:
         with warnings.catch_warnings(action="ignore"):
             proto = skl2onnx.to_onnx(

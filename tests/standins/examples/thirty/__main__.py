@@ -43,8 +43,12 @@ aws.s3.BucketPublicAccessBlock("models", bucket=bucket.bucket, block_public_acls
 role = aws.iam.Role("cluster", name="thirty-cluster", assume_role_policy=trust)
 aws.iam.RolePolicyAttachment("cluster", role=role.name, policy_arn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy")
 aws.cloudwatch.LogGroup("cluster", name="/aws/eks/thirty/cluster", retention_in_days=30)
+aws.s3.BucketOwnershipControls("models", bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"})
 cluster = aws.eks.Cluster("cluster", name="thirty", role_arn=role.arn, vpc_config={"subnet_ids": subnets})
 workers = aws.iam.Role("workers", name="thirty-workers", assume_role_policy=trust)
+aws.iam.RolePolicyAttachment(
+    "workers", role=workers.name, policy_arn="arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"
+)
 aws.eks.NodeGroup(
     "cpu",
     cluster_name=cluster.name,

@@ -1,0 +1,191 @@
+"""Models that come as files, other tasks and metrics, and targets, through the command."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.env import environment
+from cli.home import home
+from cli.models import PIPELINE_LOCK, ROOT
+from service.artifact import load
+
+PROGRESSION = ROOT / "models" / "progression"
+CONVERT = (
+    "import sys; from pyarrow import csv, parquet; "
+    "[parquet.write_table(csv.read_csv(each), each.replace('.csv', '.parquet')) for each in sys.argv[1:]]"
+)
+
+
+def report(ended):
+    assert ended.code == 0, ended.err
+    return load(Path(ended.json()["path"])).read("report")
+
+
+@pytest.fixture
+def brought(tmp_path):
+    """A folder with model.onnx and tables, as models/progression is, in another format."""
+
+    def brought(suffix: str, **settings: str) -> Path:
+        folder = tmp_path / "brought"
+        shutil.copytree(PROGRESSION, folder)
+        tables = [folder / "training.csv", folder / "evaluation.csv"]
+        if suffix == "parquet":
+            python = environment([PIPELINE_LOCK], home() / "envs")
+            subprocess.run([python, "-c", CONVERT, *tables], check=True)
+        if suffix == "npz":
+            for table in tables:
+                rows = np.loadtxt(table, delimiter=",", skiprows=1, dtype="float32")
+                np.savez(table.with_suffix(".npz"), X=rows[:, :-1], progression=rows[:, -1])
+        text = (folder / "model.yaml").read_text()
+        for name in ("training", "evaluation"):
+            text = text.replace(f"{name}.csv", f"{name}.{suffix}")
+        for old, new in settings.items():
+            assert old in text
+            text = text.replace(old, new)
+        (folder / "model.yaml").write_text(text)
+        return folder
+
+    return brought
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])
+def test_an_onnx_file_with_tables_needs_no_python(slipway, brought, suffix):
+    found = report(slipway("model", "build", brought(suffix), "--json"))
+    served = found["variants"][0]
+    assert served["metric"] == pytest.approx(57.157, abs=0.01)
+    assert found["conversion"]["maxAbsDiff"] < 1e-3
+    assert found["provenance"]["license"] == "public domain"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"label: progression": "label: age2"}, "has no labels: no array or column is called age2"),
+        ({"evaluation: evaluation.csv": "evaluation: gone.csv"}, "gone.csv is missing"),
+        ({"evaluation: evaluation.csv": "evaluation: make.py"}, "data files end in .npz, .csv, .parquet"),
+        ({"model: model.onnx": "model: make.py"}, "make.py is not an ONNX model"),
+        ({"model: model.onnx": "model: gone.onnx"}, "gone.onnx is missing"),
+        ({"evaluation: evaluation.csv": "evaluation: model.onnx"}, "data files end in"),
+    ],
+)
+def test_a_mistake_in_files_is_told_in_one_message(slipway, brought, settings, message):
+    ended = slipway("model", "build", brought("csv", **settings), "--json")
+    assert ended.code == 2, ended.err
+    assert message in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_a_file_that_is_no_table_is_told(slipway, brought):
+    folder = brought("npz")
+    (folder / "training.npz").write_bytes(b"no zip")
+    ended = slipway("model", "build", folder, "--json")
+    assert ended.code == 2
+    assert "training.npz can't be read" in ended.err
+
+
+def test_an_old_opset_upgrades_and_an_unknown_one_is_told(slipway, toy):
+    ended = slipway("model", "build", toy(("17)]", "99)]")), "--json")
+    assert ended.code == 2
+    assert "ONNX Runtime does not load the model" in ended.err
+
+
+def test_f1_and_an_own_metric_decide(slipway, toy):
+    settings = "task: classification\nmetric: f1\nminimum: 0.8\nbudget: 0.03\n"
+    found = report(slipway("model", "build", toy(name="f1", settings=settings), "--json"))
+    assert found["metric"]["name"] == "f1"
+    assert found["recall"]["fp32"].keys() == {"left", "middle", "right"}
+    own = (
+        "def labels():",
+        "def metric(outputs, labels):\n    return outputs[range(len(labels)), labels]\n\n\ndef labels():",
+    )
+    settings = "task: classification\nmetric: custom\nminimum: 0.8\nbudget: 0.03\n"
+    found = report(slipway("model", "build", toy(own, name="own", settings=settings), "--json"))
+    assert found["variants"][0]["metric"] > 0.9
+    low, high = found["variants"][0]["interval95"]
+    assert low <= found["variants"][0]["metric"] <= high
+
+
+def test_too_few_samples_of_the_rarest_class_are_told(slipway, toy):
+    settings = "task: classification\nmetric: recall\nminimum: 0.8\nbudget: 0.01\n"
+    ended = slipway("model", "build", toy(settings=settings), "--json")
+    assert ended.code == 2
+    assert "samples of class" in ended.err
+    assert "at least 268" in ended.err
+
+
+def test_an_own_metric_is_held_to_its_form(slipway, toy):
+    settings = "task: classification\nmetric: custom\nminimum: 0.8\nbudget: 0.03\n"
+    assert "defines no function metric" in slipway("model", "build", toy(settings=settings)).err
+    wrong = ("def labels():", "def metric(outputs, labels):\n    return 1.0\n\n\ndef labels():")
+    ended = slipway("model", "build", toy(wrong, name="wrong", settings=settings))
+    assert "metric() must return one finite number for each of 400 samples" in ended.err
+
+
+def test_an_embedding_without_labels_is_judged_against_its_own_source(slipway, toy):
+    settings = "task: embedding\nmetric: cosine\nminimum: 0.99\nbudget: 0.01\n"
+    changes = [('return {"x": CENTRES[classes] + noise}, classes', 'return {"x": CENTRES[classes] + noise}, None')]
+    found = report(slipway("model", "build", toy(*changes, name="vectors", settings=settings), "--json"))
+    assert found["variants"][0]["metric"] == pytest.approx(1, abs=1e-6)
+    assert found["variants"][1]["metric"] > 0.99
+
+
+def test_for_an_nvidia_target_fp16_is_made_here_and_its_speed_left_open(slipway, toy):
+    settings = "task: classification\nmetric: accuracy\nminimum: 0.9\nbudget: 0.02\ntarget: nvidia\n"
+    ended = slipway("model", "build", toy(name="gpu", settings=settings), "--json")
+    found = report(ended)
+    assert found["choice"]["variant"] == "fp16"
+    assert "unmeasured" in found["choice"]["reason"]
+    assert all(each["latencyMs"] is None for each in found["variants"])
+    artifact = load(Path(ended.json()["path"]))
+    assert artifact.signature.inputs[0].dtype == "float32"
+
+
+def test_missing_values_are_taken_where_the_settings_say_so(slipway, toy):
+    gaps = (
+        'return {"x": CENTRES[classes] + noise}, classes',
+        'noise[::7, 3] = np.nan\n    return {"x": CENTRES[classes] + noise}, classes',
+    )
+    ended = slipway("model", "build", toy(gaps), "--json")
+    assert "write missing: true" in ended.err
+    settings = "task: classification\nmetric: accuracy\nminimum: 0.5\nbudget: 0.02\nmissing: true\n"
+    filled = (
+        'helper.make_node("MatMul", ["x", "weights"], ["scores"])',
+        'helper.make_node("IsNaN", ["x"], ["gap"]), '
+        'helper.make_node("Where", ["gap", "none", "x"], ["whole"]), '
+        'helper.make_node("MatMul", ["whole", "weights"], ["scores"])',
+    )
+    none = ("[x], [p], [weights])", '[x], [p], [weights, numpy_helper.from_array(np.zeros(1, "float32"), "none")])')
+    ended = slipway("model", "build", toy(gaps, filled, none, name="gaps", settings=settings), "--json")
+    assert ended.code == 0, ended.err
+    artifact = load(Path(ended.json()["path"]))
+    assert artifact.signature.inputs[0].nullable
+    assert artifact.read("statistics")["inputs"]["x"]["missing"] > 0
+
+
+def test_the_artifact_explains_itself(slipway, toy):
+    ended = slipway("model", "build", toy(), "--json")
+    path = Path(ended.json()["path"])
+    with np.load(path / "explanation.npz") as arrays:
+        assert arrays["baseline:x"].shape == (64,)
+        assert arrays["background:x"].shape == (16, 64)
+    card = (path / "card.md").read_text()
+    assert "licence" in card
+    assert "recall of class" in card
+    assert "variants.png" in card
+    found = report(ended)
+    assert all(
+        each["memoryBytes"] > 1e6 and each["throughputAllThreads"] > 0 for each in found["variants"] if each["metric"]
+    )
+
+
+def test_requirements_that_changed_since_the_lock_are_told(slipway, toy):
+    lock = PIPELINE_LOCK.read_text()
+    folder = toy(requirements_in="numpy\nscikit-learn>=1.5\n", requirements_txt=lock)
+    ended = slipway("model", "build", folder, "--json")
+    assert ended.code == 2
+    assert "requirements.txt is stale: it does not hold scikit-learn>=1.5" in ended.err
+    (folder / "requirements.in").write_text("numpy<1\n")
+    assert "does not hold numpy<1" in slipway("model", "build", folder, "--json").err

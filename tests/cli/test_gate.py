@@ -1,0 +1,122 @@
+"""Nothing worse or slower replaces what serves, unless that is said; refusals show the table and are remembered."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+SLOWER = (
+    'nodes = [helper.make_node("MatMul", ["x", "weights"], ["scores"])',
+    'nodes = [*(helper.make_node("Sin", [f"x{i}" if i else "x"], [f"x{i + 1}"]) for i in range(60)), '
+    'helper.make_node("Mul", ["x60", "none"], ["zero"]), helper.make_node("Add", ["x", "zero"], ["same"]), '
+    'helper.make_node("MatMul", ["same", "weights"], ["scores"])',
+)
+NONE = (
+    "[x], [p], [weights])",
+    '[x], [p], [weights, numpy_helper.from_array(np.zeros(1, "float32"), "none")])',
+)
+WORSE = ("np.ascontiguousarray(CENTRES.T)", "np.ascontiguousarray(CENTRES[[0, 1, 1]].T)")
+
+
+@pytest.fixture
+def serving(slipway, toy):
+    """The unchanged toy, which serves; its digest."""
+    return slipway("model", "build", toy(name="serving"), "--json").json()
+
+
+def build(slipway, folder, *options):
+    return slipway("model", "build", folder, "--json", *options)
+
+
+def test_the_same_artifact_replaces_itself(slipway, toy, serving):
+    ended = build(slipway, toy(name="serving2").rename(toy(name="x").parent / "again"), "--serving", serving["digest"])
+    assert ended.code == 0, ended.err
+
+
+def test_a_model_worse_than_the_serving_one_is_refused_with_figure_limit_and_distance(slipway, toy, serving):
+    folder = toy(WORSE, name="worse", settings=LOOSE)
+    ended = build(slipway, folder, "--serving", serving["digest"])
+    assert ended.code == 3, ended.err
+    assert "worse: its accuracy 0." in ended.err
+    assert "beyond the budget of 0.02" in ended.err
+    assert "the artifact that serves now stays" in ended.err
+    accepted = build(slipway, folder, "--serving", serving["digest"], "--accept-worse")
+    assert accepted.code == 0
+    assert "accepted, as --accept-worse says" in accepted.err
+
+
+def test_a_slower_model_is_refused_with_its_ratio(slipway, toy, serving):
+    ended = build(slipway, toy(SLOWER, NONE, name="slow"), "--serving", f"{serving['uri']}@{serving['digest']}")
+    assert ended.code == 3, ended.err
+    assert "times as long, at least" in ended.err
+
+
+def test_a_comparison_is_made_once(slipway, toy, serving):
+    folder = toy(("(1, 400)", "(31, 400)"), name="twice")
+    assert build(slipway, folder, "--serving", serving["digest"]).code == 0
+    started = time.perf_counter()
+    second = build(slipway, folder, "--serving", serving["digest"]).json()
+    assert time.perf_counter() - started < 2
+    assert second["comparison"]["comparable"]
+
+
+def test_a_model_with_other_inputs_can_not_be_compared(slipway, toy, serving):
+    folder = toy(('["x", "weights"]', '["y", "weights"]'), ('_info("x"', '_info("y"'), ('{"x":', '{"y":'), name="other")
+    ended = build(slipway, folder, "--serving", serving["digest"])
+    assert ended.code == 3, ended.err
+    assert "its inputs are y float32 [None, 64], those of the other x float32 [None, 64]" in ended.err
+
+
+@pytest.mark.parametrize("how", ["gone", "damaged"])
+def test_a_serving_artifact_that_can_not_be_read_is_told(slipway, toy, tmp_path, serving, how):
+    store = tmp_path / "artifacts"
+    copy = store / Path(serving["path"]).name
+    if how == "damaged":
+        shutil.copytree(serving["path"], copy)
+        (copy / "model.onnx").write_bytes(b"broken")
+    ended = build(slipway, toy(("(1, 400)", "(32, 400)")), "--serving", f"{store.as_uri()}@{serving['digest']}")
+    assert ended.code == 3, ended.err
+    assert "what serves now can't be compared" in ended.err
+    assert "damaged or not in its store" in ended.err
+
+
+def test_a_refusal_shows_the_table_and_is_not_trained_again(slipway, toy, tmp_path):
+    folder, flag = toy(("+ noise", "* 0.05 + noise")), tmp_path / "trained"
+    variables = {"TOY_FLAG": flag, "TOY_SECONDS": 0}
+    first = slipway("model", "build", folder, **variables)
+    assert first.code == 3
+    assert "int8-dynamic" in first.err
+    flag.unlink()
+    second = slipway("model", "build", folder, **variables)
+    assert second.code == 3
+    assert not flag.exists()
+    assert "int8-dynamic" in second.err
+    assert "judged before" in second.err
+    assert "below the minimum 0.9" in second.err
+    assert slipway("model", "build", folder, "--again", **variables).code == 3
+    assert flag.exists()
+
+
+def test_a_pinned_variant_outside_the_budget_is_refused_with_the_table(slipway):
+    plane = Path(__file__).parents[1] / "models" / "plane"
+    refused = slipway("model", "build", plane, "--variant", "int8-static")
+    assert refused.code == 3
+    assert "the pinned variant int8-static misses the accuracy budget: drop 0.0" in refused.err
+    assert "outside the budget" in refused.err
+
+
+def test_compare_runs_two_models_side_by_side(slipway, toy, serving):
+    folder = toy(("(1, 400)", "(33, 400)"), name="mine")
+    build(slipway, folder)
+    ref = f"{serving['uri']}@{serving['digest']}"
+    result = slipway("model", "compare", folder, ref, "--json").json()
+    assert result["samples"] == 400
+    assert result["ours"]["latencyMs"]["p50"] > 0
+    shown = slipway("model", "compare", folder, ref)
+    assert shown.code == 0
+    assert "is worse than" in shown.out
+    assert slipway("model", "compare", ref, folder).code == 2
+
+
+LOOSE = "task: classification\nmetric: accuracy\nminimum: 0.3\nbudget: 0.02\n"

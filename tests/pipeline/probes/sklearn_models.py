@@ -1,0 +1,84 @@
+"""Run in the environment of tests/models/table: estimators of each kind, and a table of floats, numbers and words."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.svm import LinearSVC
+
+from service.pipeline import runtime
+from service.pipeline.data import checked, fitted
+from service.pipeline.errors import BadInput
+from service.pipeline.sources import source_of
+
+
+def main(folder: Path) -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(300, 4)).astype("float32")
+    labels = (rows[:, 0] + rows[:, 1] > 0).astype(int)
+    gaps = np.where(generator.random(rows.shape) < 0.1, np.nan, rows).astype("float32")
+    words = np.array(["red apple", "green pear", "blue sky"], dtype=object)[labels + (rows[:, 2] > 1)]
+    table = {
+        "size": rows[:, :1],
+        "count": generator.integers(0, 9, (300, 1)),
+        "colour": np.array(["red", "green", "blue"], dtype=object)[generator.integers(0, 3, 300)][:, None],
+    }
+    columns = ColumnTransformer(
+        [("n", StandardScaler(), ["size", "count"]), ("w", OneHotEncoder(sparse_output=False), ["colour"])]
+    )
+    cases = {
+        "forest": (RandomForestClassifier(10, random_state=0).fit(rows, labels), {"x": rows}),
+        "scores": (LinearSVC().fit(rows, np.digitize(rows[:, 0], [-0.5, 0.5])), {"x": rows}),
+        "line": (make_pipeline(StandardScaler(), LinearRegression()).fit(rows, rows[:, 0] * 2), {"x": rows}),
+        "gaps": (make_pipeline(SimpleImputer(), LogisticRegression()).fit(gaps, labels), {"x": gaps}),
+        "words": (
+            make_pipeline(TfidfVectorizer(lowercase=False), LogisticRegression()).fit(words, labels),
+            {"t": words},
+        ),
+        "table": (make_pipeline(columns, LogisticRegression()).fit(frame(table), labels), table),
+    }
+    found = {name: figures(model, folder, inputs) for name, (model, inputs) in cases.items()}
+    odd = make_pipeline(FunctionTransformer(np.sin), LogisticRegression()).fit(rows, labels)
+    found["odd"] = refusal(lambda: source_of(odd, folder, {"x": rows}))
+    named = LogisticRegression().fit(rows, np.where(labels, "yes", "no"))
+    found["named"] = refusal(lambda: source_of(named, folder, {"x": rows}))
+    print(json.dumps(found))
+
+
+def figures(model, folder, inputs):
+    source = source_of(model, folder, inputs)
+    running = runtime.session(source.proto.SerializeToString())
+    specs, outputs = runtime.specs(running)
+    data = fitted(checked(inputs, np.zeros(300), task="regression", where="here", missing=True), specs)
+    ours, theirs = runtime.predict(running, data.inputs), source.predict(data.inputs)
+    return {
+        "inputs": {spec.name: [spec.dtype, list(spec.shape)] for spec in specs},
+        "outputs": [spec.name for spec in outputs],
+        "worst": float(np.abs(ours[0] - theirs[0]).max()),
+    }
+
+
+def frame(table):
+    import pandas
+
+    return pandas.DataFrame({name: array[:, 0] for name, array in table.items()})
+
+
+def refusal(run) -> str:
+    try:
+        run()
+    except BadInput as error:
+        return str(error)
+    return "taken"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

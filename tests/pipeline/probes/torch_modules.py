@@ -1,0 +1,48 @@
+"""Run where torch is: a network with two inputs, and one whose operator ONNX does not have."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from service.pipeline import runtime
+from service.pipeline.errors import BadInput
+from service.pipeline.sources import source_of
+
+
+class Two(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows, self.kinds = torch.nn.Linear(4, 3), torch.nn.Embedding(5, 3)
+
+    def forward(self, row, kind):
+        return torch.relu(self.rows(row)) + self.kinds(kind)
+
+
+class Odd(torch.nn.Module):
+    def forward(self, row):
+        return torch.linalg.eigvals(row.reshape(-1, 2, 2)).real
+
+
+def main(folder: Path) -> None:
+    rows = np.random.default_rng(0).normal(size=(70, 4)).astype("float32")
+    inputs = {"row": rows, "kind": np.arange(70) % 5}
+    source = source_of(Two(), folder, inputs)
+    running = runtime.session(source.proto.SerializeToString())
+    specs, outputs = runtime.specs(running)
+    worst = np.abs(runtime.predict(running, inputs)[0] - source.predict(inputs)[0]).max()
+    try:
+        source_of(Odd(), folder, {"row": rows})
+        refusal = "taken"
+    except BadInput as error:
+        refusal = str(error)
+    names = {spec.name: [spec.dtype, list(spec.shape)] for spec in specs}
+    print(
+        json.dumps({"inputs": names, "outputs": [each.name for each in outputs], "worst": float(worst), "odd": refusal})
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
