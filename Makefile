@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-faults bench check lock
+.PHONY: help setup install engine select up preview down test test-faults simulate bench check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,18 +50,18 @@ select: engine
 	@pulumi stack select $(STACK) --create
 
 up: select ## build, judge and serve the stack's models (STACK=dev)
-	@$(SLIPWAY) recover
+	@$(SLIPWAY) recover --stack $(STACK)
 	@$(SLIPWAY) stack build --stack $(STACK)
 	@pulumi up --stack $(STACK) --yes --skip-preview --suppress-outputs
 	@$(SLIPWAY) stack show --stack $(STACK)
 
 preview: select ## what `make up` would change
-	@$(SLIPWAY) recover
+	@$(SLIPWAY) recover --stack $(STACK)
 	@$(SLIPWAY) stack build --stack $(STACK)
 	@pulumi preview --stack $(STACK) --diff --suppress-outputs
 
 down: select ## take the stack down, then look for anything left
-	@$(SLIPWAY) recover
+	@$(SLIPWAY) recover --stack $(STACK)
 	@pulumi destroy --stack $(STACK) --yes --skip-preview --suppress-outputs
 	@pulumi stack rm $(STACK) --yes --preserve-config
 	@$(SLIPWAY) stack sweep --stack $(STACK)
@@ -69,8 +69,12 @@ down: select ## take the stack down, then look for anything left
 test: engine ## the tests
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest
 
-test-faults: install ## faults and abuse in earnest, most of an hour; writes docs/faults.md
+test-faults: engine ## faults and abuse in earnest, about two hours; writes docs/faults.md and docs/simulator.md
 	@.venv/bin/python -m pytest tests/faults
+	@.venv/bin/python -m tests.standins.fault_table
+
+simulate: engine ## a stack's whole life in a simulated cloud: make simulate STACK=... [PROGRAM=folder]
+	@.venv/bin/python -m tests.standins.simulate --stack $(STACK) $(if $(PROGRAM),--program $(PROGRAM))
 
 bench: install ## the service beside what others serve with; writes docs/benchmarks.md
 	@.venv/bin/python -m bench
@@ -80,7 +84,7 @@ check: install ## format, lint and types
 	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/mypy" --python-executable .venv/bin/python
 
 lock: install ## compile every requirements.in anew
-	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/models \
+	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants \
 	    tests/service/peers tools/checkers tools/checkov tools/uv; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,10 +37,17 @@ def recover_stack(stack: str) -> Iterator[str]:
             looked up.
     """
     folder = backend_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+    for plugin in orphaned_plugins(sys.prefix):
+        plugin.kill()
+        yield f"Ended process {plugin.pid}, a plugin whose engine was killed"
     for lock in stale_locks(folder):
         lock.unlink(missing_ok=True)
         yield f"Removed the lock of an update that was killed: {lock.name}"
     project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    if not live_locks(folder, project, stack):
+        for file in _cut_off(folder, project, stack):
+            file.unlink(missing_ok=True)
+            yield f"Removed {file.name}, which a killed update had left half-written"
     wrong = _glance(folder, project, stack)
     if not wrong:
         return
@@ -51,6 +60,23 @@ def recover_stack(stack: str) -> Iterator[str]:
         yield from _settle_pending(project, stack)
     if FAILED in wrong:
         yield from _find_unrecorded(project, stack)
+
+
+def orphaned_plugins(virtualenv: str) -> list[psutil.Process]:
+    """Hosts of dynamic providers that ran on this virtualenv and have outlived their engine.
+
+    The engine starts one under a shell; when it is killed, neither hears of it.
+    """
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            command = process.cmdline()
+            if "pulumi.dynamic" not in command or os.path.dirname(os.path.dirname(command[0])) != virtualenv:
+                continue
+            line = [parent.name() for parent in process.parents()]
+            if not any("pulumi" in name and not name.startswith("pulumi-resource") for name in line):
+                found.append(process)
+    return found
 
 
 def stale_locks(folder: Path | None) -> list[Path]:
@@ -75,6 +101,21 @@ def backend_folder(backend_url: str) -> Path | None:
     return Path(unquote(parts.netloc + parts.path)).expanduser() if parts.scheme == "file" else None
 
 
+def _cut_off(folder: Path | None, project: str, stack: str) -> list[Path]:
+    """Attribute files of a stack's state that were cut off. The engine writes the state itself whole or not at all, but
+    not these; it can't load a state beside a broken one, and does without them."""
+    files = (folder / ".pulumi" / "stacks" / project).glob(f"{stack}.json*.attrs") if folder else ()
+    return [file for file in files if not _is_json(file)]
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        json.loads(file.read_text())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
 def _owner_is_dead(lock: Path) -> bool:
     try:
         owner = json.loads(lock.read_text())
@@ -84,7 +125,9 @@ def _owner_is_dead(lock: Path) -> bool:
     if not here:
         return False
     try:
-        return "pulumi" not in psutil.Process(pid).name()
+        process = psutil.Process(pid)
+        # A killed process keeps its entry until its parent has asked for it.
+        return process.status() == psutil.STATUS_ZOMBIE or "pulumi" not in process.name()
     except psutil.NoSuchProcess:
         return True
     except psutil.AccessDenied:

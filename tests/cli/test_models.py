@@ -70,7 +70,9 @@ def test_languages_are_told_from_strings(models):
     text = language.signature.inputs[0]
     assert (text.dtype, text.shape) == ("string", (None,))
     session = ort.InferenceSession(language.model, providers=["CPUExecutionProvider"])
-    sentences = np.array(["Der Hund schläft unter dem Tisch", "Le chien dort sous la table"], dtype=object)
+    sentences = np.array(
+        ["Bitte geben Sie eine gültige Adresse ein", "Veuillez saisir une adresse valide"], dtype=object
+    )
     answer = session.run(None, {"text": sentences})[0].argmax(axis=1)
     assert [language.signature.labels[at] for at in answer] == ["German", "French"]
 

@@ -83,6 +83,17 @@ def test_a_live_engines_lock_is_left_alone(backend, monkeypatch):
     assert lock.exists()
 
 
+def test_attributes_that_were_cut_off_are_removed_as_the_engine_stumbles_over_them(backend):
+    write_state(backend, [resource(STACK)])
+    cut, whole = (backend / f"stacks/slipway/dev.json{each}.attrs" for each in ("", ".bak"))
+    cut.write_text("")
+    whole.write_text("{}")
+    (line,) = recover.recover_stack("dev")
+    assert "dev.json.attrs" in line
+    assert not cut.exists()
+    assert whole.exists()
+
+
 def test_a_state_that_is_cut_off_is_refused_with_its_backup(backend):
     (backend / "stacks/slipway/dev.json").write_text('{"checkpoint": {"lat')
     with pytest.raises(PipelineError, match=r"dev\.json\.bak"):

@@ -243,7 +243,7 @@ def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout
     time.sleep(2.5)
     update.kill()
     update.wait()
-    checkout.run(sys.executable, "-m", "cli", "recover")
+    checkout.run(sys.executable, "-m", "cli", "recover", "--stack", "test")
     checkout.up()
     assert checkout.changes() == {}
     assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)

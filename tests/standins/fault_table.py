@@ -68,7 +68,7 @@ def _outcome(prepared: Path, fault: str, strike: Callable[[Throwaway], None], na
                 recovered = stack.recover()
                 stack.up()
                 problem = "operations are still pending" if stack.state().get("pending_operations") else ""
-            except AssertionError as error:
+            except (AssertionError, subprocess.TimeoutExpired) as error:
                 problem = str(error)[-1500:]
             return Outcome(fault=name or fault, recovered=recovered, astray=stack.astray(), problem=problem)
 
@@ -81,7 +81,7 @@ def _fail(stack: Throwaway) -> None:
 
 def _hang(stack: Throwaway) -> None:
     update = stack.start_up()
-    _until_quiet(stack)
+    _until_quiet(stack, int(stack.fault.partition("@")[2]))
     _end(update)
 
 
@@ -100,10 +100,10 @@ def _end(update: subprocess.Popen[bytes]) -> None:
     update.wait()
 
 
-def _until_quiet(stack: Throwaway) -> None:
-    """Waits until the clouds change no more: the update hangs."""
+def _until_quiet(stack: Throwaway, made: int) -> None:
+    """Waits until the clouds hold what was made and change no more: the update hangs."""
     before, since = -1, time.monotonic()
-    while time.monotonic() - since < QUIET or before <= 0:
+    while time.monotonic() - since < QUIET or before < made:
         now = len(stack.books.all())
         if now != before:
             before, since = now, time.monotonic()
