@@ -10,6 +10,9 @@ from typing import Any
 
 import click
 
+from cli.engine import pulumi
+from service.pipeline.errors import PipelineError
+
 STACK = click.option("--stack", default="dev", show_default=True, help="Stack, as in Pulumi.<stack>.yaml.")
 
 
@@ -81,17 +84,12 @@ def recover(stack: str) -> None:
 
 
 def _outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
-    answer = subprocess.run(
-        ["pulumi", "stack", "output", "--json", "--stack", stack],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL if missing_ok else None,
-        text=True,
-    )
-    if answer.returncode:
+    try:
+        outputs: dict[str, Any] = json.loads(pulumi("stack", "output", "--json", "--stack", stack))
+    except PipelineError:
         if missing_ok:
             return {}
-        sys.exit(answer.returncode)
-    outputs: dict[str, Any] = json.loads(answer.stdout)
+        raise
     return outputs
 
 
