@@ -137,7 +137,7 @@ def test_an_interrupted_build_ends_quietly_with_its_children_and_the_next_one_su
     process = subprocess.Popen(**command("model", "build", folder, "--json", TOY_FLAG=flag, TOY_SECONDS=60))
     child = _wait_for(flag)
     os.kill(process.pid, number)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Traceback" not in err
     _wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
@@ -150,7 +150,7 @@ def _wait_for(flag: Path) -> int:
     return int(flag.read_text())
 
 
-def _wait_until(true, seconds=20):
+def _wait_until(true, seconds=60):
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline

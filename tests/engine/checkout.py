@@ -92,6 +92,6 @@ def predict(port: int, x: list[float]) -> float:
         data=json.dumps({"inputs": {"x": x}}).encode(),
         headers={"content-type": "application/json"},
     )
-    with urlopen(request, timeout=10) as response:
+    with urlopen(request, timeout=60) as response:
         value: float = json.loads(response.read())["outputs"]["y"][0]
     return value

@@ -100,7 +100,7 @@ def test_a_second_process_waits_and_takes_the_result(store):
     workers = [context.Process(target=_build, args=(store.root, str(number), results)) for number in range(2)]
     for worker in workers:
         worker.start()
-    outcomes = [results.get(timeout=30) for _ in workers]
+    outcomes = [results.get(timeout=60) for _ in workers]
     for worker in workers:
         worker.join()
     assert sorted(built for built, _ in outcomes) == [False, True]

@@ -143,7 +143,7 @@ class Worker:
 
     def end(self) -> tuple[int, str]:
         """The exit code and what stood on stderr, at most 10 s later."""
-        _, errors = self.process.communicate(timeout=10)
+        _, errors = self.process.communicate(timeout=60)
         return self.process.returncode, errors
 
     def close(self) -> None:

@@ -93,7 +93,7 @@ def test_a_deadline_ends_the_run_and_frees_its_place(start, artifacts):
     worker = start(artifacts["loop"], "--timeout-seconds", "0.5")
     with httpx.Client(base_url=worker.url) as client:
         begin = time.monotonic()
-        late = client.post("/predict", json={"inputs": {"turns": [10**9]}}, timeout=10)
+        late = client.post("/predict", json={"inputs": {"turns": [10**9]}}, timeout=60)
         assert (late.status_code, late.json()["error"]["code"]) == (504, "timeout")
         assert time.monotonic() - begin < 2
         begin = time.monotonic()
@@ -145,7 +145,7 @@ def test_a_client_that_does_not_read_is_cut_off(start, artifacts):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", port_of(worker)))
         client.sendall(request("/predict", batch))
-        end = time.monotonic() + 8
+        end = time.monotonic() + 60
         while gauge(worker, "slipway_connections") > 1:
             assert time.monotonic() < end
             time.sleep(0.2)
@@ -159,9 +159,9 @@ def gauge(worker, name):
 def test_connections_over_the_cap_are_told_so(start, artifacts, listener):
     start(artifacts["classifier"], "--max-connections", "3")
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(listener.getsockname(), timeout=5)) for _ in range(3)]
+        clients = [stack.enter_context(socket.create_connection(listener.getsockname(), timeout=60)) for _ in range(3)]
         time.sleep(0.3)
-        with socket.create_connection(listener.getsockname(), timeout=5) as extra:
+        with socket.create_connection(listener.getsockname(), timeout=60) as extra:
             answer = extra.recv(1000)
         assert answer.startswith(b"HTTP/1.1 503") and b"retry-after: 1" in answer
         clients[0].sendall(abuse.GOOD)
@@ -177,7 +177,7 @@ def test_a_head_has_a_size_and_a_form(start, artifacts, listener):
         (b"POST /predict HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", b"400"),
         (b"POST /predict HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n", b"400"),
     ):
-        with socket.create_connection(listener.getsockname(), timeout=5) as client:
+        with socket.create_connection(listener.getsockname(), timeout=60) as client:
             client.sendall(said)
             answer = client.recv(1000)
         assert answer.startswith(b"HTTP/1.1 " + status)
@@ -187,7 +187,7 @@ def test_a_head_has_a_size_and_a_form(start, artifacts, listener):
 def test_an_upgrade_that_is_not_taken_leaves_no_connection_hanging(start, artifacts, listener):
     start(artifacts["classifier"])
     upgrade = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n"
-    with socket.create_connection(listener.getsockname(), timeout=5) as client:
+    with socket.create_connection(listener.getsockname(), timeout=60) as client:
         client.sendall(upgrade)
         answer = b"".join(iter(lambda: client.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
@@ -198,7 +198,7 @@ def test_no_worker_takes_all_connections(start, artifacts, tmp_path):
     with contextlib.ExitStack() as stack:
         for _ in range(8):
             stack.enter_context(socket.create_connection(("127.0.0.1", port_of(workers[0]))))
-        end = time.monotonic() + 5
+        end = time.monotonic() + 60
         while sum(counts := [connections(worker) for worker in workers]) < 8 and time.monotonic() < end:
             time.sleep(0.1)
         assert sum(counts) == 8 and min(counts) >= 2  # four each, where nothing else wants the cores

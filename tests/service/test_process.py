@@ -91,7 +91,7 @@ def test_a_taken_port_is_one_clear_line(listener, artifacts):
     port = str(listener.getsockname()[1])
     command = [sys.executable, "-m", "service", "--port", port]
     environment = os.environ | {"SLIPWAY_ARTIFACT": str(artifacts["linear"])}
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=10)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1
     assert result.stderr.startswith("slipway: ") and "in use" in result.stderr and result.stderr.count("\n") == 1
 
@@ -181,18 +181,18 @@ def counts(url):
 def test_a_body_over_the_limit_is_refused_while_it_still_comes(start, artifacts, listener):
     start(artifacts["linear"])
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-    with socket.create_connection(listener.getsockname(), timeout=5) as client:
+    with socket.create_connection(listener.getsockname(), timeout=60) as client:
         client.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
         for _ in range(20):
             client.sendall(chunk)
         assert client.recv(100).startswith(b"HTTP/1.1 413")
-    with socket.create_connection(listener.getsockname(), timeout=5) as client:
+    with socket.create_connection(listener.getsockname(), timeout=60) as client:
         client.sendall(HEAD + b"content-length: 99000000\r\n\r\n")
         assert client.recv(100).startswith(b"HTTP/1.1 413")
 
 
 def test_a_body_that_does_not_come_is_given_up(start, artifacts, listener):
     start(artifacts["linear"], "--body-seconds", "0.3")
-    with socket.create_connection(listener.getsockname(), timeout=5) as client:
+    with socket.create_connection(listener.getsockname(), timeout=60) as client:
         client.sendall(HEAD + b"content-length: 9\r\n\r\n{")
         assert client.recv(100).startswith(b"HTTP/1.1 408")

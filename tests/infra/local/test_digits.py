@@ -40,7 +40,7 @@ def url(digits, free_port):
 
 def predict(url, body):
     headers = {"content-type": "application/json"}
-    with urlopen(Request(f"{url}/predict", data=body, headers=headers), timeout=10) as response:
+    with urlopen(Request(f"{url}/predict", data=body, headers=headers), timeout=60) as response:
         return json.loads(response.read())
 
 

@@ -40,11 +40,11 @@ def release(tmp_path):
 
 
 def answer(port, path="/"):
-    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as response:
         return response.read().decode().rsplit(" ", 1)
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to pass"
@@ -182,6 +182,6 @@ def test_a_release_whose_interpreter_is_missing_says_so(port, release, tmp_path)
 def test_two_supervisors_never_work_in_one_folder(port, release):
     runtime.roll(port, OWNER, release("one"))
     run = runtime.run_folder(port)
-    second = subprocess.run([sys.executable, str(runtime.SUPERVISOR), str(run)], timeout=30)
+    second = subprocess.run([sys.executable, str(runtime.SUPERVISOR), str(run)], timeout=60)
     assert second.returncode == 2
     assert answer(port)[0] == "one"
