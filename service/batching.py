@@ -16,8 +16,9 @@ from service.refusal import Refused
 from service.settings import Settings
 from service.validation import Samples
 
-# Handing a run to a thread costs about 0.1 ms; a run that blocks the event loop for longer delays the probes.
-_INLINE_SECONDS = 0.002
+# A thread for the run costs about a twelfth of a 5 ms model (other core, cold caches); a run on the event loop delays the
+# probes and refusals that come meanwhile by its own length.
+_INLINE_SECONDS = 0.02
 
 _log = logging.getLogger("slipway")
 Outputs = dict[str, np.ndarray]

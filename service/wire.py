@@ -50,6 +50,8 @@ class Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, new_id: bytes, draining: bool) -> None:
         self.scope, self.receive, self.send = scope, receive, send
+        # Out of the scope, which it refers to itself: the two would wait for the garbage collector.
+        self._whole = scope.pop(REPLY, None)
         self.given: Headers = dict(scope["headers"])
         given_id = self.given.get(b"x-request-id")
         self.request_id = given_id if given_id and _REQUEST_ID.fullmatch(given_id) else new_id
@@ -82,8 +84,7 @@ class Exchange:
         """Send a whole response; returns its status."""
         self.started = True
         start = self._start(status, body, content_type)
-        whole = self.scope.get(REPLY)
-        if whole is None or not whole(status, start["headers"], body):
+        if self._whole is None or not self._whole(status, start["headers"], body):
             await self.send(start)
             await self.send({"type": "http.response.body", "body": body})
         return status
