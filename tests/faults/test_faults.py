@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import json
+import shutil
 import signal
 import statistics
 import time
@@ -12,6 +14,7 @@ import psutil
 import pytest
 
 from bench.client import load, request
+from service.artifact import seal
 from tests.faults.conftest import asked, minutes, port_of
 from tests.service import abuse
 from tests.service.test_process import FAULTS
@@ -82,23 +85,39 @@ def test_a_thousand_slow_sockets_harm_nobody(start, artifacts, found):
     assert longest <= 15
 
 
-@pytest.mark.parametrize("times", [2, 5, 10])
-def test_overload_is_refused_and_the_work_goes_on(times, start, artifacts, found):
-    worker = start(artifacts["loop"], "--max-queue", "32")
-    port, text = port_of(worker), request("/predict", asked({"turns": [4000]}))
-    peak = asyncio.run(load(port, text, 4, 6))
-    rate = len(peak.seconds) / peak.elapsed
-    over = asyncio.run(load(port, text, 200, 10, rate=times * rate))
-    after = asyncio.run(load(port, text, 4, 3))
-    goodput = over.statuses[200] / over.elapsed
+@pytest.mark.parametrize(("times", "turns"), [(2, 4000), (5, 4000), (10, 4000), (10, 400)])
+def test_overload_is_refused_and_the_work_goes_on(times, turns, start, artifacts, tmp_path, found):
+    worker = start(_one_at_a_time(artifacts["loop"], tmp_path / "artifact", turns), "--max-queue", "32")
+    port, text = port_of(worker), request("/predict", asked({"turns": [turns]}))
+    peaks, goodputs, statuses = [], [], Counter()
+    for _ in range(5):  # taken in turns, so that both meet one machine
+        peak = asyncio.run(load(port, text, 32, 3))
+        peaks.append(peak.statuses[200] / peak.elapsed)
+        over = asyncio.run(load(port, text, 200, 3, rate=times * peaks[-1]))
+        goodputs.append(over.statuses[200] / over.elapsed)
+        statuses += over.statuses
+    rate, goodput = statistics.median(peaks), statistics.median(goodputs)
     found(
-        f"F8 overload {times:>2} times",
-        f"{times} x the peak of {rate:.0f} requests/s for 10 s, 200 connections, queue of 32",
-        f"goodput {goodput / rate:.0%} of the peak; {over.statuses[429]:,} answers 429 with Retry-After, 0 others; "
-        f"afterwards {after.statuses[200] / after.elapsed / rate:.0%} of the peak",
+        f"F8 overload {times:>2} times, {turns} turns",
+        f"{times} x the peak of {rate:,.0f} requests/s, 5 times 3 s in turn with it, 200 connections, queue of 32",
+        f"goodput {goodput / rate:.0%} of the peak; {statuses[429]:,} answers 429 with Retry-After, 0 others",
     )
-    assert set(over.statuses) <= {200, 429}
-    assert goodput > 0.9 * rate
+    assert set(statuses) <= {200, 429}
+    if turns == 4000:  # shorter runs than that cost no more than ten refusals: there is less left for them
+        assert goodput > 0.9 * rate
+
+
+def _one_at_a_time(artifact, folder, turns):
+    """The same model with a batch of one: requests can't share a run, so the peak is the runs that fit in a second."""
+    shutil.copytree(artifact, folder)
+    signature = json.loads((folder / "signature.json").read_text())
+    for spec in (*signature["inputs"], *signature["outputs"]):
+        spec["shape"][0] = 1
+    (folder / "signature.json").write_text(json.dumps(signature))
+    (folder / "example.json").write_text(json.dumps({"inputs": {"turns": [turns]}}))
+    (folder / "example.response.json").write_text(json.dumps({"outputs": {"y": [float(turns)]}}))
+    seal(folder)
+    return folder
 
 
 def test_bodies_over_the_cap_cost_nothing(start, artifacts, found):

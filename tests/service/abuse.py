@@ -86,7 +86,9 @@ async def slow_sockets(port: int, count: int, hold: float) -> tuple[Tally, int, 
     good = await load(port, GOOD, 4, hold, rate=10)
     for task in slow:
         task.cancel()
-    await asyncio.gather(*slow, return_exceptions=True)
+    for outcome in await asyncio.gather(*slow, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            raise outcome
     return good, len(kept), max(kept, default=0.0)
 
 
