@@ -2,6 +2,7 @@
 
 import pulumi
 
+from infra.access import access_file
 from infra.artifact import ModelArtifact, ModelArtifactArgs, inputs_key
 from infra.config import StackConfig
 from infra.platforms import platform_for
@@ -11,6 +12,7 @@ platform = platform_for(config)
 
 # All models are looked at before the first resource is registered.
 keys = {name: inputs_key(service.model, service.variant) for name, service in config.services.items()}
+access = access_file(config)
 
 services = {}
 for name, service in config.services.items():
@@ -21,7 +23,7 @@ for name, service in config.services.items():
         accept_worse=service.acceptWorse,
     )
     artifact = ModelArtifact(name, args)
-    served = platform.serve(name, service, artifact)
+    served = platform.serve(name, service, artifact, access)
     services[name] = {
         "url": served.url,
         "model": {

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.servers import ROOT, WORKERS, Server, environment
+from bench.servers import KEY, ROOT, WORKERS, Server, environment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def turn(server: Server, case: Case, seconds: float, most: int | None = None) ->
         "connections": case.connections,
         "seconds": seconds,
         "most": most,
-        "headers": {"accept": "*/*"},
+        "headers": {"accept": "*/*", "authorization": f"Bearer {KEY}"},
     }
     before = server.cpu()
     done = subprocess.run(

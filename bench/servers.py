@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import psutil
@@ -19,6 +20,9 @@ import psutil
 ROOT = Path(__file__).parents[1]
 WORKERS = 2
 _START_SECONDS = 90
+# Our side asks for a key, as `make up` starts it; whoever else does not look at it gets it as well.
+KEY = "the-key-that-the-bench-s-own-client-sends"
+ACCESS = {"keys": [{"name": "bench", "sha256": sha256(KEY.encode()).hexdigest()}], "signing": "5" * 64}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +84,11 @@ def code_folder(folder: Path, python: str) -> Path:
 def supervised(artifact: Path, code: Path, python: str) -> Iterator[Server]:
     """Our service as `make up` starts it: the local platform's supervisor with a process for each core."""
     run = Path(tempfile.mkdtemp(prefix="slipway-bench-"))
-    release = {"python": python, "code": str(code), "artifact": str(artifact), "environment": {}, "workers": WORKERS}
+    (run / "access.json").touch(0o600)
+    (run / "access.json").write_text(json.dumps(ACCESS))
+    environ = {"SLIPWAY_ACCESS": str(run / "access.json")}
+    release = {"python": python, "code": str(code), "artifact": str(artifact), "environment": environ}
+    release |= {"workers": WORKERS}
     port = _free_port()
     (run / "desired.json").write_text(json.dumps({"generation": 1, "port": port, "release": release}))
     command = [python, str(ROOT / "infra/platforms/local/supervisor.py"), str(run)]

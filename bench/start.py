@@ -28,7 +28,7 @@ def start_ratio(artifact: Path, code: Path, python: str, count: int = 7) -> tupl
 def _first_answer(artifact: Path, code: Path, python: str, body: bytes) -> float:
     port = _free_port()
     begin = time.perf_counter()
-    command = [python, "-m", "service", "--artifact", str(artifact), "--port", str(port)]
+    command = [python, "-m", "service", "--artifact", str(artifact), "--port", str(port), "--access", "open"]
     with subprocess.Popen(command, cwd=code, env=environment(PYTHONPATH="")) as process:
         try:
             while True:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cli.engine import pulumi
+from infra.localkey import key_file
 from service.pipeline.errors import PipelineError
 
 STACK = click.option("--stack", default="dev", show_default=True, help="Stack, as in Pulumi.<stack>.yaml.")
@@ -48,13 +49,16 @@ def build(stack: str) -> None:
 @STACK
 def show(stack: str) -> None:
     """Where each service answers, with a curl line that works as printed."""
+    from infra.config import StackConfig
+
+    key = f"@{key_file()}" if StackConfig.from_file(stack).makes_own_key else "'authorization: Bearer <your key>'"
     for name, service in _outputs(stack).get("services", {}).items():
         model, metric = service["model"], service["model"]["metric"]
         example = f"{_artifact(service['artifactUri'])}/example.json"
         click.echo(
             f"\n{name}  {service['url']}\n"
             f"  {model['variant']} of {model['digest'][:19]}, {metric['name']} {metric['value']:.4g}\n"
-            f"  curl -s {service['url']}/predict -H 'content-type: application/json' -d @{example}"
+            f"  curl -s {service['url']}/predict -H {key} -H 'content-type: application/json' -d @{example}"
         )
 
 

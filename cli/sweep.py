@@ -38,7 +38,7 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
     looked.append(f"processes of {label}: {f'{ended} found and ended' if ended else 'none'}")
     looked.append(f"run folders in {runs}: {len(owned)} found{' and removed' if owned else ''}")
     looked.append(_sweep_state(left))
-    looked.append(f"caches kept in {home()}: environments, artifacts, engine, serving code")
+    looked.append(f"caches kept in {home()}: environments, artifacts, engine, serving code, this machine's key")
     return looked, left
 
 

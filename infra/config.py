@@ -8,21 +8,16 @@ from typing import Any, Literal
 
 import pulumi
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-PROJECT = "slipway"
+from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, JwtConfig, RateConfig, veiled
+from infra.settings import PROJECT, ConfigError, Settings
+
+__all__ = ["PROJECT", "ROOT", "ConfigError", "JwtConfig", "ServiceConfig", "StackConfig"]
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class ConfigError(pulumi.RunError):
-    """The configuration can't be used; the message lists every error with its key and the fix."""
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ServiceConfig(_Settings):
+class ServiceConfig(Settings):
     """One service of the stack: a model and how it is served."""
 
     model: str = Field(
@@ -36,17 +31,26 @@ class ServiceConfig(_Settings):
         default=False, description="deploy a model that is worse or slower than the one that serves now"
     )
     port: int = Field(default=3000, ge=1024, le=65535, description="port on 127.0.0.1 (platform local)")
+    metricsPort: int | None = Field(
+        default=None, ge=1024, le=65535, description="port on 127.0.0.1 for /metrics (platform local); default: none"
+    )
     workers: int | None = Field(
         default=None, ge=1, le=256, description="server processes (platform local); default: one per core"
     )
 
 
-class StackConfig(_Settings):
+class StackConfig(Settings):
     """Everything a stack can set. The defaults live here; Pulumi.yaml repeats them under a test."""
 
     platform: Literal["local"] = Field(default="local", description="where the stack runs")
     environment: Literal["dev", "staging", "production"] = Field(
         default="dev", description="decides what is protected and retained"
+    )
+    apiKeys: dict[str, ApiKeyConfig] = Field(
+        default={}, description="who may ask: pulumi config set --secret --path slipway:apiKeys.NAME KEY"
+    )
+    access: AccessConfig = Field(
+        default=AccessConfig(), description="tokens, networks and rates: {jwt: {...}, allow: [...], rate: {...}}"
     )
     services: dict[str, ServiceConfig] = Field(description="the services by name: {digits: {model: models/digits}}")
 
@@ -67,10 +71,33 @@ class StackConfig(_Settings):
     def _distinct_ports(self) -> StackConfig:
         owners: dict[int, str] = {}
         for name, service in self.services.items():
-            other = owners.setdefault(service.port, name)
-            if other != name:
-                raise ValueError(f"services.{name}.port: {service.port} is taken by {other!r}; give each its own")
+            for kind, port in (("port", service.port), ("metricsPort", service.metricsPort)):
+                if port is None:
+                    continue
+                if port in owners:
+                    raise ValueError(f"services.{name}.{kind}: {port} is taken by {owners[port]!r}; give each its own")
+                owners[port] = name
         return self
+
+    @model_validator(mode="after")
+    def _somebody_may_ask(self) -> StackConfig:
+        if not (self.apiKeys or self.access.jwt or self.makes_own_key):
+            raise ValueError(
+                "apiKeys: nobody could ask; pulumi config set --secret --path slipway:apiKeys.NAME $(openssl rand -hex "
+                "32), or set access.jwt. Only a local dev stack makes a key of its own"
+            )
+        if any(len(name) > 100 or not name.isprintable() or name.startswith("jwt:") for name in self.apiKeys):
+            raise ValueError("apiKeys: a name has at most 100 characters and does not start with jwt:")
+        if len(self.apiKeys) > 64:
+            raise ValueError(
+                f"apiKeys: {len(self.apiKeys)} keys, at most 64 are taken; use access.jwt for many callers"
+            )
+        return self
+
+    @property
+    def makes_own_key(self) -> bool:
+        """Whether this machine's key is taken, as the stack names none and is only for trying."""
+        return self.platform == "local" and self.environment == "dev" and not self.apiKeys and not self.access.jwt
 
     @classmethod
     def load(cls) -> StackConfig:
@@ -80,6 +107,8 @@ class StackConfig(_Settings):
             ConfigError: before any resource is registered.
         """
         values = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
+        if _structured(values.get(KEYS)) and not pulumi.runtime.config.is_config_secret(KEYS):
+            raise ConfigError(PLAIN_KEYS)
         return cls.parse(values)
 
     @classmethod
@@ -94,7 +123,10 @@ class StackConfig(_Settings):
             raise ConfigError(f"{path.name} is not YAML: {error}") from error
         settings = content.get("config") or {}
         # As in Pulumi, a key without a namespace is the project's.
-        return cls.parse({key if ":" in key else f"{PROJECT}:{key}": value for key, value in settings.items()})
+        values = {key if ":" in key else f"{PROJECT}:{key}": value for key, value in settings.items()}
+        if KEYS in values:
+            values[KEYS] = veiled(values[KEYS])
+        return cls.parse(values)
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> StackConfig:
@@ -122,17 +154,28 @@ def _structured(value: Any) -> Any:
 
 
 def _sentence(detail: Any, own: dict[str, Any]) -> str:
-    key = f"{PROJECT}:" + ".".join(str(part) for part in detail["loc"]) if detail["loc"] else f"{PROJECT}"
+    loc = tuple(str(part) for part in detail["loc"])
+    key = f"{PROJECT}:" + ".".join(loc) if loc else PROJECT
     match detail["type"]:
         case "extra_forbidden":
-            known = ServiceConfig if len(detail["loc"]) > 1 else StackConfig
-            return f"{key}: no such key; there are {', '.join(sorted(known.model_fields))}"
+            return f"{key}: no such key; there are {', '.join(sorted(_model_at(loc).model_fields))}"
         case "missing":
-            field = ServiceConfig if len(detail["loc"]) > 1 else StackConfig
-            wanted = field.model_fields[str(detail["loc"][-1])].description
-            return f"{key}: is not set; it takes {wanted}"
+            return f"{key}: is not set; it takes {_model_at(loc).model_fields[loc[-1]].description}"
         case "value_error":
             text = str(detail["ctx"]["error"])
-            return f"{key}: {text}" if detail["loc"] else f"{PROJECT}:{text}"
+            return f"{key}: {text}" if loc else f"{PROJECT}:{text}"
+        case _ if loc[:1] == ("apiKeys",):  # what was given may be a secret
+            return f"{key}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
         case _:
             return f"{key}: {detail['msg'][:1].lower()}{detail['msg'][1:]}, got {detail['input']!r}"
+
+
+def _model_at(loc: tuple[str, ...]) -> type[BaseModel]:
+    """What the last key of a place in the configuration belongs to."""
+    inner: dict[str, type[BaseModel]] = {"services": ServiceConfig, "apiKeys": ApiKeyConfig}
+    if loc[0] in inner and len(loc) > 2:
+        return inner[loc[0]]
+    if loc[0] == "access" and len(loc) > 1:
+        deeper: dict[str, type[BaseModel]] = {"jwt": JwtConfig, "rate": RateConfig}
+        return deeper.get(loc[1], AccessConfig) if len(loc) > 2 else AccessConfig
+    return StackConfig

@@ -19,11 +19,12 @@ def main() -> int:
     logging.getLogger("uvicorn.error").setLevel("ERROR")  # its warnings are about what strangers send
 
     from service.artifact import ArtifactError
+    from service.keys import AccessError
     from service.server import serve
 
     try:
         serve(settings)
-    except (ArtifactError, OSError) as error:
+    except (AccessError, ArtifactError, OSError) as error:
         print(f"slipway: {error}", file=sys.stderr)
         return 1
     return 0

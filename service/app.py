@@ -1,6 +1,5 @@
 """The application that serves: predictions on a short path of its own, all else through BentoML."""
 
-import asyncio
 import itertools
 import logging
 import secrets
@@ -8,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import cache, partial
 
 from service import metrics
+from service.access import Access
 from service.answer import encode
 from service.batching import Batcher
 from service.bento import Bento
@@ -31,8 +31,9 @@ _Handler = Callable[[Exchange], Awaitable[int]]
 class App:
     """One model behind HTTP, as an ASGI application.
 
-    Owns the queue before the model, the metrics and the BentoML service behind; leaves the model, the socket and
-    signals alone. Set `draining` to have clients move to another process: every answer then closes its connection.
+    Owns the queue before the model, the metrics, who may ask, and the BentoML service behind; leaves the model, the
+    socket and signals alone. Set `draining` to have clients move to another process: every answer then closes its
+    connection.
     """
 
     def __init__(self, model: Model, settings: Settings) -> None:
@@ -41,6 +42,7 @@ class App:
         signature, version = model.signature, model.artifact.digest.removeprefix("sha256:")[:12]
         name = settings.name or signature.name
         self.metrics = Metrics(name, version)
+        self.access = Access(settings.access)
         # Four examples fit in a request whatever the size of the model's inputs.
         self._max_body = settings.max_body or max(
             _BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size
@@ -58,7 +60,6 @@ class App:
             "/predict": (metrics.PREDICT, ("POST",), self._answer_predict),
             "/livez": (metrics.LIVEZ, _READS, self._livez),
             "/readyz": (metrics.READYZ, _READS, self._readyz),
-            "/metrics": (metrics.METRICS, _READS, self._prometheus),
             "/openapi.json": (metrics.OPENAPI, _READS, self._openapi),
             "/": (metrics.INDEX, _READS, partial(_fixed, about)),
             **self._open_routes(),
@@ -72,15 +73,17 @@ class App:
         endpoint, _, _ = self._route(scope["path"])
         begun, status = self.metrics.begin(endpoint), 500
         try:
-            status = await self.respond(scope, receive, send)
+            status = await self.respond(scope, receive, send, self.access)
         finally:
             self.metrics.end(endpoint, status, begun)
 
-    async def respond(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """Answer one HTTP request uncounted; returns the status, 499 where the client left first."""
+    async def respond(self, scope: Scope, receive: Receive, send: Send, access: Access | None = None) -> int:
+        """Answer one HTTP request uncounted, if `access` lets it in; returns the status, 499 where the client left."""
         exchange = Exchange(scope, receive, send, next(self._ids), self.draining)
         _, methods, handler = self._route(scope["path"])
         try:
+            if access:
+                access.check(exchange)
             if methods and scope["method"] not in methods:
                 exchange.headers.append((b"allow", ", ".join(methods).encode()))
                 raise Refused(405, "wrong_method", f"{scope['path']} takes {' or '.join(methods)}")
@@ -97,6 +100,7 @@ class App:
 
     async def close(self) -> None:
         """Stop what stands behind the hot path."""
+        await self.access.close()
         await self._bento.close()
         self._batcher.close()
         self.metrics.close()
@@ -147,9 +151,6 @@ class App:
         if exchange.scope["path"] == "/readyz":
             return await exchange.reply(status, b"\n", b"text/plain")
         return await exchange.reply(status, encode({"name": self._open.name, "ready": ready}))
-
-    async def _prometheus(self, exchange: Exchange) -> int:
-        return await exchange.reply(200, await asyncio.to_thread(self.metrics.text), metrics.CONTENT_TYPE)
 
     async def _openapi(self, exchange: Exchange) -> int:
         return await exchange.reply(200, self._document())

@@ -15,11 +15,11 @@ from itertools import accumulate
 from typing import Any
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-ENDPOINTS = ("/predict", "/v2/infer", "/v2", "/livez", "/readyz", "/metrics", "/openapi.json", "/", "other")
-PREDICT, INFER, V2, LIVEZ, READYZ, METRICS, OPENAPI, INDEX, OTHER = range(len(ENDPOINTS))
+ENDPOINTS = ("/predict", "/v2/infer", "/v2", "/livez", "/readyz", "/openapi.json", "/", "other")
+PREDICT, INFER, V2, LIVEZ, READYZ, OPENAPI, INDEX, OTHER = range(len(ENDPOINTS))
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-_STATUSES = frozenset((200, 204, 304, 400, 404, 405, 406, 408, 413, 415, 422, 429, 499, 500, 503, 504))
+_STATUSES = frozenset((200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504))
 # The file holds float64 numbers: how many records there are, open connections, waiting requests, requests in work
 # for each endpoint, then the records: endpoint, status, seconds in all and a count for each bucket.
 _USED, _CONNECTIONS, _WAITING, _WORKING = range(4)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from service.access import HEALTH
 from service.artifact import Artifact, Signature, TensorSpec
 from service.openinference import DATATYPES
 from service.settings import Settings
@@ -38,6 +39,8 @@ _FLAT_ERROR: Schema = {
 }
 _REFUSALS = {
     "400": "The request does not fit the model; `code`, `field` and `index` say where",
+    "401": "Without good credentials; the answer's code says what is wrong with them",
+    "403": "This address may not ask",
     "404": "No such path or model",
     "405": "Not with this method; the header Allow has those that are taken",
     "406": "The answer has no such form",
@@ -61,7 +64,6 @@ def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
         "/livez": {"get": _probe("The process runs", ("200",))},
         "/readyz": {"get": _probe("Requests are taken", ("200", "503"))},
         "/": {"get": _read("Name, digest and task of the model", {"type": "object", "required": ["name", "digest"]})},
-        "/metrics": {"get": _probe("Prometheus metrics of all workers", ("200",))},
         "/v2": {"get": _read("The server and its extensions", {"type": "object", "required": ["name", "extensions"]})},
         "/v2/health/live": {"get": _read("The process runs", {"type": "object"})},
         "/v2/health/ready": {"get": _read("Requests are taken", {"type": "object"}, "503")},
@@ -73,8 +75,22 @@ def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
     return {
         "openapi": "3.1.0",
         "info": {"title": signature.name, "version": version, "description": f"A {signature.task} model."},
-        "paths": paths,
+        "paths": {path: {method: _closed(path, each) for method, each in item.items()} for path, item in paths.items()},
+        "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "an API key or a JSON Web Token"}
+            }
+        },
     }
+
+
+def _closed(path: str, operation: Schema) -> Schema:
+    """An operation with what holds for all but health: it takes credentials, and refuses without."""
+    if path in HEALTH:
+        return operation
+    error = _FLAT_ERROR if path.startswith("/v2") else _ERROR
+    refused = _refusals(error, "401", "403", "429")
+    return {**operation, "security": [{"bearer": []}], "responses": {**refused, **operation["responses"]}}
 
 
 def _predict(artifact: Artifact, settings: Settings) -> Schema:

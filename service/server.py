@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import gc
+import ipaddress
 import os
 import signal
 import socket
 import time
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from service.access import OPEN
 from service.app import App
+from service.exposition import exposition
+from service.keys import AccessError
 from service.model import load_model
 from service.proof import prove
 from service.protocol import Limits
@@ -23,7 +28,7 @@ _YIELD_SECONDS = 0.002
 def serve(settings: Settings) -> None:
     """Load, prove and serve until SIGTERM, SIGINT or the supervisor's end; then answer what is in flight.
 
-    Raises ArtifactError or OSError with the reason if it can't serve, before anything is accepted.
+    Raises AccessError, ArtifactError or OSError with the reason if it can't serve, before anything is accepted.
     """
     import uvloop
 
@@ -32,12 +37,16 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
+    if settings.access == OPEN and not _is_loopback(settings):
+        raise AccessError("--access open is for this machine alone, and others reach this address: give an access file")
     model = load_model(settings.artifact, settings.provider, settings.threads)
     app = App(model, settings)
     try:
         await prove(app, model)
+        await app.access.watch()
         _settle_garbage()
-        await _Server(app, settings).serve([_listen(settings)])
+        listener = _listen(settings.fd, settings.host, settings.port)
+        await _Server(app, settings).serve([listener])
     finally:
         await app.close()
 
@@ -63,6 +72,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._app, self._settings = app, settings
         self._accepting: set[asyncio.Task[object]] = set()
+        self._metrics: asyncio.Server | None = None
         # uvicorn raises a signal again once it has stopped: this makes that an orderly end with exit code 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop())
@@ -75,11 +85,27 @@ class _Server(uvicorn.Server):
         self._listener.setblocking(False)
         loop = asyncio.get_running_loop()
         loop.add_reader(self._listener, self._readable)
+        if self._settings.metrics_port is not None or self._settings.metrics_fd is not None:
+            await self._start_metrics()
         if self._settings.parent_fd is not None:
             loop.add_reader(self._settings.parent_fd, self._parent_moved)
         if self._settings.ready_fd is not None:
             os.write(self._settings.ready_fd, b"ready\n")
             os.close(self._settings.ready_fd)
+
+    async def _start_metrics(self) -> None:
+        """Beside the service, on a socket of its own: who scrapes has no key, and no client gets there."""
+        settings = self._settings
+        config = uvicorn.Config(
+            exposition(self._app.metrics), ws="none", lifespan="off", log_config=None, access_log=False
+        )
+        config.load()
+        listener = _listen(settings.metrics_fd, settings.host, settings.metrics_port or 0)
+        listener.setblocking(False)
+        state = self.server_state
+        self._metrics = await asyncio.get_running_loop().create_server(
+            lambda: HttpToolsProtocol(config, state, {}), sock=listener
+        )
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
@@ -91,6 +117,8 @@ class _Server(uvicorn.Server):
         self._app.draining = True
         asyncio.get_running_loop().remove_reader(self._listener)
         self._listener.close()
+        if self._metrics:
+            self._metrics.close()
         end = time.monotonic() + self._settings.drain_seconds
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
@@ -141,8 +169,16 @@ def _settle_garbage() -> None:
     gc.set_threshold(50_000, 20, 20)
 
 
-def _listen(settings: Settings) -> socket.socket:
+def _listen(fd: int | None, host: str, port: int) -> socket.socket:
+    if fd is not None:
+        return socket.socket(fileno=fd)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def _is_loopback(settings: Settings) -> bool:
+    host = settings.host
     if settings.fd is not None:
-        return socket.socket(fileno=settings.fd)
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        with socket.socket(fileno=os.dup(settings.fd)) as listener:
+            host = str(listener.getsockname()[0])
+    return host == "localhost" or ipaddress.ip_address(host).is_loopback

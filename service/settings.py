@@ -21,6 +21,9 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 3000
     fd: int | None = None  # a listening socket, instead of host and port
+    access: str = ""  # the access file, or `open`: no credentials, on this machine alone; else only health is answered
+    metrics_port: int | None = None  # where /metrics is, on the same host; nowhere if not set
+    metrics_fd: int | None = None  # a listening socket, instead of metrics_port
     ready_fd: int | None = None  # gets "ready\n" once requests are accepted
     parent_fd: int | None = None  # a pipe: its end means that the supervisor is gone
     provider: str = "cpu"  # what runs the model: cpu, cuda, tensorrt or openvino; nothing takes over silently

@@ -27,6 +27,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
         "variant": "fp32",
         "metric": {"name": "accuracy", "value": 0.97},
     },
+    "pulumi-python:dynamic/slipway:RandomSecret": {"value": "a" * 64},
     "pulumi-python:dynamic/slipway:LocalService": {"url": "http://127.0.0.1:3000"},
 }
 CLOUDS = {file.stem for file in TABLES.glob("*.yaml")}

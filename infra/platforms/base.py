@@ -21,6 +21,10 @@ class Served:
 class Platform(Protocol):
     """A place where services run. It owns all it declares and nothing of the artifact store."""
 
-    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> Served:
-        """Declares one service on `artifact`; the running version serves until the new one is ready."""
+    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
+        """Declares one service on `artifact`; the running version serves until the new one is ready.
+
+        `access`: the text of the access file, a secret. The platform puts it where the service's user alone can read
+        it (`--access`), and replaces it there without a restart when it changes.
+        """
         ...

@@ -14,6 +14,7 @@ from urllib.request import Request, urlopen
 import yaml
 
 from infra.config import ROOT
+from infra.localkey import local_key
 
 PARTS = ("__main__.py", "Pulumi.yaml", "infra", "service", "cli", "requirements.txt", "README.md")
 
@@ -90,7 +91,7 @@ def predict(port: int, x: list[float]) -> float:
     request = Request(
         f"http://127.0.0.1:{port}/predict",
         data=json.dumps({"inputs": {"x": x}}).encode(),
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", "authorization": f"Bearer {local_key()}"},
     )
     with urlopen(request, timeout=60) as response:
         value: float = json.loads(response.read())["outputs"]["y"][0]

@@ -14,7 +14,7 @@ DIGITS = {"model": "models/digits"}
 
 def test_a_service_is_an_artifact_and_what_serves_it():
     program = run_program(services={"digits": DIGITS})
-    assert program.counts() == {"ModelArtifact": 1, "LocalService": 1}
+    assert program.counts() == {"RandomSecret": 1, "ModelArtifact": 1, "LocalService": 1}
     artifact, service = program.inputs_of("digits", "ModelArtifact"), program.inputs_of("digits", "LocalService")
     assert artifact["model"] == "models/digits"
     assert len(artifact["inputsKey"]) == 64
@@ -24,7 +24,7 @@ def test_a_service_is_an_artifact_and_what_serves_it():
 
 def test_services_are_declared_apart_from_each_other():
     program = run_program(services={"digits": DIGITS, "linear": {"model": "models/linear", "port": 3001, "workers": 1}})
-    assert program.counts() == {"ModelArtifact": 2, "LocalService": 2}
+    assert program.counts() == {"RandomSecret": 1, "ModelArtifact": 2, "LocalService": 2}
     assert program.inputs_of("linear", "LocalService")["workers"] == 1
     keys = {program.inputs_of(name, "ModelArtifact")["inputsKey"] for name in ("digits", "linear")}
     assert len(keys) == 2

@@ -111,7 +111,7 @@ def client_of(artifacts: dict[str, Path]) -> Callable[..., httpx.AsyncClient]:
     """Makes a client that talks to the application in this process."""
 
     def client(name: str, **settings: object) -> httpx.AsyncClient:
-        app = App(load_model(artifacts[name]), Settings(**settings))
+        app = App(load_model(artifacts[name]), Settings(**{"access": "open"} | settings))
         return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
 
     return client
@@ -121,15 +121,20 @@ class Worker:
     """A server process on a shared listening socket, as a supervisor starts it."""
 
     def __init__(self, folder: Path, listener: socket.socket, environment: dict[str, str], *options: str) -> None:
+        environment = {"SLIPWAY_ACCESS": "open"} | environment
+        metrics = socket.create_server(("127.0.0.1", 0))
+        self.metrics = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics"
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         ready, ready_end = os.pipe()
         parent_end, self._parent = os.pipe()
-        descriptors = (listener.fileno(), ready_end, parent_end)
+        descriptors = (listener.fileno(), metrics.fileno(), ready_end, parent_end)
         command = [sys.executable, "-m", "service", "--artifact", folder, "--fd", str(listener.fileno())]
+        command += ["--metrics-fd", str(metrics.fileno())]
         command += ["--ready-fd", str(ready_end), "--parent-fd", str(parent_end), *options]
         self.process = subprocess.Popen(
             command, pass_fds=descriptors, cwd=ROOT, env=os.environ | environment, stderr=subprocess.PIPE, text=True
         )
+        metrics.close()
         os.close(ready_end)
         os.close(parent_end)
         with open(ready, "rb") as pipe:

@@ -54,7 +54,7 @@ async def test_a_slow_model_runs_beside_the_event_loop(artifacts):
     model.seconds, before = 1.0, model.seconds
     try:
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(App(model, Settings())), base_url="http://service"
+            transport=httpx.ASGITransport(App(model, Settings(access="open"))), base_url="http://service"
         ) as client:
             response = await client.post("/predict", json={"inputs": {"x": [[1], [2]]}})
     finally:
@@ -63,7 +63,7 @@ async def test_a_slow_model_runs_beside_the_event_loop(artifacts):
 
 
 async def test_a_draining_process_sends_its_clients_elsewhere(artifacts):
-    app = App(load_model(artifacts["linear"]), Settings())
+    app = App(load_model(artifacts["linear"]), Settings(access="open"))
     app.draining = True
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         assert (await client.get("/readyz")).status_code == 503
@@ -104,15 +104,16 @@ async def test_bentoml_answers_to_the_byte_what_the_hot_path_answers(artifacts, 
             assert ours.status_code == (200 if inputs in good else 400)
 
 
-async def test_what_is_not_ours_goes_to_bentoml_and_its_refusals_are_in_our_form(artifacts, client_of, monkeypatch):
+async def test_what_is_not_ours_goes_to_bentoml_and_its_refusals_are_in_our_form(artifacts, monkeypatch):
     monkeypatch.setenv("SLIPWAY_ARTIFACT", str(artifacts["linear"]))
-    async with client_of("linear") as client:
+    app = App(load_model(artifacts["linear"]), Settings(access="open"))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         document = await client.get("/docs.json")
         assert "/predict" in document.json()["paths"]
         assert document.headers["x-request-id"]
         missing = await client.get("/nowhere")
         assert (missing.status_code, missing.json()["error"]["code"]) == (404, "not_found")
-        metrics = (await client.get("/metrics")).text
+        metrics = app.metrics.text().decode()
     assert 'endpoint="other",http_response_code="404"' in metrics
     assert "nowhere" not in metrics
     assert json.loads(document.content)["openapi"].startswith("3.")

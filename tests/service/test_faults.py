@@ -118,7 +118,7 @@ def test_a_refusal_for_load_names_the_seconds(artifacts):
     model = load_model(artifacts["loop"])
 
     async def ask():
-        app = App(model, Settings(max_queue=0))
+        app = App(model, Settings(max_queue=0, access="open"))
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             return [
@@ -152,7 +152,7 @@ def test_a_client_that_does_not_read_is_cut_off(start, artifacts):
 
 
 def gauge(worker, name):
-    text = httpx.get(f"{worker.url}/metrics").text
+    text = httpx.get(worker.metrics).text
     return float(next(line for line in text.splitlines() if line.startswith(f"{name}{{")).rpartition(" ")[2])
 
 

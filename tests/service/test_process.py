@@ -162,16 +162,16 @@ def test_the_counts_of_two_workers_add_up_whichever_is_asked(start, artifacts, t
         requests = [{"inputs": {"x": [3]}}] * 200 + [{"inputs": {}}] * 10
         list(pool.map(lambda request: client.post(f"{workers[0].url}/predict", json=request), requests))
     for _ in range(4):
-        assert counts(workers[0].url) == {"200": 200.0, "400": 10.0}
+        assert counts(workers[0]) == {"200": 200.0, "400": 10.0}
     workers[0].process.kill()
     workers[0].process.wait()
-    assert counts(workers[1].url) == {"200": 200.0, "400": 10.0}
+    assert counts(workers[1]) == {"200": 200.0, "400": 10.0}
     pids = {re.findall(r"\d+", name)[-1] for name in os.listdir(folder)}
     assert pids == {str(worker.process.pid) for worker in workers}  # both have really served
 
 
-def counts(url):
-    text = httpx.get(f"{url}/metrics").text
+def counts(worker):
+    text = httpx.get(worker.metrics).text
     line = r'^bentoml_service_request_total\{endpoint="/predict",http_response_code="(\d+)",.* ([\d.]+)$'
     found = re.findall(line, text, re.MULTILINE)
     assert 'service_name="linear"' in text

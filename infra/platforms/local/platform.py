@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pulumi
+
 from infra.artifact import ModelArtifact
 from infra.config import ServiceConfig
 from infra.platforms.base import Served
@@ -11,6 +13,12 @@ from infra.platforms.local.service import LocalService, LocalServiceArgs
 class LocalPlatform:
     """Serves on this machine. Declares one LocalService per service and nothing else."""
 
-    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> Served:
-        args = LocalServiceArgs(artifact_uri=artifact.artifactUri, port=service.port, workers=service.workers)
+    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
+        args = LocalServiceArgs(
+            artifact_uri=artifact.artifactUri,
+            access=access,
+            port=service.port,
+            metrics_port=service.metricsPort,
+            workers=service.workers,
+        )
         return Served(url=LocalService(name, args).url)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from infra.slipway import SlipwayError
 
 ROLL_SECONDS = 300
 STOP_SECONDS = 60
+# Processes look once a second whether their access file has changed.
+LOOK_SECONDS = 2.0
+ACCESS = "access.json"
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
 
@@ -40,13 +43,17 @@ class Owner:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """What one version of a service runs: interpreter, code folder, artifact folder, processes, settings."""
+    """What one version of a service runs: interpreter, code folder, artifact folder, processes, settings.
+
+    No secrets: it is written to files that tell what runs.
+    """
 
     python: str
     code: str
     artifact: str
     workers: int
     environment: dict[str, str]
+    metrics_port: int | None = None
 
 
 def run_folder(port: int) -> Path:
@@ -54,17 +61,21 @@ def run_folder(port: int) -> Path:
     return home() / "run" / str(port)
 
 
-def roll(port: int, owner: Owner, release: Release) -> None:
-    """Makes `release` the one that serves `port`; returns once it is ready.
+def roll(port: int, owner: Owner, release: Release, access: str) -> None:
+    """Makes `release` the one that serves `port`, to those whom the access file `access` names; returns once ready.
 
     Raises:
         SlipwayError: the port is somebody else's, or the release did not get ready (the one before then serves on).
     """
     run = run_folder(port)
+    environment = {**release.environment, "SLIPWAY_ACCESS": str(run / ACCESS)}
+    release = replace(release, environment=environment)
     with _exclusive(run):
         before = _read(run / "desired.json")
         if alive(run):
             _refuse_other_stack(run, port, owner)
+            access_before = (run / ACCESS).read_text() if (run / ACCESS).exists() else access
+            _write_secret(run / ACCESS, access)
             _desire(run, port, owner, release)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(_supervisor_pid(run), signal.SIGHUP)
@@ -76,6 +87,7 @@ def roll(port: int, owner: Owner, release: Release) -> None:
                     f"port {port} is taken{listener(port)}: stop that program, "
                     "or set another `port` for this service in Pulumi.<stack>.yaml"
                 )
+            _write_secret(run / ACCESS, access)
             _desire(run, port, owner, release)
             with (run / "log").open("ab") as log:
                 command = [sys.executable, str(SUPERVISOR), str(run)]
@@ -84,11 +96,19 @@ def roll(port: int, owner: Owner, release: Release) -> None:
         if error is None:
             return
         if serving(port):
+            _write_secret(run / ACCESS, access_before)
             _write(run / "desired.json", {**before, "generation": before["generation"] + 1})
             raise SlipwayError(f"the new version did not get ready; the one before serves on\n{error}")
         _clear(run)
         shutil.rmtree(run)
         raise SlipwayError(f"the service did not get ready, nothing is served on port {port}\n{error}")
+
+
+def grant(port: int, access: str) -> None:
+    """Changes who may ask the service on `port`; its processes know by the time this returns."""
+    with _exclusive(run_folder(port)):
+        _write_secret(run_folder(port) / ACCESS, access)
+        time.sleep(LOOK_SECONDS)
 
 
 def serving(port: int) -> dict[str, Any] | None:
@@ -232,10 +252,18 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     temporary.replace(path)
 
 
+def _write_secret(path: Path, content: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+    temporary.replace(path)
+
+
 @contextlib.contextmanager
 def _exclusive(run: Path) -> Iterator[None]:
     """One change of a port at a time."""
-    run.mkdir(parents=True, exist_ok=True)
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (run / "exclusive").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

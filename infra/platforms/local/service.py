@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +15,20 @@ from infra.platforms.local.release import prepare, service_key
 from infra.providers import changed, plain_errors
 from infra.slipway import SlipwayError
 
-INPUTS = ("service", "stack", "port", "workers", "artifactUri", "serviceKey")
+ROLLING = ("service", "stack", "port", "metricsPort", "workers", "artifactUri", "serviceKey")
+# The access file's text is a secret and stays out of the outputs; its hash tells whether it has changed.
+INPUTS = (*ROLLING, "accessKey")
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalServiceArgs:
-    """`port`: on 127.0.0.1. `workers`: server processes on that port; None: one per core of this machine."""
+    """`access`: the access file's text. `port` and `metrics_port` (None: no /metrics): on 127.0.0.1.
+    `workers`: server processes on that port; None: one per core of this machine."""
 
     artifact_uri: pulumi.Input[str]
+    access: pulumi.Input[str]
     port: int
+    metrics_port: int | None
     workers: int | None
 
 
@@ -41,8 +47,11 @@ class LocalServiceProvider(ResourceProvider):
         return CreateResult(f"127.0.0.1:{props['port']}", _roll(props))
 
     @plain_errors
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        return UpdateResult(_roll(news))
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        if changed(olds, news, ROLLING):
+            return UpdateResult(_roll(news))
+        runtime.grant(int(news["port"]), news["access"])
+        return UpdateResult(_outputs(news))
 
     @plain_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -60,16 +69,20 @@ class LocalService(Resource, module="slipway", name="LocalService"):
 
     Owns its supervisor, its port and its run folder, all gone after `delete`; leaves the artifact, the copied
     serving code and the environment in the cache. An update starts the new version beside the running one, which
-    stops only when the new one is ready. Output: `url`.
+    stops only when the new one is ready; new keys alone are taken by the running one. Output: `url`.
     """
 
     url: pulumi.Output[str]
 
     def __init__(self, name: str, args: LocalServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        access = pulumi.Output.secret(args.access)
         props = {
             "service": name,
             "stack": f"{pulumi.get_project()}/{pulumi.get_stack()}",
             "port": args.port,
+            "metricsPort": args.metrics_port,
+            "access": access,
+            "accessKey": pulumi.Output.unsecret(access.apply(_hash)),
             "workers": args.workers,
             "artifactUri": args.artifact_uri,
             "serviceKey": service_key(),
@@ -82,12 +95,23 @@ def _roll(props: dict[str, Any]) -> dict[str, Any]:
     # The engine hands numbers over as floats.
     port, workers = int(props["port"]), int(props.get("workers") or os.cpu_count() or 1)
     python, code, artifact = prepare(props["serviceKey"], props["artifactUri"])
-    release = runtime.Release(python=python, code=code, artifact=artifact, workers=workers, environment={})
+    metrics_port = None if props.get("metricsPort") is None else int(props["metricsPort"])
+    release = runtime.Release(
+        python=python, code=code, artifact=artifact, workers=workers, metrics_port=metrics_port, environment={}
+    )
     try:
-        runtime.roll(port, _owner(props), release)
+        runtime.roll(port, _owner(props), release, props["access"])
     except SlipwayError as error:
         raise SlipwayError(f"{props['service']}: {error}") from None
-    return {**{key: props.get(key) for key in INPUTS}, "url": f"http://127.0.0.1:{port}"}
+    return _outputs(props)
+
+
+def _outputs(props: dict[str, Any]) -> dict[str, Any]:
+    return {**{key: props.get(key) for key in INPUTS}, "url": f"http://127.0.0.1:{int(props['port'])}"}
+
+
+def _hash(access: str) -> str:
+    return hashlib.sha256(access.encode()).hexdigest()
 
 
 def _owner(props: dict[str, Any]) -> runtime.Owner:

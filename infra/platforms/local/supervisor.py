@@ -43,11 +43,11 @@ class Supervisor:
         self.desired: dict[str, Any] = json.loads((run / "desired.json").read_text())
         self.serving: dict[str, Any] | None = None
         self.workers: list[Process] = []
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket = new_socket()
         # Workers hold the read end: it ends with this process, however it dies, and they end with it.
         self.parent_read, self.parent_write = os.pipe()
         self.metrics: Path | None = None
+        self.metrics_socket: socket.socket | None = None
 
     async def main(self) -> int:
         """Serves until SIGTERM. 1 if the first release never got ready."""
@@ -76,38 +76,65 @@ class Supervisor:
     async def roll(self) -> None:
         """Makes the desired release the serving one, or reports why the one before goes on."""
         release = self.desired["release"]
+        try:
+            metrics_socket = self.bind_metrics(release.get("metrics_port"))
+        except OSError as error:
+            self.report(f"metricsPort {release['metrics_port']}: {error.strerror}")
+            return
         metrics = Path(tempfile.mkdtemp(prefix="metrics-", dir=self.run))
         # The first worker proves the release before the others take time from the one that serves.
-        started = await self.start_all(release, metrics, 1)
+        started = await self.start_all(release, metrics, metrics_socket, 1)
         if not any(isinstance(outcome, NotReady) for outcome in started):
-            started += await self.start_all(release, metrics, release["workers"] - 1)
+            started += await self.start_all(release, metrics, metrics_socket, release["workers"] - 1)
         workers = [outcome for outcome in started if not isinstance(outcome, NotReady)]
         if refusal := next((outcome for outcome in started if isinstance(outcome, NotReady)), None):
             await asyncio.gather(*(stop(worker) for worker in workers))
             remove(metrics)
+            if metrics_socket and metrics_socket is not self.metrics_socket:
+                metrics_socket.close()
             self.report(str(refusal))
             return
         old, old_metrics = self.workers, self.metrics
         self.workers, self.metrics, self.serving = workers, metrics, release
+        if self.metrics_socket and self.metrics_socket is not metrics_socket:
+            self.metrics_socket.close()
+        self.metrics_socket = metrics_socket
         for worker in workers:
-            asyncio.get_running_loop().create_task(self.keep(worker, release, metrics))
+            asyncio.get_running_loop().create_task(self.keep(worker, release, metrics, metrics_socket))
         self.report(None)
         await asyncio.gather(*(stop(worker) for worker in old))
         if old_metrics:
             remove(old_metrics)
 
-    async def start_all(self, release: dict[str, Any], metrics: Path, count: int) -> list[Process | NotReady]:
+    def bind_metrics(self, port: int | None) -> socket.socket | None:
+        """The socket of /metrics, which outlives workers too; the one so far where the port stays. Raises OSError."""
+        if port is None:
+            return None
+        if self.metrics_socket and self.metrics_socket.getsockname()[1] == port:
+            return self.metrics_socket
+        bound = new_socket()
+        try:
+            bound.bind(("127.0.0.1", port))
+            bound.listen(BACKLOG)
+        except OSError:
+            bound.close()
+            raise
+        return bound
+
+    async def start_all(
+        self, release: dict[str, Any], metrics: Path, metrics_socket: socket.socket | None, count: int
+    ) -> list[Process | NotReady]:
         """`count` workers side by side: each of them, or why it did not get ready."""
 
         async def outcome() -> Process | NotReady:
             try:
-                return await self.start(release, metrics)
+                return await self.start(release, metrics, metrics_socket)
             except NotReady as refusal:
                 return refusal
 
         return list(await asyncio.gather(*(outcome() for _ in range(count))))
 
-    async def start(self, release: dict[str, Any], metrics: Path) -> Process:
+    async def start(self, release: dict[str, Any], metrics: Path, metrics_socket: socket.socket | None) -> Process:
         """One worker that accepts on the socket. Raises NotReady."""
         ready_read, ready_write = os.pipe()
         log = (self.run / "log").open("ab")
@@ -119,12 +146,16 @@ class Supervisor:
             *("--fd", str(self.socket.fileno()), "--ready-fd", str(ready_write)),
             *("--parent-fd", str(self.parent_read)),
         ]
+        inherits = [self.socket.fileno(), ready_write, self.parent_read]
+        if metrics_socket:
+            command += ["--metrics-fd", str(metrics_socket.fileno())]
+            inherits.append(metrics_socket.fileno())
         try:
             worker = await asyncio.create_subprocess_exec(
                 *command,
                 cwd=release["code"],
                 env={**inherited, **release["environment"], "PROMETHEUS_MULTIPROC_DIR": str(metrics)},
-                pass_fds=(self.socket.fileno(), ready_write, self.parent_read),
+                pass_fds=inherits,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -149,7 +180,9 @@ class Supervisor:
             raise NotReady(f"exited with {code} before it was ready\n{self.said_since(start)}")
         return worker
 
-    async def keep(self, worker: Process, release: dict[str, Any], metrics: Path) -> None:
+    async def keep(
+        self, worker: Process, release: dict[str, Any], metrics: Path, metrics_socket: socket.socket | None
+    ) -> None:
         """Starts a worker again for as long as its release serves; pauses longer after each failure."""
         pause = 0.1
         while True:
@@ -159,7 +192,7 @@ class Supervisor:
             self.workers.remove(worker)
             while release is self.serving:
                 try:
-                    worker = await self.start(release, metrics)
+                    worker = await self.start(release, metrics, metrics_socket)
                     break
                 except NotReady as error:
                     self.report(f"a worker died and can't be started again: {error}")
@@ -189,6 +222,12 @@ class Supervisor:
             log.seek(start)
             lines = log.read().decode(errors="replace").strip().splitlines()
         return "\n".join(lines[-REASON_LINES:])
+
+
+def new_socket() -> socket.socket:
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
 
 
 async def stop(worker: Process) -> None:

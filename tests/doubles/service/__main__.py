@@ -15,7 +15,7 @@ from pathlib import Path
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--artifact", type=Path)
-for name in ("--fd", "--ready-fd", "--parent-fd"):
+for name in ("--fd", "--ready-fd", "--parent-fd", "--metrics-fd"):
     parser.add_argument(name, type=int)
 options = parser.parse_args()
 text = options.artifact.read_text()

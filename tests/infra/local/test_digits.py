@@ -12,6 +12,7 @@ from infra.config import ROOT
 from infra.platforms.local import runtime
 from infra.platforms.local.release import prepare, service_key
 from infra.slipway import slipway, slipway_json
+from tests.callers import HEADERS, access
 
 SAMPLES = 40
 HELD_OUT = f"""
@@ -33,13 +34,13 @@ def url(digits, free_port):
     python, code, artifact = prepare(service_key(), f"{digits['uri']}@{digits['digest']}")
     owner = runtime.Owner("digits", "a test")
     release = runtime.Release(python=python, code=code, artifact=artifact, workers=1, environment={})
-    runtime.roll(free_port, owner, release)
+    runtime.roll(free_port, owner, release, access())
     yield f"http://127.0.0.1:{free_port}"
     runtime.stop(free_port, owner)
 
 
 def predict(url, body):
-    headers = {"content-type": "application/json"}
+    headers = {"content-type": "application/json", **HEADERS}
     with urlopen(Request(f"{url}/predict", data=body, headers=headers), timeout=60) as response:
         return json.loads(response.read())
 

@@ -15,6 +15,7 @@ import pytest
 
 from infra.platforms.local import runtime
 from infra.slipway import SlipwayError
+from tests.callers import access
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
 OWNER = runtime.Owner("x", "stack slipway/test in file:///here")
@@ -52,7 +53,7 @@ def wait_until(condition, seconds=60):
 
 
 def test_a_release_serves_and_stop_leaves_no_process_port_or_file(port, release):
-    runtime.roll(port, OWNER, release("one", workers=2))
+    runtime.roll(port, OWNER, release("one", workers=2), access())
     pids = runtime.serving(port)["pids"]
     assert answer(port)[0] == "one"
     assert len(pids) == 2
@@ -65,7 +66,7 @@ def test_a_release_serves_and_stop_leaves_no_process_port_or_file(port, release)
 
 
 def test_a_new_release_takes_over_under_load_without_a_lost_request(port, release):
-    runtime.roll(port, OWNER, release("one"))
+    runtime.roll(port, OWNER, release("one"), access())
     seen, failed, done = set(), [], threading.Event()
 
     def load():
@@ -77,7 +78,7 @@ def test_a_new_release_takes_over_under_load_without_a_lost_request(port, releas
 
     client = threading.Thread(target=load)
     client.start()
-    runtime.roll(port, OWNER, release("two"))
+    runtime.roll(port, OWNER, release("two"), access())
     time.sleep(0.2)
     done.set()
     client.join()
@@ -87,35 +88,35 @@ def test_a_new_release_takes_over_under_load_without_a_lost_request(port, releas
 
 
 def test_a_request_in_flight_is_answered_by_the_release_that_took_it(port, release):
-    runtime.roll(port, OWNER, release("one"))
+    runtime.roll(port, OWNER, release("one"), access())
     answers = []
     client = threading.Thread(target=lambda: answers.append(answer(port, "/slow")[0]))
     client.start()
     time.sleep(0.1)
-    runtime.roll(port, OWNER, release("two"))
+    runtime.roll(port, OWNER, release("two"), access())
     client.join()
     assert answers == ["one"]
 
 
 def test_a_release_that_does_not_get_ready_leaves_the_old_one_serving(port, release):
-    runtime.roll(port, OWNER, release("one"))
+    runtime.roll(port, OWNER, release("one"), access())
     before = answer(port)
     with pytest.raises(SlipwayError, match="the one before serves on(?s:.*)model.onnx is damaged: broken"):
-        runtime.roll(port, OWNER, release("broken"))
+        runtime.roll(port, OWNER, release("broken"), access())
     assert answer(port) == before
-    runtime.roll(port, OWNER, release("two"))
+    runtime.roll(port, OWNER, release("two"), access())
     assert answer(port)[0] == "two"
 
 
 def test_a_first_release_that_does_not_get_ready_leaves_nothing(port, release):
     with pytest.raises(SlipwayError, match="nothing is served on port(?s:.*)model.onnx is damaged"):
-        runtime.roll(port, OWNER, release("broken"))
+        runtime.roll(port, OWNER, release("broken"), access())
     assert runtime.serving(port) is None
     assert not runtime.alive(runtime.run_folder(port))
 
 
 def test_a_killed_worker_is_started_again(port, release):
-    runtime.roll(port, OWNER, release("one", workers=2))
+    runtime.roll(port, OWNER, release("one", workers=2), access())
     victim = runtime.serving(port)["pids"][0]
     os.kill(victim, signal.SIGKILL)
     wait_until(lambda: victim not in (runtime.serving(port) or {"pids": [victim]})["pids"])
@@ -124,17 +125,17 @@ def test_a_killed_worker_is_started_again(port, release):
 
 
 def test_a_killed_supervisor_takes_its_workers_along_and_the_next_release_takes_over(port, release):
-    runtime.roll(port, OWNER, release("one", workers=2))
+    runtime.roll(port, OWNER, release("one", workers=2), access())
     pids = runtime.serving(port)["pids"]
     os.kill(runtime._supervisor_pid(runtime.run_folder(port)), signal.SIGKILL)
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     assert runtime.serving(port) is None
-    runtime.roll(port, OWNER, release("two"))
+    runtime.roll(port, OWNER, release("two"), access())
     assert answer(port)[0] == "two"
 
 
 def test_a_stopped_worker_of_a_killed_supervisor_is_found(port, release):
-    runtime.roll(port, OWNER, release("one"))
+    runtime.roll(port, OWNER, release("one"), access())
     worker = runtime.serving(port)["pids"][0]
     os.kill(worker, signal.SIGSTOP)
     os.kill(runtime._supervisor_pid(runtime.run_folder(port)), signal.SIGKILL)
@@ -146,20 +147,20 @@ def test_a_stopped_worker_of_a_killed_supervisor_is_found(port, release):
 
 def test_a_port_of_another_stack_is_refused_and_left_alone(port, release):
     other = runtime.Owner("x", "stack slipway/test in file:///there")
-    runtime.roll(port, OWNER, release("one"))
+    runtime.roll(port, OWNER, release("one"), access())
     with pytest.raises(SlipwayError, match="serves service 'x' of stack slipway/test in file:///here"):
-        runtime.roll(port, other, release("two"))
+        runtime.roll(port, other, release("two"), access())
     runtime.stop(port, other)
     assert answer(port)[0] == "one"
 
 
 def test_a_renamed_service_takes_its_port_over_from_its_old_name(port, release):
     renamed = runtime.Owner("y", OWNER.stack)
-    runtime.roll(port, OWNER, release("one"))
+    runtime.roll(port, OWNER, release("one"), access())
     with pytest.raises(SlipwayError, match="the one before serves on"):
-        runtime.roll(port, renamed, release("broken"))
+        runtime.roll(port, renamed, release("broken"), access())
     assert runtime.serving(port)["owner"] == OWNER
-    runtime.roll(port, renamed, release("two"))
+    runtime.roll(port, renamed, release("two"), access())
     runtime.stop(port, OWNER)
     assert answer(port)[0] == "two"
 
@@ -169,18 +170,18 @@ def test_a_port_of_another_program_is_refused_naming_it(port, release):
         other.bind(("127.0.0.1", port))
         other.listen()
         with pytest.raises(SlipwayError, match=rf"port {port} is taken by python.*process {os.getpid()}"):
-            runtime.roll(port, OWNER, release("one"))
+            runtime.roll(port, OWNER, release("one"), access())
 
 
 def test_a_release_whose_interpreter_is_missing_says_so(port, release, tmp_path):
     good = release("one")
     bad = runtime.Release(**{**vars(good), "python": str(tmp_path / "no-python")})
     with pytest.raises(SlipwayError, match="no-python can't be started"):
-        runtime.roll(port, OWNER, bad)
+        runtime.roll(port, OWNER, bad, access())
 
 
 def test_two_supervisors_never_work_in_one_folder(port, release):
-    runtime.roll(port, OWNER, release("one"))
+    runtime.roll(port, OWNER, release("one"), access())
     run = runtime.run_folder(port)
     second = subprocess.run([sys.executable, str(runtime.SUPERVISOR), str(run)], timeout=60)
     assert second.returncode == 2

@@ -1,0 +1,188 @@
+"""Who may ask: every request passes here before its body is read, and takes no place in the queue until it has."""
+
+import asyncio
+import contextlib
+import hmac
+import ipaddress
+import logging
+import os
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.keys import AccessError, Network, Rules, digest_of, read_rules
+from service.rate import Rate
+from service.refusal import Refused
+
+if TYPE_CHECKING:
+    from service.tokens import Tokens
+    from service.wire import Exchange
+
+OPEN = "open"
+# What probes ask, which bring no credentials and have addresses of their own.
+HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
+LOOK_SECONDS = 1.0
+
+_log = logging.getLogger("slipway.access")
+
+
+class Access:
+    """The rules of an access file, which may change while the process runs.
+
+    `source`: the file, or OPEN for a service that asks for no credentials, or nothing: then only health is answered.
+    Owns the watch over the file. Limits are counted in this process alone.
+    """
+
+    def __init__(self, source: str) -> None:
+        """Raises AccessError where the file can't be used."""
+        self._path = Path(source) if source not in ("", OPEN) else None
+        self.open = source == OPEN
+        self.rules = Rules()
+        self._seen: tuple[int, int, int] | None = None
+        self._tokens: Tokens | None = None
+        self._per_key: Rate | None = None
+        self._per_address: Rate | None = None
+        self._watching: asyncio.Task[None] | None = None
+        if self._path:
+            with contextlib.suppress(OSError):
+                self._seen = _state(self._path)
+            self._take(read_rules(self._path))
+
+    def check(self, exchange: "Exchange") -> str:
+        """The name of who asks. Raises Refused: 401 without good credentials, 403 from elsewhere, 429 too often."""
+        if self.open or exchange.scope["path"] in HEALTH:
+            return ""
+        rules = self.rules
+        if rules.allow or self._per_address:
+            self._check_address(exchange)
+        given = [value for name, value in exchange.scope["headers"] if name == b"authorization"]
+        if len(given) != 1:
+            what = "several authorization headers" if given else "no authorization header"
+            code = "doubled_credentials" if given else "no_credentials"
+            raise _unauthorized(exchange, Refused(401, code, f"the request has {what}; send one: Bearer <key>"))
+        kind, _, secret = given[0].partition(b" ")
+        try:
+            if kind.lower() != b"bearer" or not secret:
+                raise Refused(401, "wrong_credentials", "the authorization header is not: Bearer <key>")
+            name = self._name(secret)
+        except Refused as refused:
+            raise _unauthorized(exchange, refused) from None
+        if self._per_key and (wait := self._per_key.take(name)):
+            raise Refused(429, "too_many_requests", f"{name} asks too often", retry_after=wait)
+        return name
+
+    async def watch(self) -> None:
+        """Take changes of the file from now on, and get an issuer's keys; a file that can't be used is not taken."""
+        if self._tokens and self._tokens.due():
+            await asyncio.to_thread(self._tokens.load)
+        self._watching = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        if self._watching:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+
+    def look(self) -> bool:
+        """Take the file's rules if it has changed; whether it had."""
+        if self._path is None:
+            return False
+        with contextlib.suppress(OSError):
+            state = _state(self._path)
+            if state == self._seen:
+                return False
+            self._seen = state
+        try:
+            self._take(read_rules(self._path))
+        except AccessError as error:
+            _log.error("the rules so far go on: %s", error)
+            return False
+        return True
+
+    def _take(self, rules: Rules) -> None:
+        tokens = None
+        if rules.jwt:
+            from service.tokens import Tokens
+
+            try:
+                same = self._tokens if rules.jwt == self.rules.jwt else None
+                tokens = same or Tokens(rules.jwt)
+            except ValueError as error:
+                raise AccessError(f"{self._path} can't be used: {error}") from None
+        if (rules.per_key, rules.per_address) != (self.rules.per_key, self.rules.per_address):
+            self._per_key = Rate(rules.per_key) if rules.per_key else None
+            self._per_address = Rate(rules.per_address) if rules.per_address else None
+        self.rules, self._tokens = rules, tokens
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            self.look()
+            if self._tokens and self._tokens.due():
+                await asyncio.to_thread(self._tokens.load)
+
+    def _name(self, secret: bytes) -> str:
+        digest = digest_of(secret)
+        found = None
+        for key in self.rules.keys:  # all of them, and each in constant time: how long it takes tells nothing
+            if hmac.compare_digest(key.digest, digest):
+                found = key
+        if found is None:
+            if self._tokens and secret.count(b".") == 2:
+                return self._tokens.check(secret, digest)
+            raise Refused(401, "wrong_credentials", "the key is not known")
+        if found.expires <= time.time():
+            raise Refused(401, "expired_credentials", "the key has expired")
+        return found.name
+
+    def _check_address(self, exchange: "Exchange") -> None:
+        peer = (exchange.scope.get("client") or ("",))[0]
+        hops = b",".join(value for name, value in exchange.scope["headers"] if name == b"x-forwarded-for")
+        address = client_address(peer, hops[-500:].decode("latin-1"), self.rules.proxies)
+        if self.rules.allow and not _within(address, self.rules.allow):
+            raise Refused(403, "address_not_allowed", "this address may not ask")
+        if self._per_address and (wait := self._per_address.take(_neighbourhood(address))):
+            raise Refused(429, "too_many_requests", "this address asks too often", retry_after=wait)
+
+
+@lru_cache(1000)
+def client_address(peer: str, hops: str, proxies: tuple[Network, ...]) -> str:
+    """Who asks: the last hop that is no trusted proxy. A header that no trusted proxy brought says nothing."""
+    address = peer
+    for hop in reversed(hops.split(",") if hops else []):
+        if not _within(address, proxies):
+            break
+        address = hop.strip()
+    return address
+
+
+@lru_cache(1000)
+def _within(address: str, networks: tuple[Network, ...]) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return any((mapped or found) in network for network in networks)
+
+
+@lru_cache(1000)
+def _neighbourhood(address: str) -> str:
+    """An IPv6 customer has a whole network of addresses: they share a limit."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    return address if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
+
+
+def _unauthorized(exchange: "Exchange", refused: Refused) -> Refused:
+    if refused.status == 401:
+        exchange.headers.append((b"www-authenticate", b"Bearer"))
+    return refused
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    found = os.stat(path)  # follows links: a Secret on Kubernetes changes by a link that points elsewhere
+    return found.st_mtime_ns, found.st_ino, found.st_size
