@@ -6,13 +6,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from cli.engine import pulumi
 from infra.localkey import key_file
 from service.pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from infra.config import StackConfig
 
 STACK = click.option("--stack", default="dev", show_default=True, help="Stack, as in Pulumi.<stack>.yaml.")
 
@@ -26,12 +29,7 @@ def stack() -> None:
 @STACK
 def build(stack: str) -> None:
     """Build and judge every model of the stack, before the engine starts."""
-    from infra.config import ConfigError, StackConfig
-
-    try:
-        services = StackConfig.from_file(stack).services
-    except ConfigError as error:
-        raise click.ClickException(str(error)) from None
+    services = _config(stack).services
     served = _outputs(stack, missing_ok=True).get("services", {})
     for name, service in services.items():
         options = ["--variant", service.variant] if service.variant else []
@@ -49,9 +47,7 @@ def build(stack: str) -> None:
 @STACK
 def show(stack: str) -> None:
     """Where each service answers, with a curl line that works as printed."""
-    from infra.config import StackConfig
-
-    key = f"@{key_file()}" if StackConfig.from_file(stack).makes_own_key else "'authorization: Bearer <your key>'"
+    key = f"@{key_file()}" if _config(stack).makes_own_key else "'authorization: Bearer <your key>'"
     for name, service in _outputs(stack).get("services", {}).items():
         model, metric = service["model"], service["model"]["metric"]
         example = f"{_artifact(service['artifactUri'])}/example.json"
@@ -85,6 +81,15 @@ def recover(stack: str) -> None:
 
     for line in recover_stack(stack):
         click.echo(line, err=True)
+
+
+def _config(stack: str) -> StackConfig:
+    from infra.config import ConfigError, StackConfig
+
+    try:
+        return StackConfig.from_file(stack)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
 
 
 def _outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:

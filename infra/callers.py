@@ -77,6 +77,8 @@ class AccessConfig(Settings):
 
 def veiled(keys: Any) -> Any:
     """Encrypted keys with something in their place that passes for one. Raises ConfigError for one in plain text."""
+    if not keys:
+        return {}
     if isinstance(keys, dict) and keys.keys() == {"secure"}:
         return {"encrypted": _VEIL}
     if not isinstance(keys, dict):

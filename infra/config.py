@@ -109,21 +109,19 @@ class StackConfig(Settings):
         values = {**pulumi.runtime.config.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
         if _structured(values.get(KEYS)) and not pulumi.runtime.config.is_config_secret(KEYS):
             raise ConfigError(PLAIN_KEYS)
+        # One encrypted key among plain ones makes the whole a secret for the engine: the file tells them apart.
+        if KEYS in values and (stored := _stored(pulumi.get_stack())):
+            veiled(stored.get(KEYS, {}))
         return cls.parse(values)
 
     @classmethod
     def from_file(cls, stack: str) -> StackConfig:
         """The configuration in `Pulumi.<stack>.yaml`, for work that is done before the engine starts."""
-        path = ROOT / f"Pulumi.{stack}.yaml"
-        if not path.is_file():
-            raise ConfigError(f"{path.name} is missing: copy Pulumi.dev.yaml, or name another stack with STACK=...")
-        try:
-            content = yaml.safe_load(path.read_text()) or {}
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{path.name} is not YAML: {error}") from error
-        settings = content.get("config") or {}
-        # As in Pulumi, a key without a namespace is the project's.
-        values = {key if ":" in key else f"{PROJECT}:{key}": value for key, value in settings.items()}
+        values = _stored(stack)
+        if values is None:
+            raise ConfigError(
+                f"Pulumi.{stack}.yaml is missing: copy Pulumi.dev.yaml, or name another stack with STACK=..."
+            )
         if KEYS in values:
             values[KEYS] = veiled(values[KEYS])
         return cls.parse(values)
@@ -141,6 +139,20 @@ class StackConfig(Settings):
         except ValidationError as error:
             lines = "\n".join(f"  {_sentence(detail, own)}" for detail in error.errors())
             raise ConfigError(f"the stack's configuration can't be used:\n{lines}") from None
+
+
+def _stored(stack: str) -> dict[str, Any] | None:
+    """What the stack's file holds, by full key; None where there is no file."""
+    path = ROOT / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        return None
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path.name} is not YAML: {error}") from error
+    # As in Pulumi, a key without a namespace is the project's.
+    settings = content.get("config") or {}
+    return {key if ":" in key else f"{PROJECT}:{key}": value for key, value in settings.items()}
 
 
 def _structured(value: Any) -> Any:

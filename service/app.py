@@ -1,5 +1,6 @@
 """The application that serves: predictions on a short path of its own, all else through BentoML."""
 
+import asyncio
 import itertools
 import logging
 import secrets
@@ -18,10 +19,12 @@ from service.openinference import OpenInference
 from service.predict import KINDS, Predict
 from service.refusal import Refused
 from service.settings import Settings
-from service.validation import Validator
+from service.validation import Validator, parse
+from service.watch import Watch
 from service.wire import JSON, RAW, ClientLeft, Exchange, Message, Receive, Scope, Send, content_kind
 
 _BODY_BYTES = 1_000_000
+_FEEDBACK_BYTES = 20_000
 _READS = ("GET", "HEAD")
 
 _log = logging.getLogger("slipway")
@@ -48,10 +51,13 @@ class App:
             _BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size
         )
         self._bento = Bento()
-        self._batcher = Batcher(model, settings, self.metrics)
+        self.watch = Watch(model.artifact, settings, self.access)
+        self.metrics.more.append(self.watch.collect)
+        self._batcher = Batcher(model, settings, self.metrics, self.watch.stages)
         validator = Validator(signature, settings)
-        self._predict = Predict(signature, validator, self._batcher)
-        self._open = OpenInference(signature, version, validator, self._batcher)
+        self._predict = Predict(signature, validator, self._batcher, self.watch)
+        self._open = OpenInference(signature, version, validator, self._batcher, self.watch)
+        self._scoring = asyncio.Lock()
         process = secrets.token_hex(6)
         self._ids = (b"%b-%x" % (process.encode(), number) for number in itertools.count())
         about = encode({"name": name, "digest": model.artifact.digest, "task": signature.task})
@@ -60,6 +66,7 @@ class App:
             "/predict": (metrics.PREDICT, ("POST",), self._answer_predict),
             "/livez": (metrics.LIVEZ, _READS, self._livez),
             "/readyz": (metrics.READYZ, _READS, self._readyz),
+            "/feedback": (metrics.FEEDBACK, ("POST",), self._feedback),
             "/openapi.json": (metrics.OPENAPI, _READS, self._openapi),
             "/": (metrics.INDEX, _READS, partial(_fixed, about)),
             **self._open_routes(),
@@ -142,6 +149,13 @@ class App:
         body = await exchange.read(self._max_body, self._settings.body_seconds)
         self._batcher.admit()  # before the work of parsing: what is too much has to cost little
         return body
+
+    async def _feedback(self, exchange: Exchange) -> int:
+        content_kind(exchange.given, (JSON,))
+        body = parse(await exchange.read(_FEEDBACK_BYTES, self._settings.body_seconds))
+        async with self._scoring:
+            counted = await asyncio.to_thread(self.watch.feedback.score, body, self.access.rules.signing)
+        return await exchange.reply(200, encode(counted))
 
     async def _livez(self, exchange: Exchange) -> int:
         return await exchange.reply(200, b"\n", b"text/plain")

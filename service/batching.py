@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from math import ceil
+from time import perf_counter
 
 import numpy as np
 import onnxruntime
@@ -14,6 +15,7 @@ from service.metrics import Metrics
 from service.model import Model
 from service.refusal import Refused
 from service.settings import Settings
+from service.stages import Stages
 from service.validation import Samples
 
 # A run of less than this does not even queue: a place in the queue costs about 0.02 ms.
@@ -33,8 +35,8 @@ class Batcher:
     whatever has come by then.
     """
 
-    def __init__(self, model: Model, settings: Settings, metrics: Metrics) -> None:
-        self._model, self._settings, self._metrics = model, settings, metrics
+    def __init__(self, model: Model, settings: Settings, metrics: Metrics, stages: Stages) -> None:
+        self._model, self._settings, self._metrics, self._stages = model, settings, metrics, stages
         self._queue: deque[_Waiting] = deque()
         self._waiting = 0  # of the queue, those that nobody has given up
         self._worker: asyncio.Task[None] | None = None
@@ -112,7 +114,10 @@ class Batcher:
         """One answer or exception for each request; a failure of several is found by running each on its own."""
         if len(batch) > 1:
             try:
-                return list(_together(self._model, [each.samples for each in batch], options))
+                begun = perf_counter()
+                together = _together(self._model, [each.samples for each in batch], options)
+                self._stages.ran(sum(each.samples.count for each in batch), perf_counter() - begun)
+                return list(together)
             except Exception:
                 _log.warning("a run of %d requests failed; running each on its own", len(batch))
         answers: list[Outputs | BaseException] = []
@@ -125,7 +130,10 @@ class Batcher:
 
     def _run_one(self, samples: Samples, options: onnxruntime.RunOptions | None) -> Outputs:
         try:
-            return self._model.run(samples.inputs, options)
+            begun = perf_counter()
+            outputs = self._model.run(samples.inputs, options)
+            self._stages.ran(samples.count, perf_counter() - begun)
+            return outputs
         except InvalidArgument as error:  # such as a word that the model's table does not have
             reason = str(error).splitlines()[0][-200:]
             raise Refused(422, "model_refused", f"the model can't take this input: {reason}") from None

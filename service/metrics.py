@@ -10,13 +10,13 @@ import os
 import re
 import time
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 from typing import Any
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-ENDPOINTS = ("/predict", "/v2/infer", "/v2", "/livez", "/readyz", "/openapi.json", "/", "other")
-PREDICT, INFER, V2, LIVEZ, READYZ, OPENAPI, INDEX, OTHER = range(len(ENDPOINTS))
+ENDPOINTS = ("/predict", "/v2/infer", "/v2", "/feedback", "/status", "/livez", "/readyz", "/openapi.json", "/", "other")
+PREDICT, INFER, V2, FEEDBACK, STATUS, LIVEZ, READYZ, OPENAPI, INDEX, OTHER = range(len(ENDPOINTS))
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATUSES = frozenset((200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504))
@@ -37,6 +37,8 @@ class Metrics:
 
     def __init__(self, service: str, version: str) -> None:
         self._labels = (service, version)
+        # Collectors beside this one, which are given the labels service_name and service_version.
+        self.more: list[Callable[[tuple[str, str]], Iterator[Any]]] = []
         self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
         self._cells = self._map()
         self.close()  # a process number may be used again
@@ -106,6 +108,8 @@ class Metrics:
         waiting = GaugeMetricFamily("slipway_requests_waiting", "Requests that wait for the model", labels=service)
         waiting.add_metric(self._labels, gauges[_WAITING])
         yield from (total, duration, working, connections, waiting)
+        for more in self.more:
+            yield from more(self._labels)
 
     def close(self) -> None:
         """Take this process out of the gauges; its counts stay."""

@@ -1,5 +1,6 @@
 """The Open Inference Protocol v2 over HTTP: what Triton's and KServe's clients speak."""
 
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from service.batching import Batcher
 from service.refusal import Refused, word
 from service.tensors import strings, tensor, to_raw
 from service.validation import ACCEPTED, Validator, parse
+from service.watch import Watch
 from service.wire import JSON, RAW, Headers
 
 LENGTH = b"inference-header-content-length"
@@ -26,8 +28,10 @@ _NUMPY = {text: np.dtype(object if name == "string" else name) for name, text in
 class OpenInference:
     """One model under its name, in one version: the first twelve digits of its digest."""
 
-    def __init__(self, signature: Signature, version: str, validator: Validator, batcher: Batcher) -> None:
-        self._signature, self._validator, self._batcher = signature, validator, batcher
+    def __init__(
+        self, signature: Signature, version: str, validator: Validator, batcher: Batcher, watch: Watch
+    ) -> None:
+        self._signature, self._validator, self._batcher, self._watch = signature, validator, batcher, watch
         self._outputs = {spec.name: spec for spec in signature.outputs}
         self.name, self.version = signature.name, version
         self.server = {"name": "slipway", "version": "1", "extensions": ["binary_tensor_data"]}
@@ -41,12 +45,15 @@ class OpenInference:
 
     async def infer(self, body: bytes, given: Headers) -> tuple[bytes, bytes, Headers]:
         """The answer's bytes, their content type and more headers for them. Raises Refused (400, 422, 429, 504)."""
+        begun = perf_counter()
         head, rest = _split(body, given)
         request = _object(parse(head), "the body")
         arrays = _inputs(request, rest)
         wanted = self._wanted(request)
         samples = self._validator.tensors(arrays, batched=True)
+        parsed = perf_counter()
         outputs = await self._batcher.run(samples)
+        ran = perf_counter()
         check_finite(outputs, False)
 
         described: list[dict[str, Any]] = []
@@ -64,9 +71,10 @@ class OpenInference:
         if "id" in request:
             response["id"] = request["id"]
         head = encode(response)
+        headers = self._watch.answered(samples, outputs, begun, parsed, ran, perf_counter())
         if not parts:
-            return head, JSON, {}
-        return b"".join([head, *parts]), RAW, {LENGTH: b"%d" % len(head)}
+            return head, JSON, headers
+        return b"".join([head, *parts]), RAW, {LENGTH: b"%d" % len(head), **headers}
 
     def _wanted(self, request: dict[str, Any]) -> dict[str, bool]:
         """The outputs to answer with, and whether in bytes."""

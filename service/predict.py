@@ -1,5 +1,7 @@
 """/predict: from a request's bytes to its answer's, in JSON, raw bytes or .npy."""
 
+from time import perf_counter
+
 import numpy as np
 
 from service.answer import answer, check_finite, encode
@@ -8,6 +10,7 @@ from service.batching import Batcher
 from service.refusal import Refused
 from service.tensors import from_npy, from_raw, to_npy, to_raw
 from service.validation import Samples, Validator
+from service.watch import Watch
 from service.wire import JSON, NPY, RAW, Headers
 
 KINDS = (JSON, RAW, NPY)
@@ -16,8 +19,8 @@ KINDS = (JSON, RAW, NPY)
 class Predict:
     """Answers in the kind that `accept` names, else in the request's own."""
 
-    def __init__(self, signature: Signature, validator: Validator, batcher: Batcher) -> None:
-        self._signature, self._validator, self._batcher = signature, validator, batcher
+    def __init__(self, signature: Signature, validator: Validator, batcher: Batcher, watch: Watch) -> None:
+        self._signature, self._validator, self._batcher, self._watch = signature, validator, batcher, watch
         only = signature.inputs[0] if len(signature.inputs) == 1 else None
         self._input = only if only and only.dtype != "string" else None
         self._output = signature.outputs[0] if len(signature.outputs) == 1 else None
@@ -25,17 +28,25 @@ class Predict:
 
     async def __call__(self, kind: bytes, body: bytes, given: Headers) -> tuple[bytes, bytes, Headers]:
         """The answer's bytes, their content type and more headers for them. Raises Refused."""
+        begun = perf_counter()
         answered = self._answered(kind, given.get(b"accept", b""))
         samples = self._samples(kind, body, given)
+        parsed = perf_counter()
         outputs = await self._batcher.run(samples)
+        ran = perf_counter()
+        text, headers = self._encoded(answered, outputs, samples)
+        headers |= self._watch.answered(samples, outputs, begun, parsed, ran, perf_counter())
+        return text, answered, headers
+
+    def _encoded(self, answered: bytes, outputs: dict[str, np.ndarray], samples: Samples) -> tuple[bytes, Headers]:
         if answered == JSON:
-            return encode(answer(outputs, samples, self._signature)), JSON, {}
+            return encode(answer(outputs, samples, self._signature)), {}
         check_finite(outputs, samples.single)
         (values,) = outputs.values()
         values = values[0] if samples.single else values
         if answered == NPY:
-            return to_npy(values), NPY, {}
-        return to_raw(values), RAW, {b"x-tensor-shape": _comma(values), b"x-tensor-dtype": self._output_dtype}
+            return to_npy(values), {}
+        return to_raw(values), {b"x-tensor-shape": _comma(values), b"x-tensor-dtype": self._output_dtype}
 
     def _samples(self, kind: bytes, body: bytes, given: Headers) -> Samples:
         if kind == JSON:

@@ -22,6 +22,8 @@ class Settings:
     port: int = 3000
     fd: int | None = None  # a listening socket, instead of host and port
     access: str = ""  # the access file, or `open`: no credentials, on this machine alone; else only health is answered
+    seen: str = ""  # a file that remembers which prediction tokens were scored; in this process's memory if empty
+    feedback_days: float = 30.0  # for which a prediction token can be scored
     metrics_port: int | None = None  # where /metrics is, on the same host; nowhere if not set
     metrics_fd: int | None = None  # a listening socket, instead of metrics_port
     ready_fd: int | None = None  # gets "ready\n" once requests are accepted

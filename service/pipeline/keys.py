@@ -17,7 +17,7 @@ def inputs_key(folder: Path, *, target: str, variant: str | None = None, service
     Only names and contents count: no time stamp, mode, absolute path, host or symlink.
     """
     files = [*_contents("model", folder), *_contents("pipeline", service / "pipeline")]
-    files.append(("artifact.py", hash_of(service / "artifact.py")))
+    files += [(name, hash_of(service / name)) for name in ("artifact.py", "features.py")]
     inputs = {"name": folder.name, "target": target, "variant": variant, "files": sorted(files)}
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from service.features import reference
 from service.pipeline.data import Inputs
 
 BINS = 20
@@ -12,18 +13,18 @@ BINS = 20
 def statistics(training: Inputs) -> dict[str, Any]:
     """Per input mean, std, min, max, a histogram over all values and the share that is missing.
 
-    Null where an input holds no numbers.
+    And what is watched while the model serves (`features`). Of an input that holds no numbers only that.
     """
-    return {"inputs": {name: _of(array) for name, array in training.items()}}
+    return {"inputs": {name: _of(array) | {"features": reference(array)} for name, array in training.items()}}
 
 
-def _of(array: np.ndarray) -> dict[str, Any] | None:
+def _of(array: np.ndarray) -> dict[str, Any]:
     if array.dtype.kind not in "fiub":
-        return None
+        return {}
     every = array.astype(np.float64).ravel()
     values = every[~np.isnan(every)]
     if not values.size:
-        return None
+        return {}
     counts, edges = np.histogram(values, bins=BINS)
     return {
         "samples": len(array),

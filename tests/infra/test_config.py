@@ -78,6 +78,23 @@ def test_keys_of_other_namespaces_are_left_alone():
         ({"d" * 41: DIGITS}, {}, ["at most 40"]),
         ({"ziffern-ä": DIGITS}, {}, ["'ziffern-ä'"]),
         ({"a": DIGITS, "b": DIGITS}, {}, ["services.b.port: 3000 is taken by 'a'"]),
+        ({"a": {**DIGITS, "metricsPort": 3000}}, {}, ["services.a.metricsPort: 3000 is taken by 'a'"]),
+        ({"a": DIGITS}, {"environment": "production"}, ["slipway:apiKeys: nobody could ask", "--secret"]),
+        ({"a": DIGITS}, {"apiKeys": '{"x": "short"}'}, ["slipway:apiKeys.x.key: use 32 to 200 random letters"]),
+        ({"a": DIGITS}, {"apiKeys": '{"x": 12345}'}, ["slipway:apiKeys.x"]),
+        (
+            {"a": DIGITS},
+            {"apiKeys": '{"x": {"expires": "2030-01-01T00:00:00Z"}}'},
+            ["slipway:apiKeys.x.key: is not set"],
+        ),
+        ({"a": DIGITS}, {"access": '{"alow": []}'}, ["slipway:access.alow: no such key", "allow"]),
+        (
+            {"a": DIGITS},
+            {"access": '{"allow": ["10.0.0.1/8"]}'},
+            ["slipway:access.allow", "'10.0.0.1/8' is no network"],
+        ),
+        ({"a": DIGITS}, {"access": '{"rate": {"perKey": 0}}'}, ["slipway:access.rate.perKey"]),
+        ({"a": DIGITS}, {"access": '{"jwt": {"jwks": "keys.json"}}'}, ["slipway:access.jwt.audience: is not set"]),
         ({"a": {"port": 1}}, {"enviroment": "dev"}, ["a.model: is not set", "a.port", "slipway:enviroment"]),
     ],
 )
@@ -123,3 +140,12 @@ def test_only_the_stack_configuration_reads_pulumi_config():
         if "pulumi.Config" in path.read_text() or "runtime.config" in path.read_text()
     ]
     assert readers == ["infra/config.py"]
+
+
+def test_a_refused_key_is_not_repeated():
+    with pytest.raises(ConfigError) as refusal:
+        parse(
+            {"a": DIGITS},
+            apiKeys=json.dumps({"x": "canary", "y": {"key": "canary", "until": "canary"}, "z": ["canary"]}),
+        )
+    assert "canary" not in str(refusal.value)

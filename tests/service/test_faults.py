@@ -17,6 +17,7 @@ from service.batching import Batcher
 from service.metrics import Metrics
 from service.model import Model, load_model
 from service.settings import Settings
+from service.stages import Stages
 from service.validation import Samples, Validator
 from tests.service import abuse
 
@@ -40,7 +41,7 @@ def test_a_failure_inside_a_batch_is_its_own_requests_alone(artifacts):
     model.batch = 32  # as if it were worth it
 
     async def ask():
-        batcher = Batcher(model, Settings(), Metrics("lookup", "1"))
+        batcher = Batcher(model, Settings(), Metrics("lookup", "1"), Stages(model.signature))
         validator = Validator(model.signature, Settings())
         requests = [validator.nested({"inputs": {"ids": [n, 99 if n == 5 else 1]}}) for n in range(9)]
         return await asyncio.gather(*map(batcher.run, requests), return_exceptions=True)
@@ -65,7 +66,7 @@ def test_requests_side_by_side_share_a_run_where_that_is_measured_to_be_faster(a
     )
 
     async def ask():
-        batcher = Batcher(model, Settings(), Metrics("loop", "1"))
+        batcher = Batcher(model, Settings(), Metrics("loop", "1"), Stages(model.signature))
         return await asyncio.gather(*(batcher.run(samples) for _ in range(4)))
 
     assert all(answer["y"].tolist() == [[2000.0]] for answer in asyncio.run(ask()))

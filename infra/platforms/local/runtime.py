@@ -68,7 +68,7 @@ def roll(port: int, owner: Owner, release: Release, access: str) -> None:
         SlipwayError: the port is somebody else's, or the release did not get ready (the one before then serves on).
     """
     run = run_folder(port)
-    environment = {**release.environment, "SLIPWAY_ACCESS": str(run / ACCESS)}
+    environment = {**release.environment, "SLIPWAY_ACCESS": str(run / ACCESS), "SLIPWAY_SEEN": str(run / "seen.db")}
     release = replace(release, environment=environment)
     with _exclusive(run):
         before = _read(run / "desired.json")

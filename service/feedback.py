@@ -1,0 +1,231 @@
+"""Online accuracy: an answer carries a signed token with what was predicted, and the truth comes back with it.
+
+Any replica with the same signing key can score it. Tokens count once: their numbers are kept until they are too old,
+in a file that the workers of one machine share where there is one, else in this process.
+"""
+
+import base64
+import hashlib
+import hmac
+import itertools
+import os
+import struct
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.artifact import Signature
+from service.cells import Cells
+from service.refusal import Refused
+
+MOST_SAMPLES = 100  # of one token: it travels in a header
+MOST_CLASSES = 100  # have series of their own; the rest share one
+MOST_TOKENS = 200_000
+_HEAD = struct.Struct(">I6s6sIB")  # issued at, the model's digest, this process, a number, how many predictions
+_MAC = 16
+_CLASSES, _VALUES = b"c", b"v"
+OUTCOMES = ("scored", "wrong_token", "replayed", "too_old", "other_version")
+
+
+class Feedback:
+    """Makes tokens and scores them. Owns the counts and the memory of what was scored."""
+
+    def __init__(self, signature: Signature, digest: str, seen: Path | None, days: float) -> None:
+        self._signature = signature
+        self._model = bytes.fromhex(digest.removeprefix("sha256:"))[:6]
+        self._process, self._numbers = os.urandom(6), itertools.count()
+        self._oldest = days * 86400
+        output = signature.outputs[0]
+        self.classes = signature.labels
+        self._kind = b""
+        if signature.task == "classification" and len(output.shape) == 2 and output.shape[1] != 1:
+            size = output.shape[1] if self.classes is None else len(self.classes)
+            self.classes = self.classes or (tuple(map(str, range(size))) if size else None)
+            self._kind = _CLASSES if self.classes and len(self.classes) < 65536 else b""
+        elif signature.task == "regression" and output.shape[1:] in ((), (1,)) and output.dtype.startswith("float"):
+            self._kind = _VALUES
+        self._series = min(len(self.classes or ()), MOST_CLASSES) + 1
+        # Outcomes; then for each class how often it was true, predicted and both; else count, |error| and error².
+        self._cells = Cells("feedback", len(OUTCOMES) + 3 * self._series)
+        self._seen = _Seen(seen)
+
+    def token(self, outputs: dict[str, np.ndarray], key: bytes | None) -> bytes | None:
+        """The token of an answer, for the header x-prediction-token; None where none can be made."""
+        values = outputs[self._signature.outputs[0].name]
+        count = len(values)
+        if key is None or not self._kind or count > MOST_SAMPLES:
+            return None
+        if self._kind is _CLASSES:
+            predicted = values.argmax(axis=1).astype(">u2").tobytes()
+        else:
+            predicted = values.astype(">f4").tobytes()
+        text = _HEAD.pack(int(time.time()), self._model, self._process, next(self._numbers) & 0xFFFFFFFF, count)
+        text += predicted
+        return base64.urlsafe_b64encode(text + _mac(text, key)).rstrip(b"=")
+
+    def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
+        """Count the truth that came back; what was counted. Blocks on a file.
+
+        Raises Refused: 400 and 422 for what is wrong with the request, 409 for a token that was scored already.
+        """
+        token, truth = _parts(body)
+        issued, number, predicted = self._open(token, key)
+        truths = truth if isinstance(truth, list) else [truth]
+        if len(truths) != len(predicted):
+            message = f"label: {len(truths)} of them, the answer had {len(predicted)} predictions"
+            raise Refused(400, "wrong_batch", message, field="label")
+        checked = [None if each is None else self._truth(each, index) for index, each in enumerate(truths)]
+        if time.time() - issued > self._oldest:
+            raise self._refuse("too_old", 422, f"the token is older than {self._oldest / 86400:g} days")
+        added = self._seen.add(number, issued, self._oldest)
+        if added is None:
+            raise self._refuse("too_old", 422, "the token is older than others that had to be forgotten")
+        if not added:
+            raise self._refuse("replayed", 409, "the token was scored already")
+        self._cells.mine[0] += 1
+        pairs = [(each, made) for each, made in zip(checked, predicted, strict=True) if each is not None]
+        return self._count(pairs)
+
+    def counts(self) -> dict[str, Any]:
+        """All workers' counts: `outcomes`, and by class `true`, `predicted`, `right`, or `count`, `error`, `square`."""
+        summed = self._cells.sum()
+        found: dict[str, Any] = {"outcomes": dict(zip(OUTCOMES, summed, strict=False))}
+        rest = summed[len(OUTCOMES) :].reshape(3, self._series)
+        if self._kind == _VALUES:
+            return found | {"count": rest[0, 0], "error": rest[1, 0], "square": rest[2, 0]}
+        names = [*(self.classes or ())[:MOST_CLASSES], "other"]
+        return found | {
+            name: dict(zip(names, row, strict=True))
+            for name, row in zip(("true", "predicted", "right"), rest, strict=True)
+        }
+
+    def _count(self, pairs: list[tuple[Any, Any]]) -> dict[str, int | float]:
+        start, size, mine = len(OUTCOMES), self._series, self._cells.mine
+        if self._kind is _VALUES:
+            for true, made in pairs:
+                for cell, value in enumerate((1.0, abs(true - made), (true - made) ** 2)):
+                    mine[start + cell * size] += value
+            return {"counted": len(pairs)}
+        for true, made in pairs:
+            mine[start + min(true, size - 1)] += 1
+            mine[start + size + min(made, size - 1)] += 1
+            mine[start + 2 * size + min(true, size - 1)] += true == made
+        return {"counted": len(pairs), "right": sum(true == made for true, made in pairs)}
+
+    def _open(self, token: str, key: bytes | None) -> tuple[int, bytes, list[Any]]:
+        wrong = "the token is not one that this service made"
+        try:
+            raw = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        except ValueError:
+            raise self._refuse("wrong_token", 422, wrong) from None
+        text, mac = raw[:-_MAC], raw[-_MAC:]
+        if key is None or len(text) < _HEAD.size or not hmac.compare_digest(mac, _mac(text, key)):
+            raise self._refuse("wrong_token", 422, wrong)
+        issued, model, process, number, _ = _HEAD.unpack_from(text)
+        if model != self._model:
+            raise self._refuse("other_version", 409, "the token is another version's of the model")
+        made = np.frombuffer(text, ">u2" if self._kind is _CLASSES else ">f4", offset=_HEAD.size)
+        return issued, process + struct.pack(">I", number), made.tolist()
+
+    def _truth(self, value: object, index: int) -> Any:
+        if self._kind is _VALUES:
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e30:
+                raise Refused(400, "wrong_type", "label: a number is expected", field="label", index=index)
+            return float(value)
+        name = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if not isinstance(name, str) or name not in (self.classes or ()):
+            raise Refused(400, "unknown_label", "label: no class of this model", field="label", index=index)
+        return (self.classes or ()).index(name)
+
+    def _refuse(self, outcome: str, status: int, message: str) -> Refused:
+        self._cells.mine[OUTCOMES.index(outcome)] += 1
+        return Refused(status, outcome, message, field="token")
+
+
+class _Seen:
+    """The numbers of the tokens that were scored, about 200,000 of them.
+
+    Where more come the oldest go, and no token as old as those is taken again: it might be one of them.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = str(path) if path else ":memory:"
+        self._database: Any = None
+        self._added = 0
+
+    def add(self, number: bytes, issued: int, oldest: float) -> bool | None:
+        """True for a new one, False for one that is known, None for one that can't be told."""
+        import sqlite3
+
+        if self._database is None:
+            self._database = sqlite3.connect(self._path, timeout=5, isolation_level=None, check_same_thread=False)
+            for statement in _TABLES:
+                self._database.execute(statement)
+        with closing(self._database.cursor()) as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                return self._add(cursor, number, issued, oldest)
+            finally:
+                cursor.execute("COMMIT")
+
+    def _add(self, cursor: Any, number: bytes, issued: int, oldest: float) -> bool | None:
+        if cursor.execute("SELECT 1 FROM seen WHERE number = ?", (number,)).fetchone():
+            return False
+        (horizon,) = cursor.execute("SELECT coalesce(max(issued), -1) FROM horizon").fetchone()
+        if issued <= horizon:
+            return None
+        cursor.execute("INSERT INTO seen VALUES (?, ?)", (number, issued))
+        self._added += 1
+        if self._added % _TIDY == 0:
+            cursor.execute("DELETE FROM seen WHERE issued < ?", (time.time() - oldest,))
+            (count,) = cursor.execute("SELECT count(*) FROM seen").fetchone()
+            if count > MOST_TOKENS:
+                oldest_first = "SELECT issued FROM seen ORDER BY issued LIMIT 1 OFFSET ?"
+                (last,) = cursor.execute(oldest_first, (count - MOST_TOKENS,)).fetchone()
+                cursor.execute("DELETE FROM seen WHERE issued <= ?", (last,))
+                cursor.execute("INSERT INTO horizon VALUES (?)", (last,))
+        return True
+
+
+_TIDY = 1000
+_TABLES = (
+    "PRAGMA journal_mode = MEMORY",
+    "PRAGMA synchronous = OFF",
+    "CREATE TABLE IF NOT EXISTS seen (number BLOB PRIMARY KEY, issued INTEGER) WITHOUT ROWID",
+    "CREATE INDEX IF NOT EXISTS by_time ON seen (issued)",
+    "CREATE TABLE IF NOT EXISTS horizon (issued INTEGER)",
+)
+
+
+def accuracy(counts: dict[str, Any]) -> float | None:
+    """The share that was right; None for regressions, and while nothing was scored."""
+    known = sum(counts.get("true", {}).values())
+    return sum(counts["right"].values()) / known if known else None
+
+
+def recalls(counts: dict[str, Any]) -> Iterable[tuple[str, float]]:
+    """For each class that was true, the share of it that was found."""
+    return [(name, counts["right"][name] / true) for name, true in counts.get("true", {}).items() if true]
+
+
+def _parts(body: object) -> tuple[str, Any]:
+    if not isinstance(body, dict):
+        raise Refused(400, "wrong_type", "expected an object with token and label")
+    for name in ("token", "label"):
+        if name not in body:
+            raise Refused(400, "missing_field", f"{name}: missing", field=name)
+    if unknown := next((name for name in body if name not in ("token", "label")), None):
+        raise Refused(
+            400, "unknown_field", f"{unknown[:100]}: unknown field; expected token, label", field=unknown[:100]
+        )
+    if not isinstance(body["token"], str) or len(body["token"]) > 1000:
+        raise Refused(400, "wrong_type", "token: a text is expected", field="token")
+    return body["token"], body["label"]
+
+
+def _mac(text: bytes, key: bytes) -> bytes:
+    return hashlib.blake2s(text, key=key, digest_size=_MAC).digest()

@@ -1,0 +1,84 @@
+"""Where a request's time goes, how many samples run together, and what is predicted."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from service.artifact import Signature
+from service.cells import Cells
+
+STAGES = ("parse", "model", "encode", "run")
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+_SECONDS, _COUNT, _SAMPLES = 0, len(STAGES), 2 * len(STAGES)
+_BATCHES = _SAMPLES + 1
+_CLASSES = _BATCHES + len(SIZES) + 1
+MOST_CLASSES = 100
+
+
+class Stages:
+    """Sums over requests and runs; series are bounded. `model` is a request's wait and run, `run` the run alone."""
+
+    def __init__(self, signature: Signature) -> None:
+        self._output = signature.outputs[0].name
+        self._classes = signature.labels if signature.task == "classification" else None
+        self._named = min(len(self._classes or ()), MOST_CLASSES)
+        # For each class how often it was predicted, of the rest together, and the sum, square and count of values.
+        self._cells = Cells("stages", _CLASSES + self._named + 1 + 3)
+
+    def answered(self, begun: float, parsed: float, ran: float, encoded: float) -> None:
+        """Count a request's stages, by the times at which they ended."""
+        mine = self._cells.mine
+        mine[0] += parsed - begun
+        mine[1] += ran - parsed
+        mine[2] += encoded - ran
+        mine[_COUNT] += 1
+
+    def ran(self, samples: int, seconds: float) -> None:
+        """Count one run of the model."""
+        mine = self._cells.mine
+        mine[3] += seconds
+        mine[_COUNT + 3] += 1
+        mine[_SAMPLES] += samples
+        mine[_BATCHES + min((samples - 1).bit_length(), len(SIZES))] += 1
+
+    def predicted(self, outputs: dict[str, np.ndarray]) -> None:
+        """Count what was predicted for some samples."""
+        values, mine = outputs[self._output], self._cells.array
+        if self._classes:
+            found = np.bincount(np.minimum(values.argmax(axis=1), self._named), minlength=self._named + 1)
+            mine[_CLASSES : _CLASSES + self._named + 1] += found
+        elif values.dtype.kind in "fiu":
+            flat = values.astype(np.float64)
+            mine[-3:] += flat.sum(), (flat**2).sum(), flat.size
+
+    def collect(self, labels: tuple[str, str]) -> Iterator[Any]:
+        """The metric families, with the labels service_name and service_version."""
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, SummaryMetricFamily
+
+        service = ("service_name", "service_version")
+        found = self._cells.sum()
+        stages = SummaryMetricFamily("slipway_stage_seconds", "Time of a request's stages", labels=(*service, "stage"))
+        for index, name in enumerate(STAGES):
+            requests = found[_COUNT + (3 if name == "run" else 0)]
+            stages.add_metric((*labels, name), requests, found[index])
+        sizes = HistogramMetricFamily("slipway_batch_size", "Samples of one run", labels=service)
+        bounds = [*map(str, SIZES), "+Inf"]
+        counted = accumulate(found[_BATCHES : _BATCHES + len(SIZES) + 1])
+        sizes.add_metric(labels, list(zip(bounds, counted, strict=True)), found[_SAMPLES])
+        yield from (stages, sizes)
+        if self._classes:
+            text = "Predictions, of a sample of requests"
+            classes = CounterMetricFamily("slipway_predictions", text, labels=(*service, "label"))
+            for name, count in zip([*self._classes[: self._named], "other"], found[_CLASSES:], strict=False):
+                classes.add_metric((*labels, name), count)
+            yield classes
+        else:
+            value = SummaryMetricFamily(
+                "slipway_predicted_value", "Predictions, of a sample of requests", labels=service
+            )
+            value.add_metric(labels, found[-1], found[-3])
+            square = CounterMetricFamily("slipway_predicted_value_square", "Their squares, summed", labels=service)
+            square.add_metric(labels, found[-2])
+            yield from (value, square)

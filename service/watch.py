@@ -1,0 +1,117 @@
+"""What is watched of the answers: stages, predictions, drift and feedback. Most of it happens beside the requests."""
+
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from service.access import Access
+from service.artifact import Artifact, ArtifactError
+from service.drift import Drift, Feature
+from service.feedback import OUTCOMES, Feedback, accuracy, recalls
+from service.settings import Settings
+from service.stages import Stages
+from service.validation import Samples
+from service.wire import Headers
+
+# Of one second: enough for drift and the distribution of predictions, and little to look at.
+_SAMPLES = 50
+_BYTES = 4_000_000
+
+
+class Watch:
+    """What one process has seen of its answers.
+
+    `answered` is on the hot path and only notes; `tick`, about once a second, looks at what was noted.
+    """
+
+    def __init__(self, artifact: Artifact, settings: Settings, access: Access) -> None:
+        self.stages = Stages(artifact.signature)
+        self.feedback = Feedback(
+            artifact.signature, artifact.digest, Path(settings.seen) if settings.seen else None, settings.feedback_days
+        )
+        self._drift = Drift(_statistics(artifact))
+        self._access = access
+        self._noted: deque[tuple[dict[str, np.ndarray], dict[str, np.ndarray]]] = deque()
+        self._samples, self._bytes = _SAMPLES, _BYTES
+
+    def answered(
+        self, samples: Samples, outputs: dict[str, np.ndarray], begun: float, parsed: float, ran: float, encoded: float
+    ) -> Headers:
+        """Note an answer; headers that go with it."""
+        self.stages.answered(begun, parsed, ran, encoded)
+        if self._samples > 0 and self._bytes > 0:
+            self._samples -= samples.count
+            self._bytes -= sum(array.nbytes for array in samples.inputs.values())
+            self._noted.append((samples.inputs, outputs))
+        token = self.feedback.token(outputs, self._access.rules.signing)
+        return {b"x-prediction-token": token} if token else {}
+
+    def tick(self) -> None:
+        """Count what was noted since the last time."""
+        while self._noted:
+            inputs, outputs = self._noted.popleft()
+            self._drift.add({name: array[:_SAMPLES] for name, array in inputs.items()})
+            self.stages.predicted({name: array[:_SAMPLES] for name, array in outputs.items()})
+        self._samples, self._bytes = _SAMPLES, _BYTES
+
+    def drift(self) -> list[Feature]:
+        """Every watched feature, of all workers."""
+        return self._drift.report()
+
+    def collect(self, labels: tuple[str, str]) -> Iterator[Any]:
+        """The metric families, with the labels service_name and service_version."""
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+        service = ("service_name", "service_version")
+        yield from self.stages.collect(labels)
+        psi = GaugeMetricFamily(
+            "slipway_input_drift_psi", "Of inputs from training", labels=(*service, "input", "feature")
+        )
+        ks = GaugeMetricFamily("slipway_input_drift_ks", "The same as KS", labels=(*service, "input", "feature"))
+        drifted = GaugeMetricFamily("slipway_input_drifted", "Features that have drifted", labels=service)
+        found = self.drift()
+        for each in found:
+            psi.add_metric((*labels, each.input, each.name), each.psi if each.samples else 0.0)
+            ks.add_metric((*labels, each.input, each.name), each.ks if each.samples else 0.0)
+        drifted.add_metric(labels, sum(each.drifted for each in found))
+        yield from (psi, ks, drifted)
+        counts = self.feedback.counts()
+        outcomes = CounterMetricFamily("slipway_feedback", "Answers to /feedback", labels=(*service, "outcome"))
+        for name in OUTCOMES:
+            outcomes.add_metric((*labels, name), counts["outcomes"][name])
+        yield outcomes
+        if "true" in counts:
+            yield from _by_class(counts, labels)
+        else:
+            for name, text in (("count", "Scored values"), ("error", "Their |errors|"), ("square", "Their errors²")):
+                family = CounterMetricFamily(f"slipway_feedback_{name}", f"{text}, summed", labels=service)
+                family.add_metric(labels, counts.get(name, 0.0))
+                yield family
+
+
+def _by_class(counts: dict[str, Any], labels: tuple[str, str]) -> Iterator[Any]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    service = ("service_name", "service_version")
+    for kind, text in (("true", "Truths"), ("predicted", "Predictions"), ("right", "Right predictions")):
+        family = CounterMetricFamily(f"slipway_feedback_{kind}", f"{text} by class", labels=(*service, "label"))
+        for name, count in counts[kind].items():
+            family.add_metric((*labels, name), count)
+        yield family
+    online = GaugeMetricFamily("slipway_online_accuracy", "Share of right predictions so far", labels=service)
+    if (share := accuracy(counts)) is not None:
+        online.add_metric(labels, share)
+    recall = GaugeMetricFamily("slipway_online_recall", "Found share of a class so far", labels=(*service, "label"))
+    for name, share in recalls(counts):
+        recall.add_metric((*labels, name), share)
+    yield from (online, recall)
+
+
+def _statistics(artifact: Artifact) -> dict[str, Any]:
+    try:
+        return artifact.read("statistics")
+    except ArtifactError:  # an artifact without them is served and not watched
+        return {}

@@ -1,0 +1,107 @@
+"""Drift: shifted data raises it and unshifted data does not, whatever the seed."""
+
+import numpy as np
+import pytest
+
+from service.drift import FEWEST, WINDOW, Drift, chi_squared
+from service.features import features, reference
+
+RNG = np.random.default_rng(1)
+COLUMNS = 30
+
+
+def table(rng, count, shift=0.0, spread=1.0):
+    """Columns of several kinds: normal, skewed, of two values, with values missing."""
+    made = rng.normal(shift, spread, (count, COLUMNS))
+    made[:, 1] = np.exp(made[:, 1])
+    made[:, 2] = rng.random(count) < 0.3 + shift / 4
+    made[:, 3] = np.where(rng.random(count) < 0.1, np.nan, made[:, 3])
+    return made.astype(np.float32)
+
+
+def watched(training):
+    return Drift({"inputs": {"x": {"features": reference(training)}}})
+
+
+def after(drift, array, requests=1000):
+    for start in range(0, requests, 50):
+        drift.add({"x": array[start : start + 50]})
+    return drift.report()
+
+
+TRAINING = table(RNG, 5000)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_data_like_the_training_data_is_no_drift(seed):
+    found = after(watched(TRAINING), table(np.random.default_rng(seed), 1000))
+    assert [each for each in found if each.drifted] == []
+    assert len(found) == COLUMNS and {each.samples for each in found} == {WINDOW}
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("change", [{"shift": 0.5}, {"shift": -0.5}, {"spread": 2.0}], ids=["higher", "lower", "wider"])
+def test_shifted_data_is_drift(change, seed):
+    found = after(watched(TRAINING), table(np.random.default_rng(seed), 1000, **change))
+    assert sum(each.drifted for each in found) >= COLUMNS - 3
+    assert all(each.ks > 0.05 for each in found if each.drifted)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_shifted_column_of_thirty_is_found_and_named(seed):
+    asked = table(np.random.default_rng(seed), 1000)
+    asked[:, 17] += 0.6
+    assert [each.name for each in after(watched(TRAINING), asked) if each.drifted] == ["column 17"]
+
+
+@pytest.mark.parametrize("change", [lambda image: image * 0.7, lambda image: image + 0.2, np.zeros_like])
+def test_images_are_watched_by_mean_and_spread(change):
+    rng = np.random.default_rng(3)
+    images = rng.random((3000, 1, 1)) * rng.random((3000, 14, 14)).astype(np.float32)
+    assert features(images).keys() == {"mean", "spread"}
+    assert not any(each.drifted for each in after(watched(images[:2000]), images[2000:]))
+    assert any(each.drifted for each in after(watched(images[:2000]), change(images[2000:])))
+
+
+def test_more_missing_values_and_longer_texts_are_drift():
+    rng = np.random.default_rng(4)
+    asked = table(rng, 1000)
+    asked[:, 5] = np.where(rng.random(1000) < 0.3, np.nan, asked[:, 5])
+    assert [each.name for each in after(watched(TRAINING), asked) if each.drifted] == ["column 5"]
+    texts = np.array([["a" * length] for length in rng.integers(5, 50, 2000)], object)
+    assert not any(each.drifted for each in after(watched(texts[:1000]), texts[1000:]))
+    assert any(each.drifted for each in after(watched(texts[:1000]), texts[1000:] + "a" * 30))
+
+
+def test_few_samples_raise_no_alarm():
+    found = after(watched(TRAINING), table(RNG, FEWEST - 50, shift=3.0), FEWEST - 50)
+    assert not any(each.drifted for each in found)
+    assert max(each.psi for each in found) > 1
+
+
+def test_the_window_slides_so_that_an_end_of_drift_is_seen():
+    drift = watched(TRAINING)
+    assert any(each.drifted for each in after(drift, table(RNG, 1000, shift=1.0)))
+    found = after(drift, table(RNG, 2 * WINDOW), 2 * WINDOW)
+    assert not any(each.drifted for each in found)
+
+
+def test_an_artifact_without_features_is_not_watched():
+    for statistics in ({}, {"inputs": {"x": None}}, {"inputs": {"x": {"mean": 1.0}}}):
+        assert after(Drift(statistics), TRAINING) == []
+
+
+@pytest.mark.parametrize(("degrees", "exact"), [(1, 15.137), (2, 18.421), (3, 21.108), (9, 33.720), (10, 35.564)])
+def test_the_limit_is_a_chi_squared_quantile_on_the_safe_side(degrees, exact):
+    assert exact < chi_squared(0.9999, degrees) < 1.08 * exact
+
+
+def test_workers_counts_are_added_up(monkeypatch, tmp_path):
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    mine = watched(TRAINING)
+    after(mine, table(RNG, 300), 300)
+    (file,) = tmp_path.glob("drift_*.bin")
+    (tmp_path / "drift_1.bin").write_bytes(file.read_bytes())  # process 1 is alive, whatever it is
+    assert {each.samples for each in mine.report()} == {600}
+    (tmp_path / "drift_999999999.bin").write_bytes(file.read_bytes())
+    assert {each.samples for each in mine.report()} == {600}  # what a dead worker saw is no news
