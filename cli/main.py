@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
+from cli.doctor import doctor
 from cli.env import env
 from cli.model import model
 from cli.stack import recover, stack
@@ -37,6 +38,7 @@ slipway.add_command(env)
 slipway.add_command(model)
 slipway.add_command(stack)
 slipway.add_command(recover)
+slipway.add_command(doctor)
 
 
 def _terminated(number: int, _frame: object) -> NoReturn:

@@ -29,8 +29,8 @@ def stack() -> None:
 @STACK
 def build(stack: str) -> None:
     """Build and judge every model of the stack, before the engine starts."""
-    services = _config(stack).services
-    served = _outputs(stack, missing_ok=True).get("services", {})
+    services = config_of(stack).services
+    served = outputs(stack, missing_ok=True).get("services", {})
     for name, service in services.items():
         options = ["--variant", service.variant] if service.variant else []
         serving = served.get(name, {}).get("artifactUri")
@@ -47,8 +47,8 @@ def build(stack: str) -> None:
 @STACK
 def show(stack: str) -> None:
     """Where each service answers, with a curl line that works as printed."""
-    key = f"@{key_file()}" if _config(stack).makes_own_key else "'authorization: Bearer <your key>'"
-    for name, service in _outputs(stack).get("services", {}).items():
+    key = f"@{key_file()}" if config_of(stack).makes_own_key else "'authorization: Bearer <your key>'"
+    for name, service in outputs(stack).get("services", {}).items():
         model, metric = service["model"], service["model"]["metric"]
         example = f"{_artifact(service['artifactUri'])}/example.json"
         click.echo(
@@ -83,7 +83,8 @@ def recover(stack: str) -> None:
         click.echo(line, err=True)
 
 
-def _config(stack: str) -> StackConfig:
+def config_of(stack: str) -> StackConfig:
+    """The configuration in the stack's file, or its errors as one message."""
     from infra.config import ConfigError, StackConfig
 
     try:
@@ -92,7 +93,8 @@ def _config(stack: str) -> StackConfig:
         raise click.ClickException(str(error)) from None
 
 
-def _outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
+def outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
+    """The stack's outputs. Raises PipelineError where there is no such stack, unless `missing_ok`."""
     try:
         outputs: dict[str, Any] = json.loads(pulumi("stack", "output", "--json", "--stack", stack))
     except PipelineError:

@@ -1,7 +1,6 @@
 """`python -m service`: one server process for one artifact."""
 
 import gc
-import logging
 import os
 import sys
 
@@ -15,16 +14,16 @@ def main() -> int:
     os.environ["SLIPWAY_ARTIFACT"] = str(settings.artifact)
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    logging.basicConfig(level=os.environ.get("SLIPWAY_LOG", "WARNING"), format="%(name)s: %(message)s")
-    logging.getLogger("uvicorn.error").setLevel("ERROR")  # its warnings are about what strangers send
 
     from service.artifact import ArtifactError
     from service.keys import AccessError
+    from service.logs import SettingError, set_up
     from service.server import serve
 
     try:
+        set_up(settings)
         serve(settings)
-    except (AccessError, ArtifactError, OSError) as error:
+    except (AccessError, ArtifactError, OSError, SettingError) as error:
         print(f"slipway: {error}", file=sys.stderr)
         return 1
     return 0

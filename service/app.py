@@ -2,16 +2,18 @@
 
 import asyncio
 import itertools
-import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
+from time import perf_counter
 
 from service import metrics
 from service.access import Access
 from service.answer import encode
 from service.batching import Batcher
 from service.bento import Bento
+from service.logs import RequestLog
+from service.machine import Machine
 from service.metrics import Metrics
 from service.model import Model
 from service.openapi import describe
@@ -19,6 +21,7 @@ from service.openinference import OpenInference
 from service.predict import KINDS, Predict
 from service.refusal import Refused
 from service.settings import Settings
+from service.status import status
 from service.validation import Validator, parse
 from service.watch import Watch
 from service.wire import JSON, RAW, ClientLeft, Exchange, Message, Receive, Scope, Send, content_kind
@@ -27,7 +30,6 @@ _BODY_BYTES = 1_000_000
 _FEEDBACK_BYTES = 20_000
 _READS = ("GET", "HEAD")
 
-_log = logging.getLogger("slipway")
 _Handler = Callable[[Exchange], Awaitable[int]]
 
 
@@ -41,10 +43,12 @@ class App:
 
     def __init__(self, model: Model, settings: Settings) -> None:
         self.draining = False
-        self._settings = settings
+        self.settings, self.model = settings, model
         signature, version = model.signature, model.artifact.digest.removeprefix("sha256:")[:12]
-        name = settings.name or signature.name
+        name = self.name = settings.name or signature.name
         self.metrics = Metrics(name, version)
+        self.log = RequestLog(settings)
+        self.machine = Machine(settings.provider)
         self.access = Access(settings.access)
         # Four examples fit in a request whatever the size of the model's inputs.
         self._max_body = settings.max_body or max(
@@ -52,7 +56,7 @@ class App:
         )
         self._bento = Bento()
         self.watch = Watch(model.artifact, settings, self.access)
-        self.metrics.more.append(self.watch.collect)
+        self.metrics.more += [self.watch.collect, self.machine.collect]
         self._batcher = Batcher(model, settings, self.metrics, self.watch.stages)
         validator = Validator(signature, settings)
         self._predict = Predict(signature, validator, self._batcher, self.watch)
@@ -67,6 +71,7 @@ class App:
             "/livez": (metrics.LIVEZ, _READS, self._livez),
             "/readyz": (metrics.READYZ, _READS, self._readyz),
             "/feedback": (metrics.FEEDBACK, ("POST",), self._feedback),
+            "/status": (metrics.STATUS, _READS, self._status),
             "/openapi.json": (metrics.OPENAPI, _READS, self._openapi),
             "/": (metrics.INDEX, _READS, partial(_fixed, about)),
             **self._open_routes(),
@@ -78,31 +83,37 @@ class App:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         endpoint, _, _ = self._route(scope["path"])
-        begun, status = self.metrics.begin(endpoint), 500
+        begun, code = self.metrics.begin(endpoint), 500
         try:
-            status = await self.respond(scope, receive, send, self.access)
+            code = await self.respond(scope, receive, send, self.access)
         finally:
-            self.metrics.end(endpoint, status, begun)
+            self.metrics.end(endpoint, code, begun)
 
     async def respond(self, scope: Scope, receive: Receive, send: Send, access: Access | None = None) -> int:
         """Answer one HTTP request uncounted, if `access` lets it in; returns the status, 499 where the client left."""
         exchange = Exchange(scope, receive, send, next(self._ids), self.draining)
-        _, methods, handler = self._route(scope["path"])
+        endpoint, methods, handler = self._route(scope["path"])
+        begun = 0.0 if self.log.quiet else perf_counter()
         try:
             if access:
-                access.check(exchange)
+                exchange.caller = access.check(exchange)
             if methods and scope["method"] not in methods:
                 exchange.headers.append((b"allow", ", ".join(methods).encode()))
                 raise Refused(405, "wrong_method", f"{scope['path']} takes {' or '.join(methods)}")
-            return await handler(exchange)
+            code = await handler(exchange)
+            if begun:
+                name = metrics.ENDPOINTS[endpoint]
+                self.log.answered(exchange, name, code, perf_counter() - begun, exchange.body)
+            return code
         except Refused as refused:
+            self.log.failed(exchange, metrics.ENDPOINTS[endpoint], refused.status, refused.code)
             return await exchange.refuse(refused)
         except ClientLeft:
             return 499
         except Exception:
             if exchange.started:
                 raise
-            _log.exception("request %s failed", exchange.request_id.decode())
+            self.log.failed(exchange, metrics.ENDPOINTS[endpoint], 500, "internal", exception=True)
             return await exchange.refuse(Refused(500, "internal", "the service failed; its log says why"))
 
     async def close(self) -> None:
@@ -146,16 +157,21 @@ class App:
         return await exchange.reply(200, answer, kind)
 
     async def _read(self, exchange: Exchange) -> bytes:
-        body = await exchange.read(self._max_body, self._settings.body_seconds)
+        body = await exchange.read(self._max_body, self.settings.body_seconds)
+        if not self.log.quiet:
+            exchange.body = body
         self._batcher.admit()  # before the work of parsing: what is too much has to cost little
         return body
 
     async def _feedback(self, exchange: Exchange) -> int:
         content_kind(exchange.given, (JSON,))
-        body = parse(await exchange.read(_FEEDBACK_BYTES, self._settings.body_seconds))
+        body = parse(await exchange.read(_FEEDBACK_BYTES, self.settings.body_seconds))
         async with self._scoring:
             counted = await asyncio.to_thread(self.watch.feedback.score, body, self.access.rules.signing)
         return await exchange.reply(200, encode(counted))
+
+    async def _status(self, exchange: Exchange) -> int:
+        return await exchange.reply(200, encode(await asyncio.to_thread(status, self)))
 
     async def _livez(self, exchange: Exchange) -> int:
         return await exchange.reply(200, b"\n", b"text/plain")

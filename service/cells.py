@@ -11,8 +11,8 @@ import numpy as np
 class Cells:
     """`count` float64 numbers of this process, in PROMETHEUS_MULTIPROC_DIR where that is set.
 
-    Owns its file and leaves the folder alone. `mine` and `array` are the same numbers, to be added to: the first is quicker for one of
-    them. Counts of dead workers stay.
+    Owns its file and leaves the folder alone. `mine` and `array` are the same numbers, to be added to: the first is
+    quicker for one of them. Counts of dead workers stay.
     """
 
     def __init__(self, name: str, count: int) -> None:

@@ -111,6 +111,18 @@ class Metrics:
         for more in self.more:
             yield from more(self._labels)
 
+    def now(self) -> dict[str, int]:
+        """Open connections, and requests that wait for the model, of all workers."""
+        gauges = self._sums()[1]
+        return {"connections": int(gauges[_CONNECTIONS]), "waiting": int(gauges[_WAITING])}
+
+    def answers(self) -> dict[str, dict[str, int]]:
+        """How many answers there were, by endpoint and status."""
+        found: dict[str, dict[str, int]] = {}
+        for (endpoint, status), (_, *counts) in sorted(self._sums()[0].items()):
+            found.setdefault(ENDPOINTS[endpoint], {})[str(status)] = int(sum(counts))
+        return found
+
     def close(self) -> None:
         """Take this process out of the gauges; its counts stay."""
         for cell in range(_CONNECTIONS, _FIRST):

@@ -23,6 +23,7 @@ _ERROR: Schema = {
                 "field": {"type": ["string", "null"], "description": "the input or request field at fault"},
                 "index": {"type": "integer", "description": "the sample at fault, in a batch"},
                 "message": {"type": "string"},
+                "requestId": {"type": "string", "description": "names the request in the service's log"},
             },
         }
     },
@@ -35,6 +36,7 @@ _FLAT_ERROR: Schema = {
         "code": {"type": "string"},
         "field": {"type": ["string", "null"]},
         "index": {"type": "integer"},
+        "requestId": {"type": "string"},
     },
 }
 _REFUSALS = {
@@ -45,6 +47,7 @@ _REFUSALS = {
     "405": "Not with this method; the header Allow has those that are taken",
     "406": "The answer has no such form",
     "408": "The body did not arrive in time",
+    "409": "The token was scored already, or is another version's",
     "413": "The body is too large",
     "415": "The body's type, charset or encoding is not taken",
     "422": "The model can't take these values, or gives no finite answer to them",
@@ -61,6 +64,8 @@ def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
     model = f"/v2/models/{signature.name}"
     paths: dict[str, Schema] = {
         "/predict": {"post": _predict(artifact, settings)},
+        "/feedback": {"post": _feedback(signature)},
+        "/status": {"get": _read("What the service knows of itself", {"type": "object", "required": ["artifact"]})},
         "/livez": {"get": _probe("The process runs", ("200",))},
         "/readyz": {"get": _probe("Requests are taken", ("200", "503"))},
         "/": {"get": _read("Name, digest and task of the model", {"type": "object", "required": ["name", "digest"]})},
@@ -126,6 +131,28 @@ def _predict(artifact: Artifact, settings: Settings) -> Schema:
         "responses": {
             "200": {"description": "The model's outputs", "content": answer},
             **_refusals(_ERROR, "400", "405", "406", "408", "413", "415", "422", "429", "504"),
+        },
+    }
+
+
+def _feedback(signature: Signature) -> Schema:
+    truth: Schema = {"type": ["string", "integer"]} if signature.task == "classification" else {"type": "number"}
+    several = {"type": "array", "items": {"anyOf": [truth, {"type": "null"}]}}
+    schema = {
+        "type": "object",
+        "required": ["token", "label"],
+        "properties": {"token": {"type": "string", "maxLength": 1000}, "label": {"anyOf": [truth, several]}},
+        "additionalProperties": False,
+    }
+    counted: Schema = {"type": "object", "required": ["counted"], "properties": {"counted": {"type": "integer"}}}
+    return {
+        "summary": "Tell what was true",
+        "description": "`token` came with a prediction, in the header x-prediction-token; `label` is the true class or "
+        "value, an array of them for a batch, null where it is not known. A token counts once.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "responses": {
+            "200": {"description": "What was counted", "content": {"application/json": {"schema": counted}}},
+            **_refusals(_ERROR, "400", "405", "408", "409", "413", "415", "422"),
         },
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino")
 
 
@@ -24,6 +25,11 @@ class Settings:
     access: str = ""  # the access file, or `open`: no credentials, on this machine alone; else only health is answered
     seen: str = ""  # a file that remembers which prediction tokens were scored; in this process's memory if empty
     feedback_days: float = 30.0  # for which a prediction token can be scored
+    log: str = "WARNING"  # the least level that is written
+    log_requests: float = 0.0  # the share of answered requests that a line is written about
+    log_inputs: float = 0.0  # the share of requests whose input is written, masked
+    mask_fields: str = ""  # names of fields to mask in logs besides the usual, as a JSON array
+    mask_patterns: str = ""  # regular expressions to mask in logs besides the usual, as a JSON array
     metrics_port: int | None = None  # where /metrics is, on the same host; nowhere if not set
     metrics_fd: int | None = None  # a listening socket, instead of metrics_port
     ready_fd: int | None = None  # gets "ready\n" once requests are accepted
@@ -56,4 +62,9 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     settings = Settings(**vars(parser.parse_args(arguments)))
     if settings.provider not in PROVIDERS:
         parser.error(f"argument --provider: {settings.provider!r} is none of {', '.join(PROVIDERS)}")
+    if settings.log not in LEVELS:
+        parser.error(f"argument --log: {settings.log!r} is none of {', '.join(LEVELS)}")
+    for name in ("log_requests", "log_inputs"):
+        if not 0 <= getattr(settings, name) <= 1:
+            parser.error(f"argument --{name.replace('_', '-')}: a share from 0 to 1 is expected")
     return settings

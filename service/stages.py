@@ -53,6 +53,13 @@ class Stages:
             flat = values.astype(np.float64)
             mine[-3:] += flat.sum(), (flat**2).sum(), flat.size
 
+    def means(self) -> dict[str, float]:
+        """Mean seconds of each stage, and samples of a run, of all workers."""
+        found = self._cells.sum()
+        requests, runs = max(1.0, found[_COUNT]), max(1.0, found[_COUNT + 3])
+        means = {name: found[index] / (runs if name == "run" else requests) for index, name in enumerate(STAGES)}
+        return means | {"samples": found[_SAMPLES] / runs}
+
     def collect(self, labels: tuple[str, str]) -> Iterator[Any]:
         """The metric families, with the labels service_name and service_version."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, SummaryMetricFamily

@@ -56,6 +56,7 @@ class Exchange:
         given_id = self.given.get(b"x-request-id")
         self.request_id = given_id if given_id and _REQUEST_ID.fullmatch(given_id) else new_id
         self.headers = [(b"x-request-id", self.request_id)]
+        self.caller, self.body = "", b""  # who asks, and the body where it is to be logged
         if draining:
             self.headers.append((b"connection", b"close"))
         self.started = False
@@ -95,7 +96,9 @@ class Exchange:
         What still comes is read and dropped for a moment: closing at once resets the connection, and the
         client then often loses the response.
         """
-        body = encode(refused.flat_body() if self.scope["path"].startswith("/v2") else refused.body())
+        flat, nested = refused.flat_body(), refused.body()
+        flat["requestId"] = nested["error"]["requestId"] = self.request_id.decode()
+        body = encode(flat if self.scope["path"].startswith("/v2") else nested)
         if refused.retry_after is not None:
             self.headers.append((b"retry-after", b"%d" % refused.retry_after))
         if self._read or self.scope["method"] in ("GET", "HEAD"):

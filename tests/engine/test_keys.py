@@ -1,5 +1,6 @@
 """Keys on the real engine: set as secrets, changed without a restart, and to be read nowhere."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -98,7 +99,7 @@ def assert_secret(checkout, port, said):
         "state": json.dumps(checkout.state()),
         "stack file": (checkout.path / "Pulumi.test.yaml").read_text(),
         "what was said": "\n".join(said),
-        "processes": "\n".join(" ".join(each.cmdline()) for each in processes()),
+        "processes": "\n".join(processes()),
         "environments": "\n".join(str(each.environ()) for each in runtime.workers_of(runtime.run_folder(port))),
     }
     for file in [*runtime.run_folder(port).rglob("*"), *(home() / "services").rglob("*.py")]:
@@ -109,4 +110,8 @@ def assert_secret(checkout, port, said):
 
 
 def processes():
-    return [each for each in psutil.process_iter() if each.pid != os.getpid() and each.is_running()]
+    """The command lines of all that runs here but for this process."""
+    for each in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if each.pid != os.getpid():
+                yield " ".join(each.cmdline())

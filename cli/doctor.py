@@ -1,0 +1,187 @@
+"""`slipway doctor`: what a running service knows of itself, and what looks wrong, in one screen."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from cli.stack import STACK, config_of, outputs
+from infra.localkey import key_file
+from service.pipeline.errors import PipelineError
+
+_SECONDS = 10
+_FULL = 0.8
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command()
+@click.argument("service", required=False)
+@STACK
+@click.option("--url", help="A service by its address, whatever runs it; instead of --stack.")
+@click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The API key, alone or as a header line; else $SLIPWAY_KEY.",
+)
+@click.option("--json", "as_json", is_flag=True, help="What /status answered, unrendered.")
+def doctor(service: str | None, stack: str, url: str | None, key_file: Path | None, as_json: bool) -> None:
+    """Ask running services how they are; exits with 1 where something looks wrong."""
+    key = _key(key_file, stack if url is None else None)
+    sick = False
+    for name, address in _services(service, stack, url).items():
+        told, problems = _ask(address, key)
+        if not told:
+            problems += _of_this_machine(address)
+        if as_json and told:
+            click.echo(json.dumps(told, indent=1))
+        else:
+            _show(name, address, told, problems)
+        sick = sick or bool(problems)
+    sys.exit(1 if sick else 0)
+
+
+def find_problems(told: dict[str, Any]) -> list[str]:
+    """What looks wrong in an answer of /status, each with what to do about it."""
+    problems = []
+    queue, drift, answers = told["queue"], told["drift"], told["answers"]
+    if queue["waiting"] > _FULL * queue["most"]:
+        problems.append(f"{queue['waiting']} of at most {queue['most']} requests wait: add workers or replicas")
+    asked = [counts for endpoint, counts in answers.items() if endpoint in ("/predict", "/v2/infer")]
+    failed = sum(count for counts in asked for status, count in counts.items() if status.startswith("5"))
+    if failed:
+        problems.append(f"{failed} requests failed with 5xx: the service's log has them by request id")
+    refused = sum(counts.get("429", 0) for counts in asked)
+    if refused:
+        problems.append(f"{refused} requests were refused with 429: add workers or replicas, or raise access.rate")
+    if drift["drifted"]:
+        most = ", ".join(f"{each['input']} {each['feature']}" for each in drift["most"] if each["psi"] > each["limit"])
+        problems.append(f"{drift['drifted']} of {drift['watched']} inputs' features have drifted ({most}): train anew")
+    if told["access"]["open"]:
+        problems.append("nobody is asked for a key (--access open)")
+    return problems
+
+
+def _ask(url: str, key: str) -> tuple[dict[str, Any], list[str]]:
+    import httpx
+
+    try:
+        # Redirects are not followed: the key is for this address alone.
+        answer = httpx.get(f"{url}/status", headers={"authorization": f"Bearer {key}"}, timeout=_SECONDS)
+        if answer.status_code in (401, 403):
+            return {}, [f"the key is not taken ({answer.status_code}): name one with --key-file or $SLIPWAY_KEY"]
+        if answer.status_code != 200:
+            return {}, [f"/status answered {answer.status_code}"]
+        told: dict[str, Any] = answer.json()
+        return told, find_problems(told)
+    except (httpx.HTTPError, ValueError) as error:
+        return {}, [f"no answer: {error}"]
+
+
+def _services(service: str | None, stack: str, url: str | None) -> dict[str, str]:
+    if url is not None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise click.ClickException(f"--url {url}: not an address such as https://digits.example.org")
+        return {service or url: url.rstrip("/")}
+    found = {name: each["url"] for name, each in outputs(stack).get("services", {}).items()}
+    if service is not None and service not in found:
+        raise click.ClickException(f"{service}: stack {stack} has {', '.join(found) or 'no services'}")
+    return found if service is None else {service: found[service]}
+
+
+def _key(file: Path | None, stack: str | None) -> str:
+    if file is None and (key := os.environ.get("SLIPWAY_KEY")):
+        return key
+    if file is None and stack is not None and config_of(stack).makes_own_key and key_file().exists():
+        file = key_file()
+    return file.read_text().strip().rpartition(" ")[2] if file else ""
+
+
+def _of_this_machine(url: str) -> list[str]:
+    """Why a service of the local platform does not answer."""
+    from infra.platforms.local import runtime
+
+    parts = urlsplit(url)
+    if parts.hostname not in _LOCAL or parts.port is None:
+        return []
+    run = runtime.run_folder(parts.port)
+    if not runtime.alive(run):
+        return ["its supervisor does not run: make up starts it again"]
+    try:
+        error = json.loads((run / "status.json").read_text())["error"]
+    except (OSError, ValueError, KeyError) as problem:
+        raise PipelineError(f"{run / 'status.json'} can't be read: {problem}") from None
+    log = (run / "log").read_text(errors="replace").splitlines()[-5:]
+    return [f"its supervisor says: {error}"] * bool(error) + [f"its log ends: {line[:200]}" for line in log]
+
+
+def _show(name: str, url: str, told: dict[str, Any], problems: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    console.print(f"\n[bold]{name}[/]  {url}")
+    if told:
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for row in _rows(told):
+            table.add_row(*row)
+        console.print(table)
+    for problem in problems:
+        console.print("  [red bold]![/]", problem, markup=True)
+    if not problems:
+        console.print("  [green]nothing looks wrong[/]")
+
+
+def _rows(told: dict[str, Any]) -> list[tuple[str, str]]:
+    artifact, runtime, process, queue = told["artifact"], told["runtime"], told["process"], told["queue"]
+    stages, drift, feedback, access = told["stages"], told["drift"], told["feedback"], told["access"]
+    libraries = ", ".join(f"{name} {version}" for name, version in runtime["libraries"].items())
+    answers = "; ".join(
+        f"{endpoint} " + " ".join(f"{status}: {count:,}" for status, count in counts.items())
+        for endpoint, counts in told["answers"].items()
+        if endpoint not in ("/livez", "/readyz", "/status")
+    )
+    milliseconds = ", ".join(f"{name} {1000 * stages[name]:.3f}" for name in ("parse", "model", "encode"))
+    most = ", ".join(f"{each['input']} {each['feature']} {each['psi']:.3f}" for each in drift["most"][:3])
+    keys = [f"{key['name']}{' until ' + key['expires'] if key['expires'] else ''}" for key in access["keys"]]
+    accuracy = feedback["accuracy"] if feedback["accuracy"] is not None else feedback["meanError"]
+    scored = int(feedback["outcomes"]["scored"])
+    rows = [
+        ("artifact", f"{artifact['digest'][:19]} {artifact.get('variant', '')} ({artifact['task']})"),
+        ("versions", f"Python {runtime['python']}, {libraries}"),
+        ("provider", f"{runtime['provider']}, {runtime['threads']} thread(s), runs of up to {runtime['batch']}"),
+        (
+            "workers",
+            f"{len(process['pids'])} up {process['upSeconds']:,} s, {process['memory'] / 1e6:.0f} MB, "
+            f"{process['cpu']:.1f} s CPU, {process['files']} files",
+        ),
+        ("queue", f"{queue['waiting']} of {queue['most']} wait, {queue['connections']} connections"),
+        ("answers", answers or "none yet"),
+        ("mean ms", f"{milliseconds}; {stages['samples']:.1f} samples a run"),
+        ("drift", f"{drift['drifted']} of {drift['watched']} in {drift['samples']} samples; most: {most or '-'}"),
+        (
+            "feedback",
+            f"{scored} scored"
+            + (
+                f", {'accuracy' if feedback['accuracy'] is not None else 'mean error'} {accuracy:.4g}" if scored else ""
+            ),
+        ),
+        ("access", ", ".join(keys + ([f"tokens of {access['jwt']}"] if access["jwt"] else [])) or "open"),
+    ]
+    for gpu in told["gpus"]:
+        rows.append(
+            ("gpu", f"{gpu['name']}, {gpu['busy']:.0%} busy, {gpu['used'] / 1e9:.1f} of {gpu['total'] / 1e9:.1f} GB")
+        )
+    for failure in told["failures"][:5]:
+        rows.append(
+            (
+                "failed",
+                f"{failure['at']} {failure['endpoint']} {failure['status']} {failure['code']} {failure['request_id']}",
+            )
+        )
+    return [(f"  {name}", text) for name, text in rows]

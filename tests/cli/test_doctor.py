@@ -1,0 +1,83 @@
+"""`slipway doctor` against real processes: what they know, and what looks wrong with them."""
+
+import json
+import os
+import subprocess
+import sys
+
+import httpx
+import numpy as np
+
+from infra.config import ROOT
+from service.artifact import seal
+from service.features import reference
+from tests.callers import HEADERS, KEY, access, entry
+from tests.service.conftest import artifacts, classifier, listener, start
+
+__all__ = ["artifacts", "classifier", "listener", "start"]
+
+
+def doctor(url, *options, key=KEY):
+    command = [sys.executable, "-m", "cli", "doctor", "--url", url, *options]
+    environment = {**os.environ, "SLIPWAY_KEY": key, "COLUMNS": "160"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def closed(tmp_path, **more):
+    file = tmp_path / "access.json"
+    file.write_text(access(**more))
+    file.chmod(0o600)
+    return str(file)
+
+
+def test_a_well_service_is_told_in_one_screen(start, artifacts, tmp_path):
+    rules = closed(tmp_path, keys=[entry(), entry("old", "k" * 40, expires="2020-01-01T00:00:00Z")])
+    worker = start(artifacts["classifier"], SLIPWAY_ACCESS=rules)
+    with httpx.Client(base_url=worker.url, headers=HEADERS) as client:
+        answer = client.post("/predict", json={"inputs": {"features": [1, 2, 3, 4]}})
+        client.post("/feedback", json={"token": answer.headers["x-prediction-token"], "label": answer.json()["label"]})
+        refused = client.post("/predict", json={"inputs": {}})
+    code, said = doctor(worker.url)
+    assert code == 0, said
+    for part in (
+        "artifact", "sha256:", "classification", "onnxruntime 1.", "cpu, 1 thread", "1 up", "0 of 128 wait",
+        "/predict 200: 1 400: 1", "1 scored, accuracy 1", "test, old until 2020-01-01T00:00:00+00:00",
+        "missing_field", refused.headers["x-request-id"], "nothing looks wrong",
+    ):  # fmt: skip
+        assert part in said, (part, said)
+    assert len(said.splitlines()) <= 24
+    code, said = doctor(worker.url, "--json")
+    told = json.loads(said)
+    assert (code, told["name"], told["access"]["open"]) == (0, "classifier", False)
+    assert KEY not in said and "5" * 64 not in said and str(tmp_path) not in said
+
+
+def test_drift_and_failures_are_told_with_what_to_do(start, classifier):
+    training = np.random.default_rng(1).normal(0, 1, (2000, 4)).astype(np.float32)
+    (classifier / "statistics.json").write_text(json.dumps({"inputs": {"features": {"features": reference(training)}}}))
+    seal(classifier)
+    worker = start(classifier)
+    shifted = training + np.float32([0, 0, 3, 0])
+    with httpx.Client(base_url=worker.url) as client:
+        for _ in range(12):  # fifty samples a second are looked at
+            client.post("/predict", json={"inputs": {"features": shifted[:50].tolist()}})
+            shifted = np.roll(shifted, -50, axis=0)
+            if "drifted (features column 2)" in doctor(worker.url)[1]:
+                break
+    code, said = doctor(worker.url)
+    assert code == 1
+    assert "1 of 4 inputs' features have drifted (features column 2): train anew" in said
+    assert "nobody is asked for a key" in said
+    metrics = httpx.get(worker.metrics).text
+    assert "slipway_input_drifted{" in metrics and 'feature="column 2"' in metrics
+
+
+def test_a_key_that_is_not_taken_and_a_service_that_is_not_there_are_told(start, artifacts, tmp_path, free_port):
+    worker = start(artifacts["linear"], SLIPWAY_ACCESS=closed(tmp_path))
+    code, said = doctor(worker.url, key="x" * 40)
+    assert code == 1 and "the key is not taken (401): name one with --key-file or $SLIPWAY_KEY" in said
+    code, said = doctor(f"http://127.0.0.1:{free_port}")
+    assert code == 1 and "no answer" in said and "Traceback" not in said
+    code, said = doctor("ftp://example.org")
+    assert code == 1 and "--url ftp://example.org: not an address" in said
