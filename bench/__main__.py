@@ -12,6 +12,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench.cost import watching_cost
 from bench.measure import Case, rounds, turn
 from bench.report import Bench, write
 from bench.servers import ROOT, Pythons, code_folder, environment, peer, pythons, supervised
@@ -41,6 +42,9 @@ def main() -> None:
         for model in options.models:
             print(model, file=sys.stderr)
             _measure(bench, model, artifacts[model], code, used, Path(folder))
+        for model in sorted({"cnn", "noop"} & set(options.models)):
+            cases = _cases(model, artifacts[model], Path(folder))
+            bench.watching[model] = watching_cost(model, artifacts[model], cases, used)
         bench.start = start_ratio(artifacts["cnn"], code, used.service)
         write(bench, used)
 

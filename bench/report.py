@@ -41,6 +41,7 @@ class Bench:
     raw: dict[str, list[float]] = field(default_factory=dict)
     first_statuses: dict[str, int] = field(default_factory=dict)
     start: tuple[float, float] = (nan, nan)
+    watching: dict[str, dict[str, tuple[float, float, float]]] = field(default_factory=dict)
 
     def figure(self, figure: str, server: str, model: str, form: str = "json", connections: int = 8) -> float:
         """The median of one figure over the rounds; NaN where it was not measured."""
@@ -87,6 +88,9 @@ def goals(bench: Bench) -> list[tuple[str, str, float, str, bool]]:
         ("B5", "answers other than 200 in the first 1,000", float(_others(bench)), 0),
         ("B7", "process start to first answer / bare import and session", bench.start[0] / bench.start[1], 1.5),
     ]
+    for model, forms in bench.watching.items():
+        for form, (share, _, _) in forms.items():
+            limits.append(("O1", f"keys and telemetry, share of server CPU, {TITLES[model]}, {form}", share, 0.1))
     found = [(key, text, value, f">= {goal:g}", value >= goal) for key, text, value, goal in rows]
     return found + [(key, text, value, f"<= {goal:g}", value <= goal) for key, text, value, goal in limits]
 

@@ -1,4 +1,4 @@
-"""The part of the configuration that says who may ask. Keys are secrets from the first moment on."""
+"""The parts of the configuration that say who may ask, and what is written about it. Keys are secrets at all times."""
 
 from __future__ import annotations
 
@@ -18,6 +18,25 @@ PLAIN_KEYS = (
 )
 # Stands for a key that is encrypted.
 _VEIL = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class LogConfig(Settings):
+    """What is written about requests. Personal data is masked in any case."""
+
+    requests: float = Field(default=0.0, ge=0, le=1, description="the share of requests that a line is written about")
+    inputs: float = Field(default=0.0, ge=0, le=1, description="the share of requests whose input is written, masked")
+    maskFields: list[str] = Field(default=[], description="fields to mask besides names, addresses and the like")
+    maskPatterns: list[str] = Field(default=[], description="regular expressions to mask besides e-mail and the like")
+
+    @field_validator("maskPatterns")
+    @classmethod
+    def _expressions(cls, patterns: list[str]) -> list[str]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return patterns
 
 
 class ApiKeyConfig(Settings):

@@ -10,7 +10,7 @@ import pulumi
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, JwtConfig, RateConfig, veiled
+from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, JwtConfig, LogConfig, RateConfig, veiled
 from infra.settings import PROJECT, ConfigError, Settings
 
 __all__ = ["PROJECT", "ROOT", "ConfigError", "JwtConfig", "ServiceConfig", "StackConfig"]
@@ -36,6 +36,10 @@ class ServiceConfig(Settings):
     )
     workers: int | None = Field(
         default=None, ge=1, le=256, description="server processes (platform local); default: one per core"
+    )
+    logs: LogConfig = Field(default=LogConfig(), description="what is written about requests: {requests: 0.01}")
+    traces: str | None = Field(
+        default=None, pattern=r"^https?://\S+$", description="OpenTelemetry collector: http://collector:4318"
     )
 
 
@@ -186,7 +190,7 @@ def _model_at(loc: tuple[str, ...]) -> type[BaseModel]:
     """What the last key of a place in the configuration belongs to."""
     inner: dict[str, type[BaseModel]] = {"services": ServiceConfig, "apiKeys": ApiKeyConfig}
     if loc[0] in inner and len(loc) > 2:
-        return inner[loc[0]]
+        return LogConfig if len(loc) > 3 and loc[2] == "logs" else inner[loc[0]]
     if loc[0] == "access" and len(loc) > 1:
         deeper: dict[str, type[BaseModel]] = {"jwt": JwtConfig, "rate": RateConfig}
         return deeper.get(loc[1], AccessConfig) if len(loc) > 2 else AccessConfig

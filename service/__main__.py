@@ -12,7 +12,8 @@ def main() -> int:
     gc.disable()  # a third of the time to import would go into it; server.py turns it on again
     settings = read_settings()
     os.environ["SLIPWAY_ARTIFACT"] = str(settings.artifact)
-    os.environ.setdefault("OTEL_SDK_DISABLED", "true")
+    if not any(name.startswith("OTEL_EXPORTER_OTLP_") for name in os.environ):
+        os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # BentoML brings it along, and it costs a tenth of a request
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
     from service.artifact import ArtifactError

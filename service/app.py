@@ -123,6 +123,10 @@ class App:
         self._batcher.close()
         self.metrics.close()
 
+    def endpoint(self, path: str) -> int:
+        """Which of metrics.ENDPOINTS a path belongs to."""
+        return self._route(path)[0]
+
     def _route(self, path: str) -> tuple[int, tuple[str, ...], _Handler]:
         return self._routes.get(path) or (self._unknown if path.startswith("/v2/") else self._other)
 

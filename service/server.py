@@ -20,6 +20,8 @@ from service.model import load_model
 from service.proof import prove
 from service.protocol import Limits
 from service.settings import Settings
+from service.tracing import Traced, is_wanted
+from service.wire import ASGIApp
 
 # For a worker with fewer connections to take one first.
 _YIELD_SECONDS = 0.002
@@ -41,13 +43,18 @@ async def _serve(settings: Settings) -> None:
         raise AccessError("--access open is for this machine alone, and others reach this address: give an access file")
     model = load_model(settings.artifact, settings.provider, settings.threads)
     app = App(model, settings)
+    traced: Traced | None = None
     try:
         await prove(app, model)
         await app.access.watch()
         _settle_garbage()
         listener = _listen(settings.fd, settings.host, settings.port)
-        await _Server(app, settings).serve([listener])
+        if is_wanted():
+            traced = Traced(app)
+        await _Server(app, settings, traced or app).serve([listener])
     finally:
+        if traced:
+            await asyncio.to_thread(traced.close)
         await app.close()
 
 
@@ -55,10 +62,11 @@ class _Server(uvicorn.Server):
     """uvicorn with more manners: it says when it is ready, does not outlive its supervisor, drains gently, holds its
     clients to limits, and shares connections evenly with the workers beside it."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, settings: Settings, asked: ASGIApp) -> None:
+        """`asked` is what requests go to: `app` itself, or what stands around it."""
         self._limits = Limits(settings, app.metrics)
         config = uvicorn.Config(
-            app,
+            asked,
             http=self._limits.protocol,  # type: ignore[arg-type]
             ws="none",
             lifespan="off",

@@ -6,6 +6,7 @@ import pulumi
 
 from infra.artifact import ModelArtifact
 from infra.config import ServiceConfig
+from infra.environment import service_environment
 from infra.platforms.base import Served
 from infra.platforms.local.service import LocalService, LocalServiceArgs
 
@@ -20,5 +21,6 @@ class LocalPlatform:
             port=service.port,
             metrics_port=service.metricsPort,
             workers=service.workers,
+            environment=service_environment(service),
         )
         return Served(url=LocalService(name, args).url)

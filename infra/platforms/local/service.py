@@ -15,7 +15,7 @@ from infra.platforms.local.release import prepare, service_key
 from infra.providers import changed, plain_errors
 from infra.slipway import SlipwayError
 
-ROLLING = ("service", "stack", "port", "metricsPort", "workers", "artifactUri", "serviceKey")
+ROLLING = ("service", "stack", "port", "metricsPort", "workers", "environment", "artifactUri", "serviceKey")
 # The access file's text is a secret and stays out of the outputs; its hash tells whether it has changed.
 INPUTS = (*ROLLING, "accessKey")
 
@@ -30,6 +30,7 @@ class LocalServiceArgs:
     port: int
     metrics_port: int | None
     workers: int | None
+    environment: dict[str, str]
 
 
 class LocalServiceProvider(ResourceProvider):
@@ -81,6 +82,7 @@ class LocalService(Resource, module="slipway", name="LocalService"):
             "stack": f"{pulumi.get_project()}/{pulumi.get_stack()}",
             "port": args.port,
             "metricsPort": args.metrics_port,
+            "environment": args.environment,
             "access": access,
             "accessKey": pulumi.Output.unsecret(access.apply(_hash)),
             "workers": args.workers,
@@ -97,7 +99,12 @@ def _roll(props: dict[str, Any]) -> dict[str, Any]:
     python, code, artifact = prepare(props["serviceKey"], props["artifactUri"])
     metrics_port = None if props.get("metricsPort") is None else int(props["metricsPort"])
     release = runtime.Release(
-        python=python, code=code, artifact=artifact, workers=workers, metrics_port=metrics_port, environment={}
+        python=python,
+        code=code,
+        artifact=artifact,
+        workers=workers,
+        metrics_port=metrics_port,
+        environment=props.get("environment") or {},
     )
     try:
         runtime.roll(port, _owner(props), release, props["access"])

@@ -1,0 +1,63 @@
+"""What keys, counts, drift and signed tokens cost the server: the service as it is beside one without them.
+
+`python -m bench.cost` measures that alone. Short turns alternate, so that a pair of them meets the same machine.
+"""
+
+import argparse
+import statistics
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from bench.measure import Case, turn
+from bench.servers import ROOT, Pythons, code_folder, pythons, supervised
+
+FORMS = ("json", "binary")
+
+
+def watching_cost(
+    model: str, artifact: Path, cases: list[Case], used: Pythons, pairs: int = 10, seconds: float = 1.0
+) -> dict[str, tuple[float, float, float]]:
+    """By form: the share of the server's CPU that watching takes (median of `pairs`), and µs with and without."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        whole = code_folder(Path(folder) / "whole", used.service)
+        bare = code_folder(Path(folder) / "bare", used.service)
+        (bare / "service" / "__main__.py").rename(bare / "service" / "real_main.py")
+        (bare / "service" / "__main__.py").write_text((ROOT / "bench" / "peers" / "unwatched.py").read_text())
+        servers = [stack.enter_context(supervised(artifact, code, used.service)) for code in (whole, bare)]
+        found = {}
+        for form in FORMS:
+            case = next(each for each in cases if (each.server, each.form, each.connections) == ("slipway", form, 8))
+            for server in servers:
+                turn(server, case, seconds)
+            taken = []
+            for number in range(pairs):
+                order = servers if number % 2 else servers[::-1]
+                cpu = {id(server): turn(server, case, seconds)["cpu"] for server in order}
+                taken.append((cpu[id(servers[0])], cpu[id(servers[1])]))
+            share = statistics.median(1 - without / with_ for with_, without in taken)
+            with_, without = (1e6 * statistics.median(each) for each in zip(*taken, strict=True))
+            found[form] = (share, with_, without)
+            print(f"  {model} {form}: {share:.1%} of {with_:.0f} µs ({without:.0f} without)", file=sys.stderr)
+        return found
+
+
+def main() -> None:
+    from bench.__main__ import _artifacts, _cases
+
+    parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
+    parser.add_argument("--pairs", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--models", nargs="*", default=["cnn", "noop"])
+    options = parser.parse_args()
+    used = pythons()
+    with tempfile.TemporaryDirectory() as folder:
+        artifacts = _artifacts(Path(folder), used)
+        for model in options.models:
+            cases = _cases(model, artifacts[model], Path(folder))
+            watching_cost(model, artifacts[model], cases, used, options.pairs, options.seconds)
+
+
+if __name__ == "__main__":
+    main()

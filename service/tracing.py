@@ -1,0 +1,81 @@
+"""Spans for OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT says who takes them; else none of it is loaded.
+
+The SDK's own variables hold as well: OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and so on.
+"""
+
+import os
+from typing import Any
+
+from service import metrics
+from service.app import App
+from service.wire import REPLY, ASGIApp, Message, Receive, Scope, Send
+
+
+def is_wanted() -> bool:
+    """Whether the environment names a collector and does not switch the SDK off."""
+    named = any(os.environ.get(f"OTEL_EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_"))
+    return named and os.environ.get("OTEL_SDK_DISABLED", "").lower() != "true"
+
+
+class Traced:
+    """An application whose requests are spans, part of the caller's trace where a traceparent header names one.
+
+    Owns the way to the collector. Spans hold no input, no address and no key.
+    """
+
+    def __init__(self, app: App, exporter: Any = None) -> None:
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+        if exporter is None:
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+            exporter = OTLPSpanExporter()
+        self._app: ASGIApp = app
+        self._route = app.endpoint
+        digest = {"service.version": app.model.artifact.digest}
+        named = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": app.name}
+        self._provider = TracerProvider(resource=Resource.create({**digest, **named}), shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(exporter))
+        self._tracer = self._provider.get_tracer("slipway")
+        self._context = TraceContextTextMapPropagator()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from opentelemetry.trace import SpanKind, StatusCode
+
+        headers = {name: value for name, value in scope["headers"] if name in (b"traceparent", b"tracestate")}
+        caller = self._context.extract({name.decode(): value.decode("latin-1") for name, value in headers.items()})
+        endpoint = metrics.ENDPOINTS[self._route(scope["path"])]
+        method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD") else "_OTHER"
+        attributes = {"http.request.method": method, "http.route": endpoint}
+        with self._tracer.start_as_current_span(
+            f"{method} {endpoint}", caller, SpanKind.SERVER, attributes, record_exception=False
+        ) as span:
+
+            def note(status: int, given: list[tuple[bytes, bytes]]) -> None:
+                span.set_attribute("http.response.status_code", status)
+                span.set_attribute("slipway.request_id", dict(given).get(b"x-request-id", b"").decode())
+                if status >= 500:
+                    span.set_status(StatusCode.ERROR)
+
+            async def noting(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    note(message["status"], message["headers"])
+                await send(message)
+
+            whole = scope.get(REPLY)
+            if whole is not None:
+
+                def reply(status: int, given: list[tuple[bytes, bytes]], body: bytes) -> bool:
+                    note(status, given)
+                    return bool(whole(status, given, body))
+
+                scope[REPLY] = reply
+            await self._app(scope, receive, noting)
+
+    def close(self) -> None:
+        """Hand over what is left; blocks for a few seconds at most."""
+        self._provider.force_flush(3000)
+        self._provider.shutdown()
