@@ -10,7 +10,10 @@ from service.pipeline.store import Store
 
 
 def local(home: Path) -> Store:
-    return Store(home / "artifacts")
+    """The models are for their user's eyes alone; made so where the folder is not there yet."""
+    folder = home / "artifacts"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Store(folder)
 
 
 def shared() -> Bucket | None:

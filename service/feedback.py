@@ -26,6 +26,7 @@ MOST_SAMPLES = 100  # of one token: it travels in a header
 MOST_CLASSES = 100  # have series of their own; the rest share one
 MOST_TOKENS = 200_000
 _HEAD = struct.Struct(">I6s6sIB")  # issued at, the model's digest, this process, a number, how many predictions
+_CLASS = struct.Struct(">H")
 _MAC = 16
 _CLASSES, _VALUES = b"c", b"v"
 OUTCOMES = ("scored", "wrong_token", "replayed", "too_old", "other_version")
@@ -60,7 +61,7 @@ class Feedback:
         if key is None or not self._kind or count > MOST_SAMPLES:
             return None
         if self._kind is _CLASSES:
-            predicted = values.argmax(axis=1).astype(">u2").tobytes()
+            predicted = _CLASS.pack(values.argmax()) if count == 1 else values.argmax(axis=1).astype(">u2").tobytes()
         else:
             predicted = values.astype(">f4").tobytes()
         text = _HEAD.pack(int(time.time()), self._model, self._process, next(self._numbers) & 0xFFFFFFFF, count)
