@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -14,12 +15,12 @@ from infra.platforms.local.release import prepare, service_key
 from infra.slipway import slipway, slipway_json
 from tests.callers import HEADERS, access
 
-SAMPLES = 40
+SAMPLES, WATCHED = 40, 250
 HELD_OUT = f"""
 import sys; sys.path.insert(0, "models/digits")
 import numpy as np, model
 inputs, labels = model.evaluation_data()
-np.savez(sys.argv[1], image=inputs["image"][:{SAMPLES}], labels=labels[:{SAMPLES}])
+np.savez(sys.argv[1], image=inputs["image"][:{WATCHED}], labels=labels[:{WATCHED}])
 """
 
 
@@ -45,11 +46,17 @@ def predict(url, body):
         return json.loads(response.read())
 
 
-def test_held_out_digits_are_answered_as_onnx_runtime_answers_them_and_rightly(digits, url, tmp_path):
+@pytest.fixture(scope="module")
+def held_out(digits, tmp_path_factory):
+    file = tmp_path_factory.mktemp("held-out") / "samples.npz"
     python = slipway("env", "models/digits/requirements.txt").strip()
-    subprocess.run([python, "-c", HELD_OUT, str(tmp_path / "held-out.npz")], cwd=ROOT, check=True)
-    with np.load(tmp_path / "held-out.npz") as held_out:
-        images, labels = held_out["image"], held_out["labels"]
+    subprocess.run([python, "-c", HELD_OUT, str(file)], cwd=ROOT, check=True)
+    with np.load(file) as samples:
+        return samples["image"], samples["labels"]
+
+
+def test_held_out_digits_are_answered_as_onnx_runtime_answers_them_and_rightly(digits, url, held_out):
+    images, labels = (each[:SAMPLES] for each in held_out)
     session = onnxruntime.InferenceSession(f"{digits['path']}/model.onnx")
     right = 0
     for image, label in zip(images, labels, strict=True):
@@ -65,3 +72,19 @@ def test_the_example_of_the_artifact_is_a_request_that_works_as_it_is(digits, ur
         answer = predict(url, example.read())
     with open(f"{digits['path']}/example.response.json", "rb") as expected:
         assert answer["label"] == json.loads(expected.read())["label"]
+
+
+def drift(url):
+    with urlopen(Request(f"{url}/status", headers=HEADERS), timeout=60) as response:
+        return json.loads(response.read())["drift"]
+
+
+@pytest.mark.parametrize(("change", "drifted"), [(lambda x: x, 0), (lambda x: 0.7 * x, 2)], ids=["held out", "fainter"])
+def test_held_out_digits_are_no_drift_and_fainter_ones_are(change, drifted, url, held_out):
+    for start in range(0, WATCHED, 50):
+        body = {"inputs": {"image": change(held_out[0][start : start + 50]).tolist()}}
+        predict(url, json.dumps(body).encode())
+        time.sleep(1.1)  # fifty samples a second are looked at
+    told = drift(url)
+    assert (told["watched"], told["drifted"]) == (2, drifted), told
+    assert told["samples"] >= 200

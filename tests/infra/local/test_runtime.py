@@ -186,3 +186,52 @@ def test_two_supervisors_never_work_in_one_folder(port, release):
     second = subprocess.run([sys.executable, str(runtime.SUPERVISOR), str(run)], timeout=60)
     assert second.returncode == 2
     assert answer(port)[0] == "one"
+
+
+def test_the_access_file_is_for_its_user_alone_and_changes_without_a_restart(port, release, monkeypatch):
+    monkeypatch.setattr(runtime, "LOOK_SECONDS", 0)
+    file = runtime.run_folder(port) / "access.json"
+    runtime.roll(port, OWNER, release("one"), access())
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (access(), 0o600)
+    assert runtime.run_folder(port).stat().st_mode & 0o777 == 0o700
+    pids, other = runtime.serving(port)["pids"], access(rate={"perKey": 5})
+    runtime.grant(port, other)
+    assert (file.read_text(), file.stat().st_mode & 0o777) == (other, 0o600)
+    assert runtime.serving(port)["pids"] == pids
+    with pytest.raises(SlipwayError, match="the one before serves on"):
+        runtime.roll(port, OWNER, release("broken"), access())
+    assert file.read_text() == other  # who asks the one before goes on as well
+
+
+def test_no_secret_is_in_what_tells_which_release_runs(port, release):
+    runtime.roll(port, OWNER, release("one"), access())
+    run = runtime.run_folder(port)
+    (worker,) = runtime.workers_of(run)[-1:]
+    told = [(run / name).read_text() for name in ("desired.json", "status.json", "log")]
+    assert not [text for text in [*told, str(worker.environ()), str(worker.cmdline())] if "5" * 64 in text]
+
+
+def test_metrics_keep_their_port_through_releases_and_change_it_when_told(port, release):
+    with socket.socket() as one, socket.socket() as two:
+        for probe in (one, two):
+            probe.bind(("127.0.0.1", 0))
+        first, second = (probe.getsockname()[1] for probe in (one, two))
+
+    def on(text, metrics_port):
+        return runtime.Release(**{**vars(release(text)), "metrics_port": metrics_port})
+
+    runtime.roll(port, OWNER, on("one", first), access())
+    assert not runtime.is_free(first)
+    runtime.roll(port, OWNER, on("two", first), access())
+    assert not runtime.is_free(first)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", second))
+        other.listen()
+        with pytest.raises(SlipwayError, match=rf"metricsPort {second}: Address already in use"):
+            runtime.roll(port, OWNER, on("three", second), access())
+    assert answer(port)[0] == "two"
+    runtime.roll(port, OWNER, on("three", second), access())
+    wait_until(lambda: runtime.is_free(first))
+    assert not runtime.is_free(second)
+    runtime.stop(port, OWNER)
+    assert runtime.is_free(second)
