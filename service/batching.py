@@ -20,8 +20,9 @@ from service.validation import Samples
 
 # A run of less than this does not even queue: a place in the queue costs about 0.02 ms.
 _AT_ONCE_SECONDS = 0.002
-# A thread for the run costs a twelfth of a 5 ms model (other core, cold caches). A run on the event loop delays the probes
-# and refusals that come meanwhile by its own length, and can't be stopped: inputs of any size get a thread earlier.
+# A thread for the run costs a twelfth of a 5 ms model (other core, cold caches). A run on the event loop delays the
+# probes and refusals that come meanwhile by its own length, and can't be stopped: inputs of any size get a thread
+# earlier.
 _INLINE_SECONDS = 0.02
 
 _log = logging.getLogger("slipway")
