@@ -16,6 +16,7 @@ import pytest
 from bench.client import load, request
 from service.artifact import seal
 from tests.faults.conftest import asked, minutes, port_of
+from tests.callers import HEADERS
 from tests.service import abuse
 from tests.service.test_process import FAULTS
 
@@ -44,9 +45,9 @@ def test_nothing_that_can_not_be_trusted_is_served(start, artifacts, tmp_path, f
     assert set(good) == {200}
 
 
-def test_generated_requests_find_no_failure(start, artifacts, peers, found):
-    worker = start(artifacts["classifier"])
-    httpx.get(f"{worker.url}/docs.json")  # BentoML is loaded at the first request for it
+def test_generated_requests_find_no_failure(start, artifacts, peers, found, access_file):
+    worker = start(artifacts["classifier"], SLIPWAY_ACCESS=access_file)
+    httpx.get(f"{worker.url}/docs.json", headers=HEADERS)  # BentoML is loaded at the first request for it
     cases, seeds, begin = 0, 0, time.monotonic()
     before, _, _ = abuse.resources(worker.process.pid)
     while cases < 10_000:

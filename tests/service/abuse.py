@@ -12,6 +12,7 @@ from collections import Counter
 import psutil
 
 from bench.client import Tally, load, request
+from tests.callers import HEADERS
 from tests.service.conftest import ROOT
 
 GOOD = request("/predict", json.dumps({"inputs": {"features": [1, 2, 3, 4]}}).encode())
@@ -112,12 +113,13 @@ async def too_large(port: int, size: int) -> tuple[int, int]:
 
 
 def fuzz(peers: str, url: str, examples: int, seed: int = 7) -> tuple[int, str]:
-    """Schemathesis over the service's own description, `examples` for each operation and phase.
+    """Schemathesis over a closed service's own description, `examples` for each operation and phase.
 
     Returns the number of generated cases and what it printed; raises where it found something.
     """
     command = [os.path.join(os.path.dirname(peers), "schemathesis"), "--config-file", "tests/service/schemathesis.toml"]
     command += ["run", f"{url}/openapi.json", "--max-examples", str(examples), "--seed", str(seed), "--no-color"]
+    command += ["--header", f"Authorization: {HEADERS['authorization']}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     cases = re.search(r"([\d,]+) generated", done.stdout)

@@ -18,6 +18,7 @@ from service.app import App
 from service.artifact import seal
 from service.model import load_model
 from service.settings import Settings
+from tests.callers import access
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -176,6 +177,15 @@ def start(listener: socket.socket) -> Iterator[Callable[..., Worker]]:
     yield start
     for worker in workers:
         worker.close()
+
+
+@pytest.fixture
+def access_file(tmp_path: Path) -> str:
+    """An access file that lets the holder of the tests' key in, and nobody else."""
+    file = tmp_path / "access.json"
+    file.write_text(access())
+    file.chmod(0o600)
+    return str(file)
 
 
 @pytest.fixture(scope="session")

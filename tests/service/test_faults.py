@@ -242,8 +242,8 @@ def test_sigterm_answers_a_hundred_in_flight(start, artifacts):
     assert worker.end() == (0, "")
 
 
-def test_generated_requests_find_no_failure(start, artifacts, peers):
-    worker = start(artifacts["classifier"])
+def test_generated_requests_find_no_failure(start, artifacts, peers, access_file):
+    worker = start(artifacts["classifier"], SLIPWAY_ACCESS=access_file)
     cases, _ = abuse.fuzz(peers, worker.url, 5)
     assert cases > 100
 
