@@ -190,7 +190,7 @@ def _value(spec: TensorSpec, settings: Settings) -> Schema:
     if settings.limit_range:
         schema |= {} if spec.minimum is None else {"minimum": spec.minimum}
         schema |= {} if spec.maximum is None else {"maximum": spec.maximum}
-    return schema
+    return schema | ({"type": [schema["type"], "null"]} if spec.nullable and dtype.kind == "f" else {})
 
 
 def _sizes(size: int | None, most: int | None) -> Schema:

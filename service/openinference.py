@@ -160,7 +160,9 @@ def _from_list(data: object, dtype: np.dtype, sizes: list[int], name: str) -> np
         raise Refused(
             400, "wrong_shape", f"{name}: shape says {'x'.join(map(str, sizes))}, data is {found}", field=name
         )
-    if not ACCEPTED[dtype.kind].issuperset(map(type, flat)):
+    # A null is NaN; whether the model takes missing values is for the validation to say.
+    accepted = ACCEPTED[dtype.kind] | ({type(None)} if dtype.kind == "f" else set())
+    if not accepted.issuperset(map(type, flat)):
         raise Refused(
             400, "wrong_type", f"{name}: a value in data is no {DATATYPES.get(dtype.name, 'BYTES')}", field=name
         )

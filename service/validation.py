@@ -49,7 +49,8 @@ class Validator:
 
     The signature's minimum and maximum are what training has seen, so they bind only by setting. All methods raise
     Refused (400) naming the field: missing or unknown fields, wrong shape or type, values that are not finite, out of
-    range or too long, batches that are empty, too large or of different sizes.
+    range or too long, batches that are empty, too large or of different sizes. Where the signature says nullable, null
+    in JSON and NaN in bytes are values that are missing.
     """
 
     def __init__(self, signature: Signature, settings: Settings) -> None:
@@ -107,7 +108,8 @@ class _Input:
     def __init__(self, spec: TensorSpec, settings: Settings) -> None:
         self.spec, self.ranged = spec, bool(settings.limit_range)
         self.dtype = np.dtype(object if spec.dtype == "string" else spec.dtype)
-        self.accepted = ACCEPTED[self.dtype.kind]
+        self.nullable = spec.nullable and self.dtype.kind == "f"
+        self.accepted = ACCEPTED[self.dtype.kind] | ({type(None)} if self.nullable else set())
         self.max_text = settings.max_text
         self.limits = _limits(self.dtype, spec, self.ranged)
 
@@ -157,6 +159,8 @@ class _Input:
 
     def _check_values(self, array: np.ndarray, single: bool) -> None:
         kind = self.dtype.kind
+        if self.nullable:  # NaN stands for a missing value here, which no limit holds for
+            array = np.where(np.isnan(array), self.limits[0] if self.ranged else 0, array)
         if kind == "f":
             if not self.ranged and all_finite(array):
                 return
