@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from service.artifact import MANIFEST, ArtifactError, verify
 from service.pipeline.errors import BadInput
+
+OBJECTS = frozenset({"s3", "gs", "gcs", "abfs", "az", "adl", "oci"})
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+def _reaching(
+    method: Callable[Concatenate[Bucket, Given], Answer],
+) -> Callable[Concatenate[Bucket, Given], Answer]:
+    """Each file system has errors of its own for a missing bucket, credentials or network."""
+
+    @functools.wraps(method)
+    def told(self: Bucket, *given: Given.args, **named: Given.kwargs) -> Answer:
+        try:
+            return method(self, *given, **named)
+        except (ArtifactError, BadInput):
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise BadInput(f"{self.uri} can't be used: {reason}; look at its name and your credentials") from error
+
+    return told
 
 
 class Bucket:
     """Artifacts under a URI such as `s3://bucket/artifacts`, laid out as in a Store, but for logs, locks and notes.
 
     An artifact is there once its manifest is, which is written last; a key once its object is, which only its first
-    writer can make. Raises BadInput for a URI whose file system or package is not there.
+    writer can make. Raises BadInput for a URI whose file system or package is not there, and for one out of reach.
     """
 
     def __init__(self, uri: str) -> None:
@@ -25,6 +50,7 @@ class Bucket:
         except (ImportError, ValueError) as error:
             raise BadInput(f"{self.uri} can't be reached: {error}") from error
 
+    @_reaching
     def find(self, key: str) -> str | None:
         """The digest under an inputsKey."""
         try:
@@ -33,6 +59,7 @@ class Bucket:
             return None
         return digest if isinstance(digest, str) else None
 
+    @_reaching
     def fetch(self, digest: str, folder: Path) -> bool:
         """Fills an empty folder with an artifact; False where the bucket holds none, or a damaged one."""
         root = self._artifact(digest)
@@ -47,22 +74,29 @@ class Bucket:
         except (FileNotFoundError, ValueError, KeyError, TypeError, ArtifactError):
             return False
 
+    @_reaching
     def push(self, key: str, folder: Path) -> str:
         """Takes a copy of a sealed artifact; returns the digest under `key`, another writer's where it was first."""
         digest = verify(folder)
         root = self._artifact(digest)
         if not self._files.exists(f"{root}/{MANIFEST}") or self.find(key) == digest:
             names = json.loads((folder / MANIFEST).read_bytes())["files"]
-            self._files.makedirs(root, exist_ok=True)
+            self._make_room(root)
             for name in [*names, MANIFEST]:
                 self._files.pipe_file(f"{root}/{name}", (folder / name).read_bytes())
-        self._files.makedirs(f"{self._root}/keys", exist_ok=True)
+        self._make_room(f"{self._root}/keys")
         content = json.dumps({"digest": digest}).encode()
         try:
             self._files.pipe_file(self._key(key), content, mode="create")
         except FileExistsError:
             return self.find(key) or self._repaired(key, content, digest)
         return digest
+
+    def _make_room(self, folder: str) -> None:
+        """Object storage has no folders: its clients would make the bucket, which is not ours to make."""
+        known = self._files.protocol
+        if OBJECTS.isdisjoint([known] if isinstance(known, str) else known):
+            self._files.makedirs(folder, exist_ok=True)
 
     def _repaired(self, key: str, content: bytes, digest: str) -> str:
         self._files.pipe_file(self._key(key), content)

@@ -1,8 +1,15 @@
 """A shared store shows whole artifacts only, and its first writer of a key wins."""
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
+
+from cli.env import environment
+from cli.home import home
+from cli.models import ROOT
 
 from service.artifact import seal
 from service.pipeline.bucket import Bucket
@@ -71,3 +78,28 @@ def test_a_damaged_key_is_replaced(bucket, tmp_path, content):
 def test_an_unknown_file_system_is_told():
     with pytest.raises(BadInput, match=r"nowhere://x can't be reached"):
         Bucket("nowhere://x")
+
+
+@pytest.fixture(scope="module")
+def doubles(tmp_path_factory):
+    """What a shared store does on doubles of S3's and Google's servers, through the clients that users install."""
+    here = Path(__file__).parent
+    python = environment([here / "buckets.txt"], home() / "envs")
+    command = [python, here / "probes" / "buckets.py", tmp_path_factory.mktemp("buckets")]
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_"))}
+    variables |= {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs"])
+def test_object_storage_keeps_the_same_promises(doubles, scheme):
+    seen = dict(doubles[scheme])
+    assert seen.pop("before") is None
+    assert seen.pop("winnersOfARace") == 1  # of eight writers of one key at once
+    assert seen.pop("fetchesWhatIsNotThere") is False
+    assert f"{scheme}://nowhere/artifacts can't be used" in seen.pop("noBucket")
+    assert seen == dict.fromkeys(
+        ("pushed", "found", "fetched", "firstWriterWins", "damagedIsNotTaken", "mended", "winnerIsWhole"), True
+    )
