@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -81,11 +80,24 @@ def test_what_skl2onnx_can_not_convert_is_told_with_its_step(sklearn):
     assert "train it on class numbers" in sklearn["named"]
 
 
-def test_a_torch_module_with_two_inputs_keeps_names_batch_and_answers(tmp_path):
-    python = os.environ.get("SLIPWAY_TORCH_PYTHON", sys.executable)
-    if subprocess.run([python, "-c", "import torch, onnx"], capture_output=True, check=False).returncode:
-        pytest.skip("PyTorch is an extra of several gigabytes: name a python that has it in SLIPWAY_TORCH_PYTHON")
-    found = probe("torch_modules", python, tmp_path)
-    assert found["inputs"] == {"row": ["float32", [None, 4]], "kind": ["int64", [None]]}
-    assert found["worst"] < CLOSE
-    assert "PyTorch does not export Odd" in found["odd"]
+@pytest.fixture(scope="module")
+def torch(tmp_path_factory):
+    if "SLIPWAY_TORCH" not in os.environ:
+        pytest.skip("PyTorch is an extra of six gigabytes: SLIPWAY_TORCH=1 installs it")
+    python = environment([ROOT / "tests/models/sentences/requirements.txt"], home() / "envs")
+    return probe("torch_modules", python, tmp_path_factory.mktemp("torch"))
+
+
+def test_a_torch_module_with_two_inputs_keeps_names_batch_and_answers(torch):
+    assert torch["inputs"] == {"row": ["float32", [None, 4]], "kind": ["int64", [None]]}
+    assert torch["worst"] < CLOSE
+
+
+def test_what_torch_can_not_export_is_told_with_its_operator_and_module(torch):
+    assert "PyTorch does not export Odd to ONNX (its forward())" in torch["odd"]
+    assert "(module turned, a Odd): Exporting the operator 'aten::linalg_eigvals'" in torch["around"]
+
+
+def test_training_data_that_a_torch_module_does_not_take_are_told(torch):
+    assert "Two does not take the training data" in torch["narrow"]
+    assert "Double and Float" in torch["doubles"]

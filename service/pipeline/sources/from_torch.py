@@ -1,6 +1,8 @@
-"""PyTorch: its own ONNX exporter. An extra: the package has several gigabytes, so no example brings it."""
+"""PyTorch: its own ONNX exporter. An extra: the package has several gigabytes, so no model in models/ brings it."""
 
 import tempfile
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +27,15 @@ def convert(model: Any, training: Inputs) -> Source:
     try:
         with torch.no_grad():
             answer = model(*example)
-        count = len(answer) if isinstance(answer, tuple | list) else 1
-        outputs = [f"output_{at}" for at in range(count)] if count > 1 else ["output"]
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "model.onnx"
-            torch.onnx.export(
-                model,
-                example,
-                str(path),
-                input_names=names,
-                output_names=outputs,
-                dynamic_axes={name: {0: "batch"} for name in [*names, *outputs]},
-                opset_version=OPSET,
-                dynamo=False,
-            )
-            proto = onnx.load(path)
     except Exception as error:
-        raise BadInput(f"PyTorch does not export {type(model).__name__} to ONNX: {first_line(error)}") from error
+        raise BadInput(f"{type(model).__name__} does not take the training data: {first_line(error)}") from error
+    count = len(answer) if isinstance(answer, tuple | list) else 1
+    outputs = [f"output_{at}" for at in range(count)] if count > 1 else ["output"]
+    try:
+        proto = _exported(model, example, names, outputs)
+    except Exception as error:
+        place = _culprit(model, example)
+        raise BadInput(f"PyTorch does not export {type(model).__name__} to ONNX ({place}): {first_line(error)}") from error
 
     def predictions(inputs: Inputs) -> list[np.ndarray]:
         parts = []
@@ -53,3 +47,45 @@ def convert(model: Any, training: Inputs) -> Source:
         return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
     return Source("pytorch", proto, predictions)
+
+
+def _exported(model: Any, example: tuple[Any, ...], names: list[str], outputs: list[str]) -> onnx.ModelProto:
+    import torch
+
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(
+            model,
+            example,
+            str(path),
+            input_names=names,
+            output_names=outputs,
+            dynamic_axes={name: {0: "batch"} for name in [*names, *outputs]},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return onnx.load(path)
+
+
+def _culprit(model: Any, example: tuple[Any, ...]) -> str:
+    """The innermost module that can't be exported even alone."""
+    import torch
+
+    ran: dict[str, tuple[Any, tuple[Any, ...]]] = {}  # inner modules end before those around them
+
+    def note(name: str) -> Callable[..., None]:
+        return lambda module, given, answer: ran.setdefault(name, (module, given)) and None
+
+    hooks = [module.register_forward_hook(note(name)) for name, module in model.named_modules()]
+    with torch.no_grad():
+        model(*example)
+    for hook in hooks:
+        hook.remove()
+    for name, (module, given) in ran.items():
+        if not name or not given or not all(isinstance(each, torch.Tensor) for each in given):
+            continue
+        try:
+            _exported(module, given, [f"input_{at}" for at in range(len(given))], ["output"])
+        except Exception:
+            return f"module {name}, a {type(module).__name__}"
+    return "its forward()"

@@ -26,6 +26,15 @@ class Odd(torch.nn.Module):
         return torch.linalg.eigvals(row.reshape(-1, 2, 2)).real
 
 
+class Around(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.turned = torch.nn.Linear(4, 4), Odd()
+
+    def forward(self, row):
+        return self.turned(self.first(row))
+
+
 def main(folder: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(70, 4)).astype("float32")
     inputs = {"row": rows, "kind": np.arange(70) % 5}
@@ -33,15 +42,28 @@ def main(folder: Path) -> None:
     running = runtime.session(source.proto.SerializeToString())
     specs, outputs = runtime.specs(running)
     worst = np.abs(runtime.predict(running, inputs)[0] - source.predict(inputs)[0]).max()
-    try:
-        source_of(Odd(), folder, {"row": rows})
-        refusal = "taken"
-    except BadInput as error:
-        refusal = str(error)
     names = {spec.name: [spec.dtype, list(spec.shape)] for spec in specs}
     print(
-        json.dumps({"inputs": names, "outputs": [each.name for each in outputs], "worst": float(worst), "odd": refusal})
+        json.dumps(
+            {
+                "inputs": names,
+                "outputs": [each.name for each in outputs],
+                "worst": float(worst),
+                "odd": refusal(Odd(), folder, {"row": rows}),
+                "around": refusal(Around(), folder, {"row": rows}),
+                "narrow": refusal(Two(), folder, inputs | {"row": rows[:, :3]}),
+                "doubles": refusal(Two(), folder, inputs | {"row": rows.astype("float64")}),
+            }
+        )
     )
+
+
+def refusal(model: torch.nn.Module, folder: Path, inputs: dict[str, np.ndarray]) -> str:
+    try:
+        source_of(model, folder, inputs)
+        return "taken"
+    except BadInput as error:
+        return str(error)
 
 
 if __name__ == "__main__":
