@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from service.pipeline import judge, runtime
-from service.pipeline.checks import check_answers, conversion
+from service.pipeline.checks import check_answers, conversion, overlap
 from service.pipeline.data import Dataset, fitted
 from service.pipeline.errors import BadInput, Refused
 from service.pipeline.judge import Candidate, Verdict
@@ -51,6 +51,7 @@ def build(folder: Path, work: Path, pinned: str | None, progress: Progress) -> s
     metric = user.metric()
     task = Task(folder, settings, metric, user.training_data(), user.evaluation_data(), user.labels())
     judge.require_enough(task.evaluation.labels, metric, settings.budget, task.evaluation.where)
+    seen = overlap(task.training, task.evaluation)
 
     progress.phase(f"training on {len(task.training)} samples" if not settings.model else f"loading {settings.model}")
     started = time.monotonic()
@@ -92,6 +93,7 @@ def build(folder: Path, work: Path, pinned: str | None, progress: Progress) -> s
     report = {
         "model": folder.name,
         "samples": len(task.evaluation),
+        "alsoTrainedOn": seen,
         **variants_report(settings, metric, variants, verdicts, timings),
         "conversion": differences,
         "training": _training(task, source, paths[REFERENCE], verdicts[0].figure, seconds),

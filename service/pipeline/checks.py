@@ -1,5 +1,6 @@
 """What must hold between a model, its data and its conversion before anything is judged."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,28 @@ def check_answers(output: np.ndarray, task: str, evaluation: Dataset, highest: i
         raise BadInput(f"{where}: labels go up to class {highest}; the model knows {width} classes, 0 to {width - 1}")
     if labels is not None and len(labels) != width:
         raise BadInput(f"{file}: labels() names {len(labels)} classes; the model knows {width}")
+
+
+def overlap(training: Dataset, evaluation: Dataset) -> int:
+    """How many held-out samples were trained on as well, inputs alike to the last bit.
+
+    Raises BadInput where the one set is the other: nothing then is held out. A few may be chance, as in short texts.
+    """
+    seen = set(_hashes(training.inputs))
+    found = _hashes(evaluation.inputs)
+    if len(training) == len(evaluation) and set(found) == seen:
+        raise BadInput(f"{evaluation.where} returned the training data; hold out samples that training never sees")
+    return sum(each in seen for each in found)
+
+
+def _hashes(inputs: Inputs) -> list[bytes]:
+    count = len(next(iter(inputs.values())))
+    samples = ([_bytes(array[at : at + 1]) for array in inputs.values()] for at in range(count))
+    return [hashlib.blake2b(b"".join(each)).digest() for each in samples]
+
+
+def _bytes(sample: np.ndarray) -> bytes:
+    return "\0".join(map(str, sample.ravel())).encode() if sample.dtype.kind in "OU" else sample.tobytes()
 
 
 def conversion(source: Source, inputs: Inputs, answers: list[np.ndarray]) -> dict[str, float]:

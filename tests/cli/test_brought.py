@@ -86,7 +86,7 @@ def test_a_file_that_is_no_table_is_told(slipway, brought):
     assert "training.npz can't be read" in ended.err
 
 
-def test_an_old_opset_upgrades_and_an_unknown_one_is_told(slipway, toy):
+def test_an_opset_of_the_future_is_told(slipway, toy):
     ended = slipway("model", "build", toy(("17)]", "99)]")), "--json")
     assert ended.code == 2
     assert "ONNX Runtime does not load the model" in ended.err

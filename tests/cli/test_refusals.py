@@ -67,6 +67,10 @@ BAD = {
         [("points(2, 400)", "points(2, 100)")],
         ["evaluation_data() returned 100 samples", "at least 133"],
     ),
+    "the training data once more": (
+        [("points(2, 400)", "points(1, 400)")],
+        ["evaluation_data() returned the training data", "hold out"],
+    ),
     "NaN in the answers": ([("CENTRES.T)", "CENTRES.T * np.nan)")], ["answers NaN"]),
 }
 
@@ -75,6 +79,13 @@ BAD = {
 def test_a_bad_model_is_told_in_one_message(slipway, toy, case):
     changes, parts = BAD[case]
     refused(slipway("model", "build", toy(*changes), "--json"), 2, *parts)
+
+
+def test_an_onnx_file_beyond_what_the_format_holds_is_told(slipway, toy):
+    folder = toy(("return network()", 'return "huge.onnx"'))
+    with (folder / "huge.onnx").open("wb") as file:
+        file.truncate(2**31)  # takes no room on the disk
+    refused(slipway("model", "build", folder, "--json"), 2, "huge.onnx has 2.0 GiB", "less than 2 GiB")
 
 
 def test_a_folder_without_model_py_is_told(slipway, toy):
