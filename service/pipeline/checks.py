@@ -1,14 +1,18 @@
 """What must hold between a model, its data and its conversion before anything is judged."""
 
+from __future__ import annotations
+
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from service.pipeline.data import Dataset, Inputs
 from service.pipeline.errors import BadInput, shown
-from service.pipeline.sources.base import Source
+
+if TYPE_CHECKING:
+    from service.pipeline.sources.base import Source
 
 TOLERANCE = 1e-3
 
