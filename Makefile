@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-faults simulate bench bench-variants check lock
+.PHONY: help setup install engine select up preview down test test-faults simulate bench variants check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -79,7 +79,7 @@ simulate: engine ## a stack's whole life in a simulated cloud: make simulate STA
 bench: install ## the service beside what others serve with; writes docs/benchmarks.md
 	@.venv/bin/python -m bench
 
-bench-variants: install ## what the pipeline makes of models, beside OpenVINO and plain quantizing; 6 GB for PyTorch; writes docs/models.md
+variants: install ## models beside OpenVINO and plain quantizing (6 GB for PyTorch); writes docs/models.md
 	@.venv/bin/python -m bench.variants
 
 check: install ## format, lint and types

@@ -1,6 +1,6 @@
 """Each model's variants beside plain quantize_dynamic, default quantize_static and OpenVINO, in one run.
 
-    make bench-variants     or     python -m bench.variants models/digits tests/models/patches ...
+    make variants     or     python -m bench.variants models/digits tests/models/patches ...
 
 prints two Markdown tables; without arguments it takes all of MODELS and writes the tables into docs/models.md. Every
 speed is a ratio to ONNX Runtime FP32 on one thread, in interleaved rounds of one process. OpenVINO and ONNX Runtime's
@@ -58,7 +58,7 @@ def main(folders: list[str]) -> None:
     if not folders:
         page = PAGE.read_text(encoding="utf-8")
         for name, text in tables.items():
-            between = re.compile(rf"(<!-- {name}: make bench-variants -->\n).*?(<!-- end -->)", re.DOTALL)
+            between = re.compile(rf"(<!-- {name}: make variants -->\n).*?(<!-- end -->)", re.DOTALL)
             page = between.sub(lambda found, text=text: f"{found[1]}\n{text}\n\n{found[2]}", page)
         PAGE.write_text(page, encoding="utf-8")
 
@@ -213,7 +213,9 @@ def _speeds(runs: dict[str, Any], inputs: dict[str, Any]) -> dict[str, float]:
 
 def _reason(error: Exception) -> str:
     text = str(error)
-    return "does not load it" if "onnx" in text.lower() and "convert" in text.lower() else f"fails: {type(error).__name__}"
+    return (
+        "does not load it" if "onnx" in text.lower() and "convert" in text.lower() else f"fails: {type(error).__name__}"
+    )
 
 
 def _process(python: Path, part: str, folder: Path, work: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def _reaching(
     """Each file system has errors of its own for a missing bucket, credentials or network."""
 
     @functools.wraps(method)
-    def told(self: Bucket, *given: Given.args, **named: Given.kwargs) -> Answer:
+    def told(self: Bucket, /, *given: Given.args, **named: Given.kwargs) -> Answer:
         try:
             return method(self, *given, **named)
         except (ArtifactError, BadInput):

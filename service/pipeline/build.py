@@ -13,7 +13,7 @@ from service.pipeline.data import Dataset, fitted
 from service.pipeline.errors import BadInput, Refused
 from service.pipeline.judge import Candidate, Verdict
 from service.pipeline.measure import Timing, measure
-from service.pipeline.metrics import Metric, class_recalls, label_and_answer
+from service.pipeline.metrics import METRICS, Metric, class_recalls, label_and_answer
 from service.pipeline.mixed import Trial
 from service.pipeline.package import write_artifact
 from service.pipeline.progress import Progress
@@ -102,7 +102,8 @@ def build(folder: Path, work: Path, pinned: str | None, progress: Progress) -> s
     choice = _judged(task, verdicts, candidates, pinned, report)
     report |= {"choice": {"variant": choice.variant, "reason": choice.reason}}
     if settings.task == "classification":
-        report["recall"] = _recall(task, {name: answers[name][0] for name in (REFERENCE, choice.variant)})
+        shown = {name: answers[name][0] for name in (REFERENCE, choice.variant)}
+        report["recall"], report["f1"] = _recall(task, shown), _f1(task, shown)
 
     progress.phase(f"writing the artifact: {choice.variant}")
     return write_artifact(
@@ -191,6 +192,11 @@ def _recall(task: Task, outputs: dict[str, np.ndarray]) -> dict[str, dict[str, f
         }
         for variant, output in outputs.items()
     }
+
+
+def _f1(task: Task, outputs: dict[str, np.ndarray]) -> dict[str, float]:
+    f1 = METRICS["f1"]
+    return {name: f1.total(f1.scores(output, task.evaluation.labels)) for name, output in outputs.items()}
 
 
 def _made(folder: Path) -> Path:

@@ -52,15 +52,16 @@ def _facts(report: dict[str, Any]) -> list[str]:
     metric, conversion, origin = report["metric"], report["conversion"], report["provenance"]
     low, high = served["interval95"]
     facts = [
-        f"task {report['task']}; {metric['name']} on {report['samples']} held-out samples, {report['alsoTrainedOn']} of "
-        f"them in the training data as well: {served['metric']:.4f} with "
+        f"task {report['task']}; {metric['name']} on {report['samples']} held-out samples ({report['alsoTrainedOn']} of "
+        f"them in the training data as well) {served['metric']:.4f}, "
         f"95 % interval {low:.4f} to {high:.4f}; limit {_limit(metric)}, budget {metric['budget']:g}; "
         "'at most' is the one-sided 95 % bound of the paired drop",
         f"training: {training['samples']} samples in {training['seconds']:.1f} s, {metric['name']} "
         f"{training['training']:.4f} on them, {training['heldOut']:.4f} held out: a gap of {training['gap']:.4f}",
         f"conversion from {training['framework']}: largest difference {conversion['maxAbsDiff']:.2g}, "
         f"mean {conversion['meanAbsDiff']:.2g}",
-        f"hardware: {hardware['cpu']}, {hardware['cores']} cores, target {hardware['target']}",
+        f"hardware: {hardware['cpu']} ({', '.join(hardware['instructions']) or 'instructions unknown'}), "
+        f"{hardware['cores']} cores, target {hardware['target']}",
     ]
     if served["latencyMs"]:
         best = served["bestBatch"]
@@ -90,6 +91,7 @@ def _recalls(report: dict[str, Any]) -> list[str]:
     table: list[list[str]] = [["recall of class", *names], ["---"] * (len(names) + 1)]
     for label in by_variant[names[0]]:
         table.append([label, *(f"{by_variant[name].get(label, 0):.4f}" for name in names)])
+    table.append(["macro F1", *(f"{report['f1'][name]:.4f}" for name in names)])
     return [*(_line(each) for each in table), ""]
 
 

@@ -16,6 +16,7 @@ from service.pipeline.variants import Variant
 
 RUNTIME = ("onnx", "onnxruntime", "onnxslim", "numpy")
 FRAMEWORKS = ("keras", "tensorflow-cpu", "tf2onnx", "scikit-learn", "skl2onnx", "torch")
+INSTRUCTIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
 TIMED = ("latencyMs", "throughputPerSecond", "throughputAllThreads", "bestBatch", "memoryBytes", "speedup", "balance")
 JUDGED = ("metric", "interval95", "drop", "dropUpper95", "sizeBytes", "compressedBytes", "compression")
 
@@ -47,8 +48,14 @@ def variants_report(
 
 
 def hardware() -> dict[str, Any]:
-    """What every latency and throughput was measured on."""
-    return {"cpu": _cpu(), "cores": cores()}
+    """What every latency and throughput was measured on; `instructions` are those that decide what INT8 gains."""
+    names, flags = (_cpuinfo(field) for field in ("model name", "flags"))
+    known = set(flags[0].split()) if flags else set()
+    return {
+        "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "cores": cores(),
+        "instructions": [each for each in INSTRUCTIONS if each in known],
+    }
 
 
 def _variant(
@@ -100,10 +107,9 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _cpu() -> str:
+def _cpuinfo(field: str) -> list[str]:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        return []
+    return [line.partition(":")[2].strip() for line in lines if line.partition(":")[0].strip() == field]

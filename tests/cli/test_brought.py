@@ -97,6 +97,7 @@ def test_f1_and_an_own_metric_decide(slipway, toy):
     found = report(slipway("model", "build", toy(name="f1", settings=settings), "--json"))
     assert found["metric"]["name"] == "f1"
     assert found["recall"]["fp32"].keys() == {"left", "middle", "right"}
+    assert found["f1"]["fp32"] == pytest.approx(found["variants"][0]["metric"])
     own = (
         "def labels():",
         "def metric(outputs, labels):\n    return outputs[range(len(labels)), labels]\n\n\ndef labels():",
@@ -174,6 +175,8 @@ def test_the_artifact_explains_itself(slipway, toy):
     card = (path / "card.md").read_text()
     assert "licence" in card
     assert "recall of class" in card
+    assert "macro F1" in card
+    assert "(0 of them in the training data as well)" in card
     assert "variants.png" in card
     found = report(ended)
     assert all(

@@ -10,7 +10,6 @@ import pytest
 from cli.env import environment
 from cli.home import home
 from cli.models import ROOT
-
 from service.artifact import seal
 from service.pipeline.bucket import Bucket
 from service.pipeline.errors import BadInput

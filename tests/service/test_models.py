@@ -13,8 +13,8 @@ import pytest
 from service.app import App
 from service.artifact import TensorSpec, load
 from service.model import Model, load_model
-from service.settings import Settings
 from service.refusal import Refused
+from service.settings import Settings
 from service.validation import Validator
 from tests.service.conftest import ROOT
 
@@ -105,7 +105,9 @@ async def test_tumours_answer_rows_with_gaps_by_json_bytes_and_open_inference(ex
 async def test_languages_are_told_from_a_bare_string_and_from_a_list_of_them(examples):
     async with served(examples["language"]) as client:
         one = await client.post("/predict", json={"inputs": {"text": "Bitte geben Sie eine gültige Adresse ein"}})
-        two = await client.post("/predict", json={"inputs": {"text": ["Introduzca un valor", "Ange ett giltigt värde"]}})
+        two = await client.post(
+            "/predict", json={"inputs": {"text": ["Introduzca un valor", "Ange ett giltigt värde"]}}
+        )
         number = await client.post("/predict", json={"inputs": {"text": 5}})
         tensor = {"name": "text", "datatype": "BYTES", "shape": [1], "data": ["Veuillez saisir une adresse valide"]}
         infer = await client.post("/v2/models/language/infer", json={"inputs": [tensor]})

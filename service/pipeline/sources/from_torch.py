@@ -35,7 +35,9 @@ def convert(model: Any, training: Inputs) -> Source:
         proto = _exported(model, example, names, outputs)
     except Exception as error:
         place = _culprit(model, example)
-        raise BadInput(f"PyTorch does not export {type(model).__name__} to ONNX ({place}): {first_line(error)}") from error
+        raise BadInput(
+            f"PyTorch does not export {type(model).__name__} to ONNX ({place}): {first_line(error)}"
+        ) from error
 
     def predictions(inputs: Inputs) -> list[np.ndarray]:
         parts = []
