@@ -52,8 +52,8 @@ def _facts(report: dict[str, Any]) -> list[str]:
     metric, conversion, origin = report["metric"], report["conversion"], report["provenance"]
     low, high = served["interval95"]
     facts = [
-        f"task {report['task']}; {metric['name']} on {report['samples']} held-out samples ({report['alsoTrainedOn']} of "
-        f"them in the training data as well) {served['metric']:.4f}, "
+        f"task {report['task']}; {metric['name']} on {report['samples']} held-out samples "
+        f"({report['alsoTrainedOn']} of them in the training data as well) {served['metric']:.4f}, "
         f"95 % interval {low:.4f} to {high:.4f}; limit {_limit(metric)}, budget {metric['budget']:g}; "
         "'at most' is the one-sided 95 % bound of the paired drop",
         f"training: {training['samples']} samples in {training['seconds']:.1f} s, {metric['name']} "
