@@ -212,6 +212,8 @@ def _speeds(runs: dict[str, Any], inputs: dict[str, Any]) -> dict[str, float]:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, StopIteration):
+        return "not tried: texts"
     text = str(error)
     return (
         "does not load it" if "onnx" in text.lower() and "convert" in text.lower() else f"fails: {type(error).__name__}"
