@@ -1,5 +1,6 @@
 """A graph made ready for quantizing: whatever exporter it came from, it is slimmed, upgraded and named."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ def optimize(proto: onnx.ModelProto, path: Path) -> str:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     left_out = []
+    path = path.absolute()
     # Symbolic shape inference knows the standard operators only.
     symbolic = any(node.domain not in ("", "ai.onnx") for node in proto.graph.node)
     onnx.save(proto, path)
@@ -35,7 +37,8 @@ def optimize(proto: onnx.ModelProto, path: Path) -> str:
     for name, step in steps.items():
         stepped = path.with_suffix(".stepped")
         try:
-            step(path, stepped)
+            with contextlib.chdir(path.parent):  # symbolic shape inference leaves files where it fails
+                step(path, stepped)
             runtime.session(stepped)
             stepped.replace(path)
         except Exception as error:

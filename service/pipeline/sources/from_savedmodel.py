@@ -84,7 +84,7 @@ def _converted(path: Path, how: str, model: Any, **named: Any) -> onnx.ModelProt
     except Exception as error:
         raise BadInput(f"tf2onnx does not convert {shown(path)}: {first_line(error)}") from error
     require_known(proto, [], "serve a signature without it")
-    return proto  # type: ignore[no-any-return]
+    return proto
 
 
 def _in_chunks(answers: Any) -> Any:
