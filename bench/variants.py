@@ -291,7 +291,8 @@ def _machine(hardware: dict[str, Any]) -> str:
         for name in ("onnxruntime", "openvino", "nncf", "onnxruntime-openvino")
     ]
     day = datetime.now(UTC).date().isoformat()
-    return f"Measured {day} on one thread of {hardware['cpu']}, {hardware['cores']} cores; {', '.join(versions)}."
+    cpu = f"{hardware['cpu']} ({', '.join(hardware['instructions'])})"
+    return f"Measured {day} on one thread of {cpu}, {hardware['cores']} cores; {', '.join(versions)}."
 
 
 if __name__ == "__main__":
