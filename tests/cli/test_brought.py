@@ -133,6 +133,28 @@ def test_an_embedding_without_labels_is_judged_against_its_own_source(slipway, t
     assert found["variants"][1]["metric"] > 0.99
 
 
+def test_a_table_that_words_are_looked_up_in_becomes_int8_too(slipway, toy):
+    table = 'np.repeat(CENTRES, 700, 0) + np.random.default_rng(3).normal(0, 0.1, (2100, 64)).astype("float32")'
+    changes = [
+        (
+            '[helper.make_node("MatMul", ["x", "weights"]',
+            '[helper.make_node("Gather", ["table", "x"], ["words"]), '
+            'helper.make_node("ReduceMean", ["words"], ["mean"], axes=[1], keepdims=0), '
+            'helper.make_node("MatMul", ["mean", "weights"]',
+        ),
+        ('"x", TensorProto.FLOAT, ["batch", 64]', '"x", TensorProto.INT64, ["batch", 8]'),
+        ("[x], [p], [weights])", f'[x], [p], [weights, numpy_helper.from_array({table}, "table")])'),
+        (
+            'return {"x": CENTRES[classes] + noise}, classes',
+            'return {"x": classes[:, None] * 700 + generator.integers(0, 700, (count, 8))}, classes',
+        ),
+    ]
+    found = report(slipway("model", "build", toy(*changes, name="words"), "--json"))
+    dynamic = next(each for each in found["variants"] if each["name"] == "int8-dynamic")
+    assert dynamic["compression"] > 0.7
+    assert dynamic["metric"] >= 0.99
+
+
 def test_for_an_nvidia_target_fp16_is_made_here_and_its_speed_left_open(slipway, toy):
     settings = "task: classification\nmetric: accuracy\nminimum: 0.9\nbudget: 0.02\ntarget: nvidia\n"
     ended = slipway("model", "build", toy(name="gpu", settings=settings), "--json")
