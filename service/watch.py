@@ -1,5 +1,6 @@
 """What is watched of the answers: stages, predictions, drift and feedback. Most of it happens beside the requests."""
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from service.wire import Headers
 # Of one second: enough for drift and the distribution of predictions, and little to look at.
 _SAMPLES = 50
 _BYTES = 4_000_000
+
+_log = logging.getLogger("slipway.watch")
 
 
 class Watch:
@@ -53,8 +56,11 @@ class Watch:
         """Count what was noted since the last time."""
         while self._noted:
             inputs, outputs = self._noted.popleft()
-            self._drift.add({name: array[:_SAMPLES] for name, array in inputs.items()})
-            self.stages.predicted({name: array[:_SAMPLES] for name, array in outputs.items()})
+            try:
+                self._drift.add({name: array[:_SAMPLES] for name, array in inputs.items()})
+                self.stages.predicted({name: array[:_SAMPLES] for name, array in outputs.items()})
+            except Exception:  # whatever it is: the service goes on
+                _log.exception("an answer could not be counted")
         self._samples, self._bytes = _SAMPLES, _BYTES
 
     def drift(self) -> list[Feature]:

@@ -15,8 +15,8 @@ import pytest
 
 from bench.client import load, request
 from service.artifact import seal
-from tests.faults.conftest import asked, minutes, port_of
 from tests.callers import HEADERS
+from tests.faults.conftest import asked, minutes, port_of
 from tests.service import abuse
 from tests.service.test_process import FAULTS
 

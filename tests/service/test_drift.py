@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from service.app import App
 from service.drift import FEWEST, WINDOW, Drift, chi_squared
 from service.features import features, reference
+from service.model import load_model
+from service.settings import Settings
+from service.validation import Samples
 
 RNG = np.random.default_rng(1)
 COLUMNS = 30
@@ -105,3 +109,12 @@ def test_workers_counts_are_added_up(monkeypatch, tmp_path):
     assert {each.samples for each in mine.report()} == {600}
     (tmp_path / "drift_999999999.bin").write_bytes(file.read_bytes())
     assert {each.samples for each in mine.report()} == {600}  # what a dead worker saw is no news
+
+
+def test_what_can_not_be_counted_harms_no_request(artifacts, monkeypatch, caplog):
+    app = App(load_model(artifacts["classifier"]), Settings(access="open"))
+    samples = Samples({"features": np.zeros((1, 4), np.float32)}, 1, True)
+    for _ in range(3):
+        app.watch.answered(samples, {"probabilities": np.zeros(0)}, 0, 0, 0, 0)
+        app.watch.tick()
+    assert [record.message for record in caplog.records] == ["an answer could not be counted"] * 3
