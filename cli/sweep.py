@@ -36,9 +36,9 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
         free = runtime.is_free(port)
         looked.append(f"port {port}: {'free' if free else f'in use{runtime.listener(port)}, not ours'}")
     for service in StackConfig.from_file(stack).services.values():
-        if (port := service.metricsPort) is not None:
-            used = "free" if runtime.is_free(port) else f"in use{runtime.listener(port)}, not ours"
-            looked.append(f"metrics port {port}: {used}")
+        if (metrics_port := service.metricsPort) is not None:
+            used = "free" if runtime.is_free(metrics_port) else f"in use{runtime.listener(metrics_port)}, not ours"
+            looked.append(f"metrics port {metrics_port}: {used}")
     looked.append(f"processes of {label}: {f'{ended} found and ended' if ended else 'none'}")
     looked.append(f"run folders in {runs}: {len(owned)} found{' and removed' if owned else ''}")
     looked.append(_sweep_state(left))
