@@ -62,16 +62,16 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
-def run_go(command: list[str], scratch: Path) -> str:
-    """Run Go in the module and return what it prints; show how far it is, and why it failed if it did."""
+def run_go(command: list[str], scratch: Path, module: Path = MODULE, **settings: str) -> str:
+    """Run Go in a module and return what it prints; show how far it is, and why it failed if it did."""
     started = reported = time.monotonic()
     # Go's work folder goes with `scratch`, as Go leaves it behind when it has to be killed.
     env = {**os.environ, "GOWORK": "off", "GOTMPDIR": str(scratch)}
-    env = {key: value for key, value in env.items() if key not in ("GOOS", "GOARCH")}
+    env = {key: value for key, value in env.items() if key not in ("GOOS", "GOARCH")} | settings
     with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as output:
         # A group of its own: Go's compilers have to end with it, whoever is interrupted.
         process: subprocess.Popen[bytes] = subprocess.Popen(
-            command, cwd=MODULE, stdout=output, stderr=errors, env=env, process_group=0
+            command, cwd=module, stdout=output, stderr=errors, env=env, process_group=0
         )
         try:
             while process.poll() is None:

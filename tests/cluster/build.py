@@ -1,0 +1,73 @@
+"""The cluster's commands, built from their Go modules: versions and checksums are in go/*/go.mod and go.sum."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from infra.config import ROOT
+from tests.cluster.cache import Unfit, key_of, made, say
+
+sys.path.append(str(ROOT / "tools"))  # scripts that run before there is a virtualenv, so no package
+from engine_build import run_go  # noqa: E402
+
+MODULES = Path(__file__).parent / "go"
+KUBE = "k8s.io/kubernetes/cmd/"
+# {module: {command: package}}, in the order in which they share most.
+COMMANDS = {
+    "pause": {"pause": "."},
+    "etcd": {"etcd": "go.etcd.io/etcd/server/v3"},
+    "kubernetes": {
+        name: KUBE + name
+        for name in (
+            "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
+        )
+    },
+    "kwok": {"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+    "metrics-server": {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
+}  # fmt: skip
+# What a module ships beside its commands and they need.
+FILES = {"kwok": ("kustomize/stage/node/fast", "kustomize/stage/pod/fast")}
+VERSIONED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+
+
+def commands(module: str) -> Path:
+    """The folder of a module's built commands; minutes the first time. Raises Unfit without a Go that can build it."""
+    source = MODULES / module
+    key = key_of(_flags(source), *FILES.get(module, ()), *sorted(source.glob("*")))
+    return made(module, key, lambda into: _build(module, into), "building from source, once for this machine")
+
+
+def version_of(module: str) -> str:
+    """The one version that a module's go.mod asks for directly."""
+    found = re.search(r"^require \S+ (v\S+)$", (MODULES / module / "go.mod").read_text(), re.MULTILINE)
+    return found[1] if found else "v0"
+
+
+def _build(module: str, into: Path) -> None:
+    if shutil.which("go") is None:
+        raise Unfit("no Go on PATH: install Go 1.26 or newer (https://go.dev/dl/)")
+    source = MODULES / module
+    scratch = into / ".scratch"
+    scratch.mkdir()
+    for name, package in COMMANDS[module].items():
+        say(f"  {module} {version_of(module)}: {name}")
+        # One set of flags for all: with another, everything that they share is compiled again.
+        options = ["-v", "-mod=readonly", "-trimpath", "-ldflags", _flags(source), "-o", str(into / name)]
+        run_go(["go", "build", *options, package], scratch, source, CGO_ENABLED="0")
+    if wanted := FILES.get(module):
+        listed = run_go(["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "all"], scratch, source)
+        shipped = Path(listed.split()[1])  # what go.mod asks for comes right after the module itself
+        for file in (file for each in wanted for file in sorted((shipped / each).glob("*.yaml"))):
+            if file.name != "kustomization.yaml":
+                shutil.copy(file, into)
+    shutil.rmtree(scratch)
+
+
+def _flags(source: Path) -> str:
+    version = version_of(source.name)
+    major, minor = version.removeprefix("v").split(".")[:2] if "." in version else ("0", "0")
+    named = {"gitVersion": version, "gitMajor": major, "gitMinor": minor} if source.name == "kubernetes" else {}
+    return " ".join(["-s -w", *(f"-X {place}.{key}={value}" for place in VERSIONED for key, value in named.items())])
