@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-faults simulate bench variants check lock
+.PHONY: help setup install engine select up preview down test test-cluster test-faults simulate bench variants check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ down: select ## take the stack down, then look for anything left
 
 test: engine ## the tests
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest
+
+test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and root; builds it once, see docs/cluster.md
+	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
 
 test-faults: engine ## faults and abuse in earnest, about two hours; writes docs/faults.md and docs/simulator.md
 	@.venv/bin/python -m pytest tests/faults

@@ -36,14 +36,14 @@ VERSIONED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 def commands(module: str) -> Path:
     """The folder of a module's built commands; minutes the first time. Raises Unfit without a Go that can build it."""
     source = MODULES / module
-    key = key_of(_flags(source), *FILES.get(module, ()), *sorted(source.glob("*")))
+    key = key_of(_flags(module), *FILES.get(module, ()), *sorted(source.glob("*")))
     return made(module, key, lambda into: _build(module, into), "building from source, once for this machine")
 
 
-def version_of(module: str) -> str:
-    """The one version that a module's go.mod asks for directly."""
-    found = re.search(r"^require \S+ (v\S+)$", (MODULES / module / "go.mod").read_text(), re.MULTILINE)
-    return found[1] if found else "v0"
+def _required(module: str) -> tuple[str, str]:
+    """(path, version) of the one module that a go.mod asks for directly."""
+    found = re.search(r"^require (\S+) (v\S+)$", (MODULES / module / "go.mod").read_text(), re.MULTILINE)
+    return (found[1], found[2]) if found else (module, "v0.0")
 
 
 def _build(module: str, into: Path) -> None:
@@ -53,21 +53,21 @@ def _build(module: str, into: Path) -> None:
     scratch = into / ".scratch"
     scratch.mkdir()
     for name, package in COMMANDS[module].items():
-        say(f"  {module} {version_of(module)}: {name}")
+        say(f"  {' '.join(_required(module))}: {name}")
         # One set of flags for all: with another, everything that they share is compiled again.
-        options = ["-v", "-mod=readonly", "-trimpath", "-ldflags", _flags(source), "-o", str(into / name)]
+        options = ["-v", "-mod=readonly", "-trimpath", "-ldflags", _flags(module), "-o", str(into / name)]
         run_go(["go", "build", *options, package], scratch, source, CGO_ENABLED="0")
     if wanted := FILES.get(module):
-        listed = run_go(["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", "all"], scratch, source)
-        shipped = Path(listed.split()[1])  # what go.mod asks for comes right after the module itself
+        path, _ = _required(module)
+        shipped = Path(run_go(["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path], scratch, source).strip())
         for file in (file for each in wanted for file in sorted((shipped / each).glob("*.yaml"))):
             if file.name != "kustomization.yaml":
                 shutil.copy(file, into)
     shutil.rmtree(scratch)
 
 
-def _flags(source: Path) -> str:
-    version = version_of(source.name)
-    major, minor = version.removeprefix("v").split(".")[:2] if "." in version else ("0", "0")
-    named = {"gitVersion": version, "gitMajor": major, "gitMinor": minor} if source.name == "kubernetes" else {}
+def _flags(module: str) -> str:
+    version = _required(module)[1]
+    major, minor = version.removeprefix("v").split(".")[:2]
+    named = {"gitVersion": version, "gitMajor": major, "gitMinor": minor} if module == "kubernetes" else {}
     return " ".join(["-s -w", *(f"-X {place}.{key}={value}" for place in VERSIONED for key, value in named.items())])

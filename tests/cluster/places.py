@@ -11,6 +11,7 @@ from tests.cluster.cache import folder
 NODE_ADDRESS = "10.234.0.1"
 SERVICES = "10.235.0.0/16"
 FIRST_SERVICE = "10.235.0.1"
+NAMES = "10.235.0.10"  # where pods ask for names; nobody answers, as no test needs names yet
 PODS = "10.236.0.0/24"
 NODE = "node"
 

@@ -1,4 +1,7 @@
-"""Serves stand-ins until it is told to stop: python -m tests.standins --books FILE [--scenario FILE] [PACKAGE ...]."""
+"""Serves stand-ins until it is told to stop: python -m tests.standins --books FILE [--scenario FILE] [PACKAGE ...].
+
+With --cluster the kubernetes stand-in works on the API server of its kubeconfig, else on the books.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pulumi.runtime.proto import provider_pb2_grpc
 
 from tests.standins.books import Books
 from tests.standins.faults import Faults
+from tests.standins.kube.provider import ClusterStandIn
 from tests.standins.provider import StandIn, cloud_for
 from tests.standins.scenario import Scenario
 
@@ -24,6 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--books", type=Path, required=True)
     parser.add_argument("--scenario", type=Path)
+    parser.add_argument("--cluster", action="store_true")
     parser.add_argument("packages", nargs="*", default=PACKAGES)
     options = parser.parse_args()
     scenario = Scenario(options.scenario)
@@ -31,7 +36,8 @@ def main() -> None:
     servers, ports = [], []
     for package in options.packages:
         server = grpc.server(futures.ThreadPoolExecutor(32))
-        stand_in = StandIn(cloud_for(package, books, scenario), faults)
+        kind = ClusterStandIn if options.cluster and package == "kubernetes" else StandIn
+        stand_in = kind(cloud_for(package, books, scenario), faults)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(stand_in, server)
         ports.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")
         server.start()

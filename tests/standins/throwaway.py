@@ -22,10 +22,13 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".slipway", "__pycache__", 
 class Throwaway:
     """One stack of a program. `folder` takes a copy of the program, backend, home and books.
 
-    The stand-ins run in a process of their own, as plugins do; leaving the context ends them.
+    The stand-ins run in a process of their own, as plugins do; leaving the context ends them. With a `kubeconfig` file the
+    Kubernetes one works on that cluster.
     """
 
-    def __init__(self, folder: Path, program: Path, stack: str = "example", scenario: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, program: Path, stack: str = "example", scenario: Path | None = None, kubeconfig: str = ""
+    ) -> None:
         self.folder, self.program, self.stack, self.scenario = folder, folder / "program", stack, scenario
         # The engine writes its salt beside the program.
         shutil.copytree(program, self.program, ignore=NOT_COPIED, dirs_exist_ok=True)
@@ -43,6 +46,9 @@ class Throwaway:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }  # fmt: skip
+        self.cluster = ["--cluster"] if kubeconfig else []
+        if kubeconfig:
+            self.environment["KUBECONFIG"] = kubeconfig
         self.fault = ""
         self._stand_ins: subprocess.Popen[str] | None = None
 
@@ -58,7 +64,7 @@ class Throwaway:
     def start(self, fault: str = "") -> None:
         """Starts the stand-ins, anew if they run; their books stay."""
         self.stop()
-        command = [sys.executable, "-m", "tests.standins", "--books", str(self.books.file)]
+        command = [sys.executable, "-m", "tests.standins", "--books", str(self.books.file), *self.cluster]
         command += ["--scenario", str(self.scenario)] if self.scenario else []
         environment = {**self.environment, "SLIPWAY_FAULT": fault}
         self._stand_ins = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)

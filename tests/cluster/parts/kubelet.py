@@ -31,7 +31,7 @@ def start(node: Node) -> None:
         "failSwapOn": False,
         "oomScoreAdj": 0,
         "resolvConf": "",
-        "clusterDNS": [],
+        "clusterDNS": [places.NAMES],
         # The machine is shared: its disk filling up is not the pods' doing.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "0%", "imagefs.available": "0%"},
         "imageGCHighThresholdPercent": 100,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 if TYPE_CHECKING:
     from tests.cluster.node import Node
 
+SERVED_AT = "127.0.0.1:10247"
 ANNOTATION = "kwok.x-k8s.io/node"
 
 
@@ -17,5 +19,6 @@ def start(node: Node) -> None:
         "kwok", binary,
         f"--kubeconfig={node.pki}/admin.yaml", *stages,
         "--manage-all-nodes=false", f"--manage-nodes-with-annotation-selector={ANNOTATION}=fake",
-        "--node-lease-duration-seconds=40", "--server-address=127.0.0.1:10247", "--cidr=10.237.0.0/16",
+        "--node-lease-duration-seconds=40", f"--server-address={SERVED_AT}", "--cidr=10.237.0.0/16",
     )  # fmt: skip
+    node.until("kwok", lambda: urlopen(f"http://{SERVED_AT}/healthz", timeout=1).status == 200)

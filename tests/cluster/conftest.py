@@ -1,0 +1,104 @@
+"""The cluster that the tests share, and stacks on it. Collected only when asked for by path: `make test-cluster`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import cluster, places
+from tests.cluster.cache import Unfit
+from tests.standins.kube.api import Api
+from tests.standins.throwaway import Throwaway
+
+PROGRAMS = Path(__file__).parent / "programs"
+NEEDED = "SLIPWAY_NEEDS_CLUSTER"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    return None if any("cluster" in argument for argument in config.args) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts clusters of its own comes before the shared one."""
+    items.sort(key=lambda item: "life" not in item.path.name)
+
+
+def cant(reason: str) -> None:
+    """Skips aloud, or fails where the cluster is needed."""
+    if NEEDED in os.environ:
+        pytest.fail(f"the cluster is needed here, and can't run: {reason}", pytrace=False)
+    pytest.skip(f"no cluster: {reason}")
+
+
+@pytest.fixture(scope="session")
+def fit() -> None:
+    """A machine that can run the cluster, with all parts built."""
+    try:
+        cluster.prepare()
+    except Unfit as error:
+        cant(str(error))
+
+
+@pytest.fixture(scope="session")
+def api(fit: None) -> Iterator[Api]:
+    """The administrator's way to the cluster. One that was started by hand is used and left."""
+    try:
+        with cluster.held():
+            by_hand = bool(cluster.running())
+            if not by_hand:
+                cluster.up(keep=False)
+            yield Api(places.kubeconfig().read_text())
+            if not by_hand:
+                cluster.down()
+    except (Unfit, cluster.Refused) as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def ports() -> Iterator[int]:
+    """Node ports, each handed out once."""
+    return iter(places.NODE_PORTS)
+
+
+@pytest.fixture(scope="module")
+def new_stack(api: Api, ports: Iterator[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Throwaway]]:
+    """Makes a stack of the `web` program in a namespace and on a node port of its own; destroyed at the end."""
+    with ExitStack() as all_of_them:
+
+        def make(namespace: str, **settings: str) -> Throwaway:
+            stack = Throwaway(tmp_path_factory.mktemp(namespace), PROGRAMS / "web", kubeconfig=str(places.kubeconfig()))
+            all_of_them.enter_context(stack)
+            all_of_them.callback(stack.destroy, fails=None)
+            stack.port = next(ports)
+            configure(stack, namespace=namespace, port=str(stack.port), **settings)
+            return stack
+
+        yield make
+
+
+def configure(stack: Throwaway, **settings: str) -> None:
+    """Sets the program's configuration; an empty text takes a setting out."""
+    for key, value in settings.items():
+        stack.pulumi("config", *(("set", key, value) if value else ("rm", key)), "--stack", stack.stack)
+
+
+def answer(port: int) -> str:
+    from urllib.request import urlopen
+
+    with urlopen(f"http://127.0.0.1:{port}/", timeout=5) as response:
+        return response.read().decode()
+
+
+def labelled(api: Api, selector: str) -> list[str]:
+    """Every object of the cluster that carries the labels, whatever its kind."""
+    found = []
+    for version, kind in api.kinds():
+        found += [f"{kind} {each['metadata'].get('namespace', '')}/{each['metadata']['name']}"
+                  for each in api.list(version, kind, labelSelector=selector)]  # fmt: skip
+    return sorted(found)
+
+

@@ -1,0 +1,329 @@
+"""The engine's protocol over a real API server, with the official plugin's manners.
+
+Server-side apply under one field manager; waits; `pulumi.com/` annotations. The kubeconfig comes from the provider's
+inputs or the environment; where it is not known yet, as in a preview that makes the cluster as well, nothing is asked.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.rpc import UNKNOWN
+
+from tests.standins.checks import input_problems
+from tests.standins.faults import CloudError
+from tests.standins.kube import waits
+from tests.standins.kube.api import Api, ApiError, Object, Ref
+from tests.standins.kube.values import changes, is_known, is_secret, plain, pruned, received, sealed, secret
+from tests.standins.kube.why import explain
+from tests.standins.kubernetes import CLUSTER_SCOPED
+from tests.standins.provider import StandIn, _failures, _kind_and_name, _struct
+from tests.standins.sdk import resource_type
+
+MANAGER = "pulumi-kubernetes"
+AUTONAMED, FORCE = "pulumi.com/autonamed", "pulumi.com/patchForce"
+PROPAGATION = "pulumi.com/deletionPropagationPolicy"
+IMMUTABLE = ("immutable", "may not be changed", "forbidden: updates to", "may not change")
+SERVERS_OWN = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
+
+
+@dataclass
+class Target:
+    """What one instance of the provider was configured for. `api` is None where that is not known yet."""
+
+    api: Api | None = None
+    namespace: str = "default"
+    upsert: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+def _answers(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Turns what went wrong into the status that the engine expects."""
+
+    @functools.wraps(method)
+    def wrapper(self: ClusterStandIn, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return method(self, request, context)
+        except CloudError as error:
+            return context.abort(error.code, str(error))
+        except ApiError as error:
+            return context.abort(grpc.StatusCode.INVALID_ARGUMENT, _refusal(request, error))
+        except httpx.TransportError as error:
+            where = getattr(self._target(context).api, "server", "")
+            return context.abort(grpc.StatusCode.UNKNOWN, f"can't reach the API server {where}: {error}")
+
+    return wrapper
+
+
+class ClusterStandIn(StandIn):
+    """One server for every instance of the provider: the engine's connection tells them apart."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.targets: dict[str, Target] = {}
+
+    def CheckConfig(self, request: Any, _context: Any) -> Any:
+        known = resource_type("pulumi:providers:kubernetes")
+        inputs = {key: each for key, each in plain(received(request.news)).items() if key in known.arguments}
+        # Whatever is not text comes as text; only the names are checked here.
+        texts = {key: each for key, each in inputs.items() if known.arguments[key].hint is str}
+        return provider_pb2.CheckResponse(
+            inputs=request.news, failures=_failures(request.urn, input_problems(texts, known))
+        )
+
+    @_answers
+    def Configure(self, request: Any, context: Any) -> Any:
+        given = received(request.args)
+        self.targets[context.peer()] = _target(plain(given))
+        return provider_pb2.ConfigureResponse(supportsPreview=True, acceptSecrets=True)
+
+    def Cancel(self, _request: Any, context: Any) -> Any:
+        self._target(context).cancelled.set()
+        return Empty()
+
+    @_answers
+    def Check(self, request: Any, context: Any) -> Any:
+        kind, name = _kind_and_name(request.urn)
+        inputs, before = received(request.news), received(request.olds)
+        known = resource_type(kind)
+        problems = list(input_problems(plain(inputs), known)) if known else []
+        if not problems:
+            metadata = dict(inputs.get("metadata") or {})
+            old = before.get("metadata") or {}
+            if not metadata.get("name"):
+                notes = metadata.get("annotations") or {}
+                metadata["annotations"] = {**notes, AUTONAMED: "true"}
+                metadata["name"] = old.get("name") or f"{name}-{secrets.token_hex(4)}"
+            if not metadata.get("namespace") and self._namespaced(self._target(context), inputs):
+                metadata["namespace"] = self._target(context).namespace
+            inputs = {**inputs, "metadata": metadata}
+            if inputs.get("kind") == "Secret":
+                inputs |= {key: secret(inputs[key]) for key in ("data", "stringData") if inputs.get(key)}
+        return provider_pb2.CheckResponse(inputs=_struct(inputs), failures=_failures(request.urn, problems))
+
+    @_answers
+    def Diff(self, request: Any, context: Any) -> Any:
+        kind, _ = _kind_and_name(request.urn)
+        old, new = plain(received(request.old_inputs)), plain(received(request.news))
+        found = changes(old, new)
+        moved = [path for path, _ in found if path in ("kind", "metadata.name", "metadata.namespace")]
+        refused = moved or (self._refused(kind, new, self._target(context)) if found else [])
+        replaced = [path for path, _ in found if any(_covers(each, path) for each in refused)]
+        if refused and not replaced:
+            replaced = [path for path, _ in found]
+        autonamed = (new.get("metadata", {}).get("annotations") or {}).get(AUTONAMED)
+        detail = {
+            path: provider_pb2.PropertyDiff(
+                kind=provider_pb2.PropertyDiff.Kind.Value(how.upper() + ("_REPLACE" if path in replaced else "")),
+                inputDiff=True,
+            )
+            for path, how in found
+        }
+        some = provider_pb2.DiffResponse.DIFF_SOME if found else provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(
+            changes=some, replaces=replaced, diffs=sorted({path.split(".")[0].split("[")[0] for path, _ in found}),
+            detailedDiff=detail, hasDetailedDiff=True,
+            # Two of the same name can't be there at once.
+            deleteBeforeReplace=bool(replaced) and not autonamed and not moved,
+        )  # fmt: skip
+
+    @_answers
+    def Create(self, request: Any, context: Any) -> Any:
+        kind, name = _kind_and_name(request.urn)
+        target, given = self._target(context), received(request.properties)
+        if request.preview:
+            return provider_pb2.CreateResponse(id="", properties=_struct(_preview(target, given)))
+        api, ref = _online(target), Ref.to(plain(given))
+        if not target.upsert and api.get(ref):
+            raise CloudError(f"{ref} already exists: import it, or set upsertExistingObjects on the provider")
+        with_fault = self.faults.before(f"creating {kind} {name}")
+        applied = api.apply(plain(given), MANAGER, force=_forced(given))
+        self.faults.after(with_fault, f"creating {kind} {name}")
+        live = self._ready(applied, given, request, context)
+        return provider_pb2.CreateResponse(id=_id(live), properties=_struct(_outputs(live, given)))
+
+    @_answers
+    def Update(self, request: Any, context: Any) -> Any:
+        kind, name = _kind_and_name(request.urn)
+        target, given = self._target(context), received(request.news)
+        if request.preview:
+            return provider_pb2.UpdateResponse(properties=_struct(_preview(target, given)))
+        with_fault = self.faults.before(f"updating {kind} {name}")
+        applied = _online(target).apply(plain(given), MANAGER, force=_forced(given))
+        self.faults.after(with_fault, f"updating {kind} {name}")
+        live = self._ready(applied, given, request, context)
+        return provider_pb2.UpdateResponse(properties=_struct(_outputs(live, given)))
+
+    @_answers
+    def Read(self, request: Any, context: Any) -> Any:
+        kind, _ = _kind_and_name(request.urn)
+        given = received(request.inputs) or received(request.properties)
+        ref = _ref(kind, request.id, given)
+        live = _online(self._target(context)).get(ref)
+        if live is None:
+            return provider_pb2.ReadResponse(id="")
+        inputs = sealed(_inputs(live, plain(given)), given)
+        return provider_pb2.ReadResponse(
+            id=_id(live), properties=_struct(_outputs(live, given)), inputs=_struct(inputs)
+        )
+
+    @_answers
+    def Delete(self, request: Any, context: Any) -> Any:
+        kind, name = _kind_and_name(request.urn)
+        target, given = self._target(context), received(request.old_inputs) or received(request.properties)
+        ref = _ref(kind, request.id, given)
+        notes = plain(given).get("metadata", {}).get("annotations") or {}
+        with_fault = self.faults.before(f"deleting {kind} {name}")
+        _online(target).delete(ref, notes.get(PROPAGATION, "foreground").capitalize())
+        self.faults.after(with_fault, f"deleting {kind} {name}")
+        if notes.get(waits.SKIP) != "true":
+            try:
+                waits.until_gone(_online(target), ref, request.timeout, target.cancelled)
+            except waits.NotReady as error:
+                raise CloudError(str(error), grpc.StatusCode.UNKNOWN) from None
+        return Empty()
+
+    def Invoke(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{request.tok}: the stand-in answers no functions")
+
+    def _target(self, context: Any) -> Target:
+        return self.targets.setdefault(context.peer(), Target())
+
+    def _namespaced(self, target: Target, inputs: Object) -> bool:
+        try:
+            if target.api:
+                return target.api.namespaced(inputs["apiVersion"], inputs["kind"])
+        except (ApiError, httpx.TransportError):
+            pass  # its definition may come in the same update
+        return inputs.get("kind") not in CLUSTER_SCOPED
+
+    def _refused(self, kind: str, new: Object, target: Target) -> list[str]:
+        """The fields that the server does not change in place: asked by a dry run, or as the table has it."""
+        if target.api is None or not is_known(new):
+            return list((self.cloud.row(kind) or {}).get("replaces", []))
+        try:
+            target.api.apply(new, MANAGER, dry=True, force=True)
+        except ApiError as error:
+            if error.code == 422 and any(word in str(error).lower() for word in IMMUTABLE):
+                fields = [where for where, why in error.causes if any(word in why.lower() for word in IMMUTABLE)]
+                return fields or ["spec"]
+        return []
+
+    def _ready(self, applied: Object, given: Object, request: Any, context: Any) -> Object:
+        """What is there once it can be used; else tells the engine that it is there and why it is not ready."""
+        target = self._target(context)
+        try:
+            return waits.until_ready(_online(target), applied, request.timeout, target.cancelled)
+        except waits.NotReady as error:
+            reasons = [str(error), *explain(_online(target), error.live)]
+            detail = provider_pb2.ErrorResourceInitFailed(
+                id=_id(error.live), properties=_struct(_outputs(error.live, given)), reasons=reasons,
+                inputs=_struct(given),
+            )  # fmt: skip
+            status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message="\n".join(reasons))
+            status.details.add().Pack(detail)
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            return context.abort(grpc.StatusCode.UNKNOWN, status.message)
+
+
+def _target(given: Object) -> Target:
+    config = given.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    if not is_known(config):
+        return Target()
+    text = config
+    if "\n" not in config and not config.lstrip().startswith("{"):
+        if not Path(config).is_file():
+            return Target()  # as the official plugin: a wrong one is an error once something is to be done
+        text = Path(config).read_text()
+    try:
+        api = Api(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CloudError(f"the provider's kubeconfig can't be used: {error}") from None
+    upsert = str(given.get("upsertExistingObjects", "")).lower() == "true"
+    return Target(api=api, namespace=given.get("namespace") or api.namespace, upsert=upsert)
+
+
+def _online(target: Target) -> Api:
+    if target.api is None:
+        raise CloudError("no kubeconfig: set one on the provider, or KUBECONFIG")
+    return target.api
+
+
+def _preview(target: Target, given: Object) -> Object:
+    """The outputs as far as they are known: what the server would add is not."""
+    if target.api is None or not is_known(given):
+        return {**given, "status": UNKNOWN}
+    try:
+        planned = target.api.apply(plain(given), MANAGER, dry=True, force=_forced(given))
+    except ApiError as error:
+        if error.code == 404:  # its namespace or definition comes in the same update
+            return {**given, "status": UNKNOWN}
+        raise
+    return {**_with_unknown(_outputs(planned, {}), given), "status": UNKNOWN}
+
+
+def _with_unknown(planned: Any, given: Any) -> Any:
+    if not isinstance(planned, dict) or not isinstance(given, dict) or is_secret(given):
+        return given
+    added = {key: UNKNOWN for key in planned if key not in given}
+    return {**added, **{key: _with_unknown(planned.get(key), each) for key, each in given.items()}}
+
+
+def _outputs(live: Object, given: Object) -> Object:
+    metadata = {key: each for key, each in live["metadata"].items() if key != "managedFields"}
+    found = sealed({**live, "metadata": metadata}, given)
+    if live["kind"] == "Secret":
+        found |= {key: secret(live[key]) for key in ("data", "stringData") if key in live}
+    return dict(found)
+
+
+def _inputs(live: Object, given: Object) -> Object:
+    """As the program would have to say it to get what is there."""
+    if not given:
+        kept = {key: each for key, each in live["metadata"].items() if key not in SERVERS_OWN}
+        return {key: each for key, each in {**live, "metadata": kept}.items() if key != "status"}
+    found = dict(pruned(live, given))
+    if "stringData" in given:
+        encoded = live.get("data") or {}
+        texts = {key: base64.b64decode(encoded[key]).decode() for key in given["stringData"] if key in encoded}
+        found["stringData"] = texts
+    return found
+
+
+def _ref(kind: str, id_: str, given: Object) -> Ref:
+    """By the id, `namespace/name` or `name`, and by the inputs or the type: `kubernetes:apps/v1:Deployment`."""
+    _, version, name = kind.split(":")
+    namespace, _, own = id_.rpartition("/")
+    return Ref(given.get("apiVersion") or version.removeprefix("core/"), given.get("kind") or name, namespace, own)
+
+
+def _id(live: Object) -> str:
+    return "/".join(live["metadata"][key] for key in ("namespace", "name") if live["metadata"].get(key))
+
+
+def _forced(given: Object) -> bool:
+    return (plain(given)["metadata"].get("annotations") or {}).get(FORCE) == "true"
+
+
+def _covers(field_path: str, path: str) -> bool:
+    return path == field_path or path.startswith((f"{field_path}.", f"{field_path}[")) or field_path.startswith(path)
+
+
+def _refusal(request: Any, error: ApiError) -> str:
+    kind, name = _kind_and_name(request.urn)
+    if error.code == 409 and error.reason == "Conflict" and error.causes:
+        fields = ", ".join(f"{where} ({why})" for where, why in error.causes)
+        return f"{kind} {name}: another field manager has changed {fields}: annotate it {FORCE}=true to take it back"
+    return f"{kind} {name}: {error}"
