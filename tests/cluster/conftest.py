@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.cluster import cluster, places
 from tests.cluster.cache import Unfit
@@ -82,8 +83,11 @@ def new_stack(api: Api, ports: Iterator[int], tmp_path_factory: pytest.TempPathF
 
 def configure(stack: Throwaway, **settings: str) -> None:
     """Sets the program's configuration; an empty text takes a setting out."""
-    for key, value in settings.items():
-        stack.pulumi("config", *(("set", key, value) if value else ("rm", key)), "--stack", stack.stack)
+    file = stack.program / f"Pulumi.{stack.stack}.yaml"
+    content = yaml.safe_load(file.read_text())
+    config = {**(content.get("config") or {}), **{f"web:{key}": value for key, value in settings.items()}}
+    content["config"] = {key: value for key, value in config.items() if value != ""}
+    file.write_text(yaml.safe_dump(content))
 
 
 def answer(port: int) -> str:

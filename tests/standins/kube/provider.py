@@ -144,7 +144,7 @@ class ClusterStandIn(StandIn):
         kind, name = _kind_and_name(request.urn)
         target, given = self._target(context), received(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=_struct(_preview(target, given)))
+            return provider_pb2.CreateResponse(id="", properties=_struct(_preview(target, given, is_new=True)))
         api, ref = _online(target), Ref.to(plain(given))
         if not target.upsert and api.get(ref):
             raise CloudError(f"{ref} already exists: import it, or set upsertExistingObjects on the provider")
@@ -261,11 +261,13 @@ def _online(target: Target) -> Api:
     return target.api
 
 
-def _preview(target: Target, given: Object) -> Object:
+def _preview(target: Target, given: Object, is_new: bool = False) -> Object:
     """The outputs as far as they are known: what the server would add is not."""
     if target.api is None or not is_known(given):
         return {**given, "status": UNKNOWN}
     try:
+        if is_new and target.api.get(Ref.to(plain(given))):
+            return {**given, "status": UNKNOWN}  # the one that it replaces goes first, which a dry run can't know
         planned = target.api.apply(plain(given), MANAGER, dry=True, force=_forced(given))
     except ApiError as error:
         if error.code == 404:  # its namespace or definition comes in the same update
