@@ -24,6 +24,8 @@ def main() -> None:
             if options.command == "up":
                 parts = cluster.up(options.base)
                 say("  ".join(f"{name} {seconds}" for name, seconds in parts.items()))
+                used = cluster.memory()
+                say(f"{sum(used.values())} MiB: {', '.join(f'{name} {size}' for name, size in sorted(used.items()))}")
                 say(f"export KUBECONFIG={places.kubeconfig()}")
                 say(f"registry 127.0.0.1:{places.REGISTRY}, node ports {places.NODE_PORTS[0]}-{places.NODE_PORTS[-1]}")
     except (Unfit, cluster.Refused) as error:

@@ -1,0 +1,123 @@
+"""The cluster's own life: what it leaves, who may use it, what becomes of it when somebody is killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from infra.config import ROOT
+from tests.cluster import cluster, places, traces
+from tests.standins.kube.api import Api, Ref
+
+OWNER = """
+import time
+from tests.cluster import cluster
+with cluster.held():
+    cluster.up(keep=False)
+    print("up", flush=True)
+    time.sleep(600)
+"""
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "sleeper", "namespace": "default"},
+    "spec": {"containers": [{"name": "main", "image": "slipway.test/base:bookworm", "command": ["sleep", "600"]}]},
+}
+
+
+@pytest.fixture(scope="module")
+def before(fit):
+    """What the machine shows without a cluster."""
+    if pid := cluster.running():
+        pytest.fail(f"a cluster is up (process {pid}): python -m tests.cluster down", pytrace=False)
+    with cluster.held():
+        cluster.down()
+    yield traces.take()
+    with cluster.held():
+        cluster.down()
+
+
+@pytest.fixture
+def owner():
+    """A process whose cluster it is, as a test run would be."""
+    process = subprocess.Popen([sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "up\n"
+    run_a_pod()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def run_a_pod():
+    api = Api(places.kubeconfig().read_text())
+    api.apply(POD, "test")
+    until(lambda: api.get(Ref.to(POD))["status"].get("phase") == "Running")
+
+
+def until(there, seconds=30):
+    end = time.monotonic() + seconds
+    while not there():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_down_leaves_nothing_and_up_changes_nothing_of_the_machines_own(before):
+    with cluster.held():
+        started = time.monotonic()
+        took = cluster.up()
+        print(f"\nup in {time.monotonic() - started:.1f} s: {took}")
+        run_a_pod()
+        shown = traces.difference(before, traces.take())
+        assert set(shown) == {"processes", "namespaces", "cgroups", "listeners"}
+        used = cluster.memory()
+        print(f"{sum(used.values())} MiB: {used}")
+        started = time.monotonic()
+        cluster.down()
+        print(f"down in {time.monotonic() - started:.1f} s")
+    assert traces.difference(before, traces.take()) == {}
+    assert not places.run_folder().exists()
+
+
+def test_a_second_run_is_refused_and_the_first_goes_on(before, owner):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.cluster", "down"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert f"process {owner.pid} uses the cluster" in done.stderr
+    assert Api(places.kubeconfig().read_text()).get(Ref.to(POD))["status"]["phase"] == "Running"
+
+
+def test_the_cluster_of_a_killed_run_ends_and_the_next_run_removes_the_rest(before, owner):
+    owner.kill()
+    until(lambda: not cluster.running())
+    shown = traces.difference(before, traces.take())
+    assert set(shown) == {"cgroups"}
+    with cluster.held():
+        cluster.up(keep=False)
+        cluster.down()
+    assert traces.difference(before, traces.take()) == {}
+
+
+def test_a_killed_cluster_takes_everything_inside_with_it(before, owner):
+    os.kill(cluster.running(), signal.SIGKILL)
+    until(lambda: set(traces.difference(before, traces.take())) == {"cgroups"})
+
+
+def test_a_port_that_is_taken_is_named_with_the_way_out(before):
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", places.REGISTRY))
+        taken.listen()
+        with cluster.held(), pytest.raises(cluster.Unfit, match=f"port {places.REGISTRY} is in use: SLIPWAY_CLUSTER_PORT"):
+            cluster.up()
+    with cluster.held():
+        cluster.down()
+
+
+def test_without_root_the_reason_is_said(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "it needs root" in cluster.unfit()
