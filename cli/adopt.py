@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,30 +44,80 @@ class Found:
 def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list[str]) -> list[str]:
     """Writes the state without pending creates and with the found resources, then reads these and `others` anew.
 
-    Reading drops what is not there after all. The URNs of `found` that stayed.
+    Reading drops what is not there after all, and what turns out to be another's is left alone. The URNs of `found` that
+    stayed.
     """
-    deployment = exported["deployment"]
-    have = {each["urn"] for each in deployment.get("resources") or []}
-    fresh = [each for each in found if each.record["urn"] not in have]
-    for each in fresh:
-        record = {key: value for key, value in each.record.items() if key in KEPT}
-        record["dependencies"] = [urn for urn in record.get("dependencies") or [] if urn in have]
-        record["propertyDependencies"] = {
-            key: [urn for urn in urns or [] if urn in have]
-            for key, urns in (record.get("propertyDependencies") or {}).items()
-        }
-        deployment["resources"].append({**record, "id": each.id, "outputs": {}})
-        have.add(each.record["urn"])
-    pending = deployment.get("pending_operations") or []
-    deployment["pending_operations"] = [each for each in pending if each["type"] != "creating"]
+    resources = exported["deployment"].setdefault("resources", [])
+    before = {each["urn"]: dict(each) for each in resources if not each.get("delete")}
+    fresh = [each for each in found if _place(each, resources)]
+    pending = exported["deployment"].get("pending_operations") or []
+    exported["deployment"]["pending_operations"] = [each for each in pending if each["type"] != "creating"]
     pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
+    have = {each["urn"] for each in resources}
     targets = [*(each.record["urn"] for each in fresh), *(urn for urn in others if urn in have)]
     if targets:
-        named = [argument for urn in targets for argument in ("--target", urn)]
+        named = [argument for urn in dict.fromkeys(targets) for argument in ("--target", urn)]
         pulumi("refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates", *named)
     exported = export_state(stack)
-    left = {each["urn"] for each in exported["deployment"].get("resources") or []}
-    return [each.record["urn"] for each in found if each.record["urn"] in left]
+    there = {each["urn"]: each for each in exported["deployment"].get("resources") or [] if not each.get("delete")}
+    if foreign := {each.record["urn"] for each in fresh if _is_foreign(each.record, there.get(each.record["urn"]))}:
+        kept = exported["deployment"]["resources"]
+        exported["deployment"]["resources"] = list(_without(foreign, kept, before))
+        pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
+    return [each.record["urn"] for each in found if each.record["urn"] in there.keys() - foreign]
+
+
+def _place(each: Found, resources: list[dict[str, Any]]) -> bool:
+    """Takes a found resource among the recorded ones, where there is no record of it.
+
+    One that the update had deleted to replace it gives up its place. One that was to be deleted afterwards is marked so.
+    """
+    urn = each.record["urn"]
+    position = next(
+        (index for index, one in enumerate(resources) if one["urn"] == urn and not one.get("delete")), len(resources)
+    )
+    old = resources[position] if position < len(resources) else None
+    if old and old.get("pendingReplacement"):
+        resources.pop(position)
+    elif old and old.get("id") == each.id:
+        return False
+    elif old:
+        old["delete"] = True
+    have = {one["urn"] for one in resources[:position]}  # what comes later was not needed to make it
+    record = {key: value for key, value in each.record.items() if key in KEPT}
+    record["dependencies"] = [urn for urn in record.get("dependencies") or [] if urn in have]
+    record["propertyDependencies"] = {
+        key: [urn for urn in urns or [] if urn in have]
+        for key, urns in (record.get("propertyDependencies") or {}).items()
+    }
+    resources.insert(position, {**record, "id": each.id, "outputs": {}})
+    return True
+
+
+def _without(
+    foreign: set[str], resources: list[dict[str, Any]], before: dict[str, dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The resources with the foreign ones as they were recorded before, or not at all."""
+    for each in resources:
+        if each["urn"] not in foreign:
+            yield each
+        elif not each.get("delete") and each["urn"] in before:
+            yield before[each["urn"]]
+        elif each.get("delete") and each.get("id") != before.get(each["urn"], {}).get("id"):
+            yield each
+
+
+def _is_foreign(wanted: dict[str, Any], there: dict[str, Any] | None) -> bool:
+    """Whether what has the name lacks the labels that this stack's own would have: names in a cluster are anyone's."""
+    labels = _labels(wanted.get("inputs"))
+    return there is not None and not labels.items() <= _labels(there.get("outputs")).items()
+
+
+def _labels(properties: Any) -> dict[str, Any]:
+    """An object's labels; of anything but a Kubernetes object there are none."""
+    metadata = (properties or {}).get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    return labels if isinstance(labels, dict) else {}
 
 
 def tagged_resources(stack: str, provider: dict[str, Any]) -> list[tuple[str, str]]:

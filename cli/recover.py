@@ -203,7 +203,8 @@ def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
     except PipelineError:
         yield "The last update failed, and so does a preview: nothing was looked up in the cloud"
         return
-    planned = [each["newState"] for each in steps if each["op"] == "create" and _is_in_cloud(each["newState"])]
+    creates = [each["newState"] for each in steps if each["op"] in ("create", "create-replacement")]
+    planned = [each for each in creates if _is_in_cloud(each)]
     exported = export_state(stack)
     found = list(_look_up(planned, exported["deployment"], project, stack))
     for urn in adopt(stack, exported, found, []) if found else ():

@@ -66,7 +66,9 @@ def ports() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def new_stack(api: Api, ports: Iterator[int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Throwaway]]:
+def new_stack(
+    api: Api, ports: Iterator[int], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Throwaway]]:
     """Makes a stack of the `web` program in a namespace and on a node port of its own; destroyed at the end."""
     with ExitStack() as all_of_them:
 
@@ -104,5 +106,3 @@ def labelled(api: Api, selector: str) -> list[str]:
         found += [f"{kind} {each['metadata'].get('namespace', '')}/{each['metadata']['name']}"
                   for each in api.list(version, kind, labelSelector=selector)]  # fmt: skip
     return sorted(found)
-
-

@@ -24,7 +24,15 @@ class Load:
     """Runs while the context lasts; `result` is there after it."""
 
     def __init__(self, port: int, rate: int) -> None:
-        self.command = ["nsenter", "--target", str(cluster.inside()), "--net", sys.executable, "-m", "tests.cluster.load"]
+        self.command = [
+            "nsenter",
+            "--target",
+            str(cluster.inside()),
+            "--net",
+            sys.executable,
+            "-m",
+            "tests.cluster.load",
+        ]
         self.command += [str(port), str(rate)]
         self.result: dict[str, Any] = {}
 

@@ -20,7 +20,10 @@ def burner(api):
     place = {"name": NAME, "namespace": "default"}
     spec = {"terminationGracePeriodSeconds": 0, "containers": [container]}
     template = {"metadata": {"labels": labels}, "spec": spec}
-    target = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}}
+    target = {
+        "type": "Resource",
+        "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}},
+    }
     values = [
         {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": place,
          "spec": {"selector": {"matchLabels": labels}, "template": template}},

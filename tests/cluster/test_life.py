@@ -82,9 +82,7 @@ def test_down_leaves_nothing_and_up_changes_nothing_of_the_machines_own(before):
 
 
 def test_a_second_run_is_refused_and_the_first_goes_on(before, owner):
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.cluster", "down"], cwd=ROOT, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-m", "tests.cluster", "down"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1
     assert f"process {owner.pid} uses the cluster" in done.stderr
     assert Api(places.kubeconfig().read_text()).get(Ref.to(POD))["status"]["phase"] == "Running"
@@ -112,7 +110,10 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(before):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", places.REGISTRY))
         taken.listen()
-        with cluster.held(), pytest.raises(cluster.Unfit, match=f"port {places.REGISTRY} is in use: SLIPWAY_CLUSTER_PORT"):
+        with (
+            cluster.held(),
+            pytest.raises(cluster.Unfit, match=f"port {places.REGISTRY} is in use: SLIPWAY_CLUSTER_PORT"),
+        ):
             cluster.up()
     with cluster.held():
         cluster.down()

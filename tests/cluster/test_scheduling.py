@@ -82,7 +82,9 @@ def settled(api, name):
     """Where each pod runs, or why it does not; without those that the scheduler has not looked at."""
     found = []
     for pod in pods_of(api, name):
-        reasons = [each.get("message", "") for each in pod["status"].get("conditions") or () if each["status"] == "False"]
+        reasons = [
+            each.get("message", "") for each in pod["status"].get("conditions") or () if each["status"] == "False"
+        ]
         if pod["status"].get("phase") == "Running":
             found.append(pod["spec"]["nodeName"])
         elif any("nodes are available" in each for each in reasons):

@@ -175,6 +175,8 @@ class ClusterStandIn(StandIn):
         if live is None:
             return provider_pb2.ReadResponse(id="")
         inputs = sealed(_inputs(live, plain(given)), given)
+        if lacks := waits.lacks(_online(self._target(context)), live):
+            return self._not_ready(live, given, inputs, [f"{ref}: {lacks}"], context)
         return provider_pb2.ReadResponse(
             id=_id(live), properties=_struct(_outputs(live, given)), inputs=_struct(inputs)
         )
@@ -222,20 +224,23 @@ class ClusterStandIn(StandIn):
         return []
 
     def _ready(self, applied: Object, given: Object, request: Any, context: Any) -> Object:
-        """What is there once it can be used; else tells the engine that it is there and why it is not ready."""
+        """What is there once it can be used."""
         target = self._target(context)
         try:
             return waits.until_ready(_online(target), applied, request.timeout, target.cancelled)
         except waits.NotReady as error:
             reasons = [str(error), *explain(_online(target), error.live)]
-            detail = provider_pb2.ErrorResourceInitFailed(
-                id=_id(error.live), properties=_struct(_outputs(error.live, given)), reasons=reasons,
-                inputs=_struct(given),
-            )  # fmt: skip
-            status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message="\n".join(reasons))
-            status.details.add().Pack(detail)
-            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-            return context.abort(grpc.StatusCode.UNKNOWN, status.message)
+            return self._not_ready(error.live, given, given, reasons, context)
+
+    def _not_ready(self, live: Object, given: Object, inputs: Object, reasons: list[str], context: Any) -> Any:
+        """Tells the engine that it is there all the same: the next update goes on with it."""
+        detail = provider_pb2.ErrorResourceInitFailed(
+            id=_id(live), properties=_struct(_outputs(live, given)), reasons=reasons, inputs=_struct(inputs)
+        )
+        status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message="\n".join(reasons))
+        status.details.add().Pack(detail)
+        context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+        return context.abort(grpc.StatusCode.UNKNOWN, status.message)
 
 
 def _target(given: Object) -> Target:

@@ -47,6 +47,13 @@ def until_ready(api: Api, applied: Object, seconds: float, cancelled: threading.
             raise NotReady(f"{ref}: {lacks}; the update was cancelled", live)
 
 
+def lacks(api: Api, live: Object) -> str:
+    """What it lacks at this moment to be ready; empty where nothing."""
+    missing = _rule(live)
+    skipped = (live["metadata"].get("annotations") or {}).get(SKIP) == "true"
+    return "" if skipped or missing is None else missing(api, live).removeprefix("!")
+
+
 def until_gone(api: Api, ref: Ref, seconds: float, cancelled: threading.Event) -> None:
     """Raises NotReady where it is still there when the time is over."""
     end = time.monotonic() + (seconds or DEFAULT_SECONDS)
