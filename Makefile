@@ -72,9 +72,10 @@ test: engine ## the tests
 test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and root; builds it once, see docs/cluster.md
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
 
-test-faults: engine ## faults and abuse in earnest, about two hours; writes docs/faults.md and docs/simulator.md
+test-faults: engine ## faults and abuse in earnest, about two and a half hours; writes docs/faults.md and docs/cluster.md
 	@.venv/bin/python -m pytest tests/faults
 	@.venv/bin/python -m tests.standins.fault_table
+	@.venv/bin/python -m tests.cluster.earnest
 
 simulate: engine ## a stack's whole life in a simulated cloud: make simulate STACK=... [PROGRAM=folder]
 	@.venv/bin/python -m tests.standins.simulate --stack $(STACK) $(if $(PROGRAM),--program $(PROGRAM))

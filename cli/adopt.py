@@ -44,8 +44,8 @@ class Found:
 def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list[str]) -> list[str]:
     """Writes the state without pending creates and with the found resources, then reads these and `others` anew.
 
-    Reading drops what is not there after all, and what turns out to be another's is left alone. The URNs of `found` that
-    stayed.
+    Reading drops what is not there after all, and what turns out to be another's is left alone.
+    Returns the URNs of `found` that stayed.
     """
     resources = exported["deployment"].setdefault("resources", [])
     before = {each["urn"]: dict(each) for each in resources if not each.get("delete")}
@@ -70,7 +70,7 @@ def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list
 def _place(each: Found, resources: list[dict[str, Any]]) -> bool:
     """Takes a found resource among the recorded ones, where there is no record of it.
 
-    One that the update had deleted to replace it gives up its place. One that was to be deleted afterwards is marked so.
+    What the update had deleted to replace it gives up its place; what it would have deleted afterwards is marked so.
     """
     urn = each.record["urn"]
     position = next(

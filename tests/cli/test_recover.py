@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cli import recover
+from cli import adopt, recover
 from service.pipeline.errors import PipelineError
 
 STACK = "urn:pulumi:dev::slipway::pulumi:pulumi:Stack::slipway-dev"
@@ -119,3 +119,50 @@ def test_a_pending_create_that_can_not_be_looked_up_is_refused_with_the_way_on(b
     monkeypatch.setattr(recover, "export_state", lambda _: exported)
     with pytest.raises(PipelineError, match=r"www.*--import-pending-creates"):
         list(recover.recover_stack("dev"))
+
+
+def found(id_, **more):
+    return adopt.Found(record=resource(VPC, **more), id=id_)
+
+
+def test_what_was_found_is_recorded_without_what_came_after_it():
+    resources = [resource(STACK)]
+    assert adopt._place(found("vpc-2", parent=STACK, dependencies=[STACK, "urn:later"]), resources)
+    assert resources[1]["id"] == "vpc-2"
+    assert resources[1]["dependencies"] == [STACK]
+
+
+def test_what_is_recorded_under_its_id_stays_as_it_is():
+    resources = [resource(STACK), resource(VPC, id="vpc-1", inputs={"a": 1})]
+    assert not adopt._place(found("vpc-1"), resources)
+    assert resources == [resource(STACK), resource(VPC, id="vpc-1", inputs={"a": 1})]
+
+
+def test_a_replacement_that_was_made_takes_the_place_of_what_was_deleted_for_it():
+    subnet = resource("urn:pulumi:dev::slipway::aws:ec2/subnet:Subnet::subnet", dependencies=[VPC])
+    resources = [resource(STACK), resource(VPC, id="web", pendingReplacement=True), subnet]
+    assert adopt._place(found("web"), resources)
+    assert [each.get("id") for each in resources] == [None, "web", None]
+    assert "pendingReplacement" not in resources[1]
+    assert recover._in_order(resources)
+
+
+def test_what_a_replacement_was_made_for_is_still_to_be_deleted():
+    resources = [resource(STACK), resource(VPC, id="old")]
+    assert adopt._place(found("new"), resources)
+    assert [(each.get("id"), each.get("delete", False)) for each in resources[1:]] == [("new", False), ("old", True)]
+
+
+def test_a_foreign_object_is_dropped_and_the_record_before_it_comes_back():
+    old = resource(VPC, id="web", pendingReplacement=True)
+    resources = [resource(STACK), dict(old)]
+    assert adopt._place(found("web"), resources)
+    assert list(adopt._without({VPC}, resources, {VPC: old})) == [resource(STACK), old]
+
+
+def test_an_object_is_foreign_without_the_labels_that_the_stack_gives():
+    wanted = {"inputs": {"metadata": {"name": "web", "labels": {"slipway-stack": "a"}}}}
+    assert adopt._is_foreign(wanted, {"outputs": {"metadata": {"name": "web"}}})
+    assert adopt._is_foreign(wanted, {"outputs": {"metadata": {"labels": {"slipway-stack": "b"}}}})
+    assert not adopt._is_foreign(wanted, {"outputs": {"metadata": {"labels": {"slipway-stack": "a", "more": "c"}}}})
+    assert not adopt._is_foreign({"inputs": {"metadata": "a text"}}, {"outputs": {}})

@@ -11,7 +11,7 @@ from infra.config import ROOT
 from tests.cluster.cache import Unfit, key_of, made, say
 
 sys.path.append(str(ROOT / "tools"))  # scripts that run before there is a virtualenv, so no package
-from engine_build import run_go  # noqa: E402
+from engine_build import run_go
 
 MODULES = Path(__file__).parent / "go"
 KUBE = "k8s.io/kubernetes/cmd/"

@@ -83,11 +83,11 @@ def new_stack(
         yield make
 
 
-def configure(stack: Throwaway, **settings: str) -> None:
-    """Sets the program's configuration; an empty text takes a setting out."""
+def configure(stack: Throwaway, /, project: str = "web", **settings: str) -> None:
+    """Sets a program's configuration; an empty text takes a setting out."""
     file = stack.program / f"Pulumi.{stack.stack}.yaml"
     content = yaml.safe_load(file.read_text())
-    config = {**(content.get("config") or {}), **{f"web:{key}": value for key, value in settings.items()}}
+    config = {**(content.get("config") or {}), **{f"{project}:{key}": value for key, value in settings.items()}}
     content["config"] = {key: value for key, value in config.items() if value != ""}
     file.write_text(yaml.safe_dump(content))
 

@@ -1,23 +1,15 @@
-"""Kills `pulumi up` at a random moment, recovers, and compares the stack's state with the cluster.
-
-python -m tests.cluster.kills [--kills 50] [--seed 7], where a cluster is up.
-"""
+"""Kills `pulumi up` at a random moment, recovers, and compares the stack's state with the cluster."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import random
 import signal
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.cluster import places
-from tests.cluster.conftest import PROGRAMS, answer, configure, labelled
+from tests.cluster.conftest import answer, configure, labelled
 from tests.standins.kube.api import Api
 from tests.standins.throwaway import Throwaway
 
@@ -30,7 +22,7 @@ DERIVED = ("Endpoints", "EndpointSlice", "Pod", "ReplicaSet", "PodMetrics")
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What one kill left. `astray`: what cluster and state do not agree on after the last `up`; `problem`: what failed."""
+    """What one kill left. `astray`: where cluster and state differ after the last `up`; `problem`: what failed."""
 
     update: str
     after: float
@@ -134,31 +126,3 @@ def rounds(victim: Victim, count: int, seed: int, say: Callable[[str], object]) 
         if not outcome.good:
             say("\n".join([*outcome.astray, outcome.problem]))
     return outcomes
-
-
-def main() -> None:
-    """Prints a line for each kill, and exits non-zero where one did not converge."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=7)
-    options = parser.parse_args()
-    api, started = Api(places.kubeconfig().read_text()), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        with Throwaway(Path(folder), PROGRAMS / "web", kubeconfig=str(places.kubeconfig())) as stack:
-            victim = Victim(api, stack, (places.NODE_PORTS[-2], places.NODE_PORTS[-1]))
-            outcomes = rounds(victim, options.kills, options.seed, lambda line: print(line, flush=True))
-            stack.destroy()
-        left = labelled(api, LABELS)
-    bad = sum(not each.good for each in outcomes)
-    summary = {
-        "kills": len(outcomes), "converged": len(outcomes) - bad, "already done": sum(each.finished for each in outcomes),
-        "with pending operations": sum(bool(each.pending) for each in outcomes),
-        "with imports": sum("imported" in each.recovered for each in outcomes),
-        "left after destroy": left, "seconds": round(time.monotonic() - started),
-    }  # fmt: skip
-    print(json.dumps(summary))
-    raise SystemExit(bool(bad or left))
-
-
-if __name__ == "__main__":
-    main()

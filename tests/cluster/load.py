@@ -1,6 +1,7 @@
 """A constant load: so many requests a second, each on a connection of its own, until SIGTERM.
 
-python -m tests.cluster.load PORT RATE, run inside the cluster's network. Prints {sent, failed: {why: count}, ...} at last.
+python -m tests.cluster.load PORT RATE, run inside the cluster's network. Prints {sent, failed: {why: count}, ...} at
+last.
 """
 
 from __future__ import annotations
@@ -76,12 +77,10 @@ async def _run(port: int, rate: int) -> None:
                 group.create_task(_request(port, found, took))
             sent = max(sent, due)
             await asyncio.sleep(0.005)
-    ordered = sorted(took)
-    print(json.dumps({
-        "sent": sent, "seconds": round(time.monotonic() - started, 1),
-        "failed": {why: count for why, count in found.items() if why},
-        "p50_ms": round(1000 * ordered[len(ordered) // 2], 1), "p99_ms": round(1000 * ordered[len(ordered) * 99 // 100], 1),
-    }))  # fmt: skip
+    seconds, ordered = round(time.monotonic() - started, 1), sorted(took)
+    failed = {why: count for why, count in found.items() if why}
+    p50, p99 = (round(1000 * ordered[len(ordered) * each // 100], 1) for each in (50, 99))
+    print(json.dumps({"sent": sent, "seconds": seconds, "failed": failed, "p50_ms": p50, "p99_ms": p99}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The cluster's first process: process 1 of its own namespaces, which starts the parts and ends with them.
 
-python -m tests.cluster.node, as `cluster.up` starts it: in new pid, mount, network, ipc and uts namespaces. When it ends,
-for whatever reason, the kernel ends every process in them and takes their mounts, links and rules away.
+python -m tests.cluster.node, as `cluster.up` starts it: in new pid, mount, network, ipc and uts namespaces. When it
+ends, for whatever reason, the kernel ends every process in them and takes their mounts, links and rules away.
 """
 
 from __future__ import annotations

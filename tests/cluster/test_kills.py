@@ -1,6 +1,6 @@
 """Killed updates and dying plugins on the cluster: `slipway recover` and `up` put cluster and state in order.
 
-The 50 kills in earnest are `python -m tests.cluster.kills`.
+The 50 kills are in earnest.py.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""A Deployment and a Service through the real engine on a real API server: the whole life of one stack, in this order."""
+"""A Deployment and a Service through the real engine on a real API server: one stack's whole life, in this order."""
 
 import json
 import signal

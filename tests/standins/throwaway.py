@@ -22,8 +22,8 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".slipway", "__pycache__", 
 class Throwaway:
     """One stack of a program. `folder` takes a copy of the program, backend, home and books.
 
-    The stand-ins run in a process of their own, as plugins do; leaving the context ends them. With a `kubeconfig` file the
-    Kubernetes one works on that cluster.
+    The stand-ins run in a process of their own, as plugins do; leaving the context ends them. With a `kubeconfig` file
+    the Kubernetes one works on that cluster.
     """
 
     def __init__(

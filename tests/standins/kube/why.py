@@ -66,5 +66,4 @@ def _events(api: Api, live: Object) -> Iterator[str]:
         "v1", "Event", live["metadata"].get("namespace", "default"),
         fieldSelector=f"involvedObject.uid={live['metadata']['uid']},type=Warning",
     )  # fmt: skip
-    for text in dict.fromkeys(f"{each['reason']}: {each['message']}" for each in found[-5:]):
-        yield text
+    yield from dict.fromkeys(f"{each['reason']}: {each['message']}" for each in found[-5:])

@@ -1,0 +1,121 @@
+"""The cluster's long runs: 50 kills, 30,000 requests through five rolling updates. Writes docs/cluster.md.
+
+python -m tests.cluster.earnest [--kills 50] [--seed 7]; `make test-faults` runs it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.config import ROOT
+from tests.cluster import cluster, places
+from tests.cluster.conftest import PROGRAMS, configure, labelled
+from tests.cluster.kills import LABELS, Victim, rounds
+from tests.cluster.load import Load
+from tests.standins.kube.api import Api
+from tests.standins.throwaway import Throwaway
+
+DOCUMENT = ROOT / "docs" / "cluster.md"
+HEAD = "| run | how | found | when |\n|---|---|---|---|\n"
+ROLLOUTS, RATE, SECONDS = 5, 100, 60
+
+
+def kills(api: Api, count: int, seed: int) -> tuple[str, bool]:
+    """What so many kills came to, and whether all is well."""
+    with stack_of_its_own() as stack:
+        victim = Victim(api, stack, (places.NODE_PORTS[-2], places.NODE_PORTS[-1]))
+        outcomes = rounds(victim, count, seed, say)
+    left = labelled(api, LABELS)
+    good, done = (sum(map(bool, each)) for each in ([one.good for one in outcomes], [one.finished for one in outcomes]))
+    pending = sum(bool(each.pending) for each in outcomes)
+    imported = sum("imported" in each.recovered for each in outcomes)
+    text = (
+        f"{good} of {count} converged, no orphan, ghost or duplicate in these; {pending} had pending operations, "
+        f"{imported} something to import, {done} were over before; {len(left)} objects left after destroy"
+    )
+    return text, good == count and not left
+
+
+def rollouts() -> tuple[str, bool]:
+    """What a constant load saw of rolling updates of two replicas."""
+    with stack_of_its_own() as stack:
+        configure(stack, namespace="earnest", replicas="2", drain="3", version="1", port=str(places.NODE_PORTS[-3]))
+        stack.up()
+        with Load(places.NODE_PORTS[-3], RATE) as load:
+            for number in range(ROLLOUTS):
+                end = time.monotonic() + SECONDS
+                configure(stack, version=str(number + 2))
+                stack.up()
+                say(f"rollout {number + 1} done")
+                time.sleep(max(0.0, end - time.monotonic()))
+    found = load.result
+    failed = sum(found["failed"].values())
+    text = f"{failed} of {found['sent']:,} failed; p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms"
+    return text, not failed and found["sent"] >= RATE * SECONDS * ROLLOUTS
+
+
+@contextmanager
+def stack_of_its_own() -> Iterator[Throwaway]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Throwaway(Path(folder), PROGRAMS / "web", kubeconfig=str(places.kubeconfig())) as stack,
+    ):
+        yield stack
+        stack.destroy()
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def write(rows: dict[str, tuple[str, str]]) -> None:
+    """Replaces these rows in the document's last table; the others stay."""
+    text, _, table = DOCUMENT.read_text().partition(HEAD)
+    kept = {line.split(" | ")[0].lstrip("| "): line for line in table.splitlines() if line.startswith("|")}
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    kept |= {name: f"| {name} | {how} | {found} | {today} |" for name, (how, found) in rows.items()}
+    DOCUMENT.write_text(text + HEAD + "\n".join(kept.values()) + "\n")
+
+
+def main() -> None:
+    """Exits non-zero where something was lost or did not converge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=7)
+    options = parser.parse_args()
+    with cluster.held():
+        by_hand = bool(cluster.running())
+        if not by_hand:
+            cluster.up(keep=False)
+        try:
+            api = Api(places.kubeconfig().read_text())
+            rolled, smooth = rollouts()
+            say(rolled)
+            killed, whole = kills(api, options.kills, options.seed)
+            say(killed)
+        finally:
+            if not by_hand:
+                cluster.down()
+    write(
+        {
+            "rolling update under load": (
+                f"{ROLLOUTS} updates of two replicas in {ROLLOUTS * SECONDS} s, {RATE} requests a second, a connection "
+                "each, node port on 127.0.0.1, 3 s of drain", rolled,
+            ),
+            "`pulumi up` killed": (
+                f"{options.kills} times at random moments of a create, change, replace and rename, about half of them "
+                "with the plugin; then `slipway recover` and `up`", killed,
+            ),
+        }
+    )  # fmt: skip
+    raise SystemExit(not (smooth and whole))
+
+
+if __name__ == "__main__":
+    main()
