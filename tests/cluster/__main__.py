@@ -12,13 +12,13 @@ from tests.cluster.cache import Unfit, say
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=("up", "down", "prepare"))
-    parser.add_argument("--base", default=images.BASE, help="name of the base image")
+    parser.add_argument("--base", default=images.BASE, help="a name that pods know the base image by as well")
     options = parser.parse_args()
     started = time.monotonic()
     try:
         with cluster.held():
             if options.command == "prepare":
-                cluster.prepare(options.base)
+                cluster.prepare()
             if options.command == "down":
                 cluster.down()
             if options.command == "up":

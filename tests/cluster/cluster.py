@@ -73,21 +73,22 @@ def held() -> Iterator[None]:
         yield
 
 
-def prepare(base: str = images.BASE) -> Path:
-    """Fetches and builds whatever is not cached, and returns the base image; minutes the first time."""
+def prepare() -> None:
+    """Fetches and builds whatever is not cached; minutes the first time. Raises Unfit where this machine can't."""
     if reason := unfit():
         raise Unfit(reason)
     debian.root()
     for module in build.COMMANDS:
         build.commands(module)
     images.pause()
-    return images.base(base)
+    images.base()
 
 
 def up(base: str = images.BASE, keep: bool = True) -> dict[str, float]:
     """Starts the cluster and returns the seconds after which each part could be used. Call it while `held`.
 
-    What a killed run has left is removed first. Unless it is to be kept, the cluster ends with the calling process.
+    `base`: a name under which pods find the base image, beside its own. What a killed run has left is removed first.
+    Unless it is to be kept, the cluster ends with the calling process.
 
     Raises:
         Unfit: this machine can't run it, or a part did not start.
@@ -95,7 +96,7 @@ def up(base: str = images.BASE, keep: bool = True) -> dict[str, float]:
     """
     if pid := running():
         raise Refused(f"a cluster is up (process {pid}): `python -m tests.cluster down` ends it")
-    image = prepare(base)
+    prepare()
     down()
     run = places.run_folder()
     run.mkdir(parents=True)
@@ -107,7 +108,7 @@ def up(base: str = images.BASE, keep: bool = True) -> dict[str, float]:
         process = subprocess.Popen(
             [*ALONE, *map(str, command), *(str(each.fileno()) for each in listeners)],
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=inherited, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "SLIPWAY_CLUSTER_BASE": str(image)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "SLIPWAY_CLUSTER_BASE": base},
         )  # fmt: skip
     os.close(owner)
     _owners.append(ours)  # stays open for as long as this process lives

@@ -17,7 +17,7 @@ from tests.cluster.build import commands
 from tests.cluster.cache import Unfit, key_of, made
 
 PAUSE = "slipway.test/pause:1"
-# What the tests' own workloads run on; `up --base NAME` imports it under the name that a configuration gives.
+# What the tests' own workloads run on; `up --base NAME` gives it the name of a configuration as well.
 BASE = "slipway.test/base:bookworm"
 INCLUDED = "python3,python3-venv,ca-certificates"
 MIRROR = "http://deb.debian.org/debian"
@@ -31,11 +31,10 @@ UNNEEDED = (
 )
 
 
-def base(name: str = BASE) -> Path:
+def base() -> Path:
     """A tar file of an image with Python and a shell, as `ctr images import` and `docker load` take it."""
-    key = key_of(debian.SUITE, INCLUDED, MIRROR, name, *UNNEEDED)
-    folder = made("base", key, lambda into: _debootstrap(into, name), "making the base image with debootstrap")
-    return folder / "image.tar"
+    key = key_of(debian.SUITE, INCLUDED, MIRROR, BASE, *UNNEEDED)
+    return made("base", key, _debootstrap, "making the base image with debootstrap") / "image.tar"
 
 
 def pause() -> Path:
@@ -50,7 +49,7 @@ def _pause(into: Path, binary: Path) -> None:
     _pack(into, into / "root", PAUSE, ["/pause"])
 
 
-def _debootstrap(into: Path, name: str) -> None:
+def _debootstrap(into: Path) -> None:
     packages = debian.root()
     target = into / "root"
     keyring = packages / "usr" / "share" / "keyrings" / "debian-archive-keyring.gpg"
@@ -64,7 +63,7 @@ def _debootstrap(into: Path, name: str) -> None:
         raise Unfit(f"debootstrap failed:\n{(done.stdout + done.stderr)[-1000:]}")
     for each in UNNEEDED:
         shutil.rmtree(target / each, ignore_errors=True)
-    _pack(into, target, name, ["python3"])
+    _pack(into, target, BASE, ["python3"])
 
 
 def _pack(into: Path, root: Path, name: str, command: list[str]) -> None:

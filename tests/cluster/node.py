@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import debian, images, pki, places
+from tests.cluster import debian, pki, places
 from tests.cluster.build import commands
 from tests.cluster.parts import (
     cgroups,
@@ -54,7 +54,7 @@ class Node:
         }
         self.pki = run / "pki"
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.images = [images.pause(), Path(os.environ["SLIPWAY_CLUSTER_BASE"])]
+        self.base_name = os.environ["SLIPWAY_CLUSTER_BASE"]
         self.begun: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def folder(self, name: str) -> Path:
@@ -140,6 +140,7 @@ def main() -> None:
             part.start(node)
             took[part.__name__.rpartition(".")[2]] = round(time.monotonic() - started, 1)
         node.finish()
+        containerd.name_base(node)
         took["images"] = round(time.monotonic() - started, 1)
         shutil.copy(run / "pki" / "admin.yaml", places.kubeconfig())
         (run / "ready").write_text(json.dumps(took))

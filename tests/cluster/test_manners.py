@@ -35,7 +35,9 @@ k8s.core.v1.ConfigMap("late", metadata={"name": "late"}, data={"ip": late.spec.c
 
 def test_the_providers_own_kubeconfig_is_used_and_a_secret_in_the_state(stack, api):
     stack.up()
-    assert api.get(config_map("address"))["data"] == {"ip": api.get(Ref("v1", "Service", "manners", "alone"))["spec"]["clusterIP"]}
+    assert api.get(config_map("address"))["data"] == {
+        "ip": api.get(Ref("v1", "Service", "manners", "alone"))["spec"]["clusterIP"]
+    }
     assert "client-key-data" not in json.dumps(stack.state())
     stack.up("--expect-no-changes")
 
@@ -80,11 +82,15 @@ def test_a_wait_for_that_is_not_met_fails_by_its_words_and_the_object_stays(stac
 
 
 def test_an_object_that_is_there_already_is_not_taken_over(stack, api):
-    api.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "taken", "namespace": "manners"}}, "somebody")
+    api.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "taken", "namespace": "manners"}}, "somebody"
+    )
     file = stack.program / "__main__.py"
     file.write_text(file.read_text() + '\nk8s.core.v1.ConfigMap("taken", metadata={"name": "taken"}, opts=inside)\n')
     assert "ConfigMap manners/taken already exists: import it, or set upsertExistingObjects" in stack.up(fails=True)
-    file.write_text(file.read_text().replace('namespace="manners")', 'namespace="manners", upsert_existing_objects=True)'))
+    file.write_text(
+        file.read_text().replace('namespace="manners")', 'namespace="manners", upsert_existing_objects=True)')
+    )
     stack.up()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.cluster import images, places
@@ -55,7 +56,16 @@ def start(node: Node) -> None:
         )
     )
     node.start("containerd", node.packages / "usr" / "bin" / "containerd", "--config", file)
-    ctr = (node.packages / "usr" / "bin" / "ctr", "--address", SOCKET, "--namespace", "k8s.io")
-    node.until("containerd", lambda: node.do(*ctr, "version"))
-    for image in node.images:
-        node.begin(*ctr, "images", "import", image)
+    node.until("containerd", lambda: node.do(*_ctr(node), "version"))
+    for image in (images.pause(), images.base()):
+        node.begin(*_ctr(node), "images", "import", image)
+
+
+def name_base(node: Node) -> None:
+    """Once the images are there: the name that a configuration gives to the base image."""
+    if node.base_name != images.BASE:
+        node.do(*_ctr(node), "images", "tag", "--force", images.BASE, node.base_name)
+
+
+def _ctr(node: Node) -> tuple[str | Path, ...]:
+    return (node.packages / "usr" / "bin" / "ctr", "--address", SOCKET, "--namespace", "k8s.io")

@@ -6,47 +6,32 @@ inputs or the environment; where it is not known yet, as in a preview that makes
 
 from __future__ import annotations
 
-import base64
 import functools
-import os
 import secrets
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import grpc
 import httpx
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2, status_pb2
-from pulumi.runtime.rpc import UNKNOWN
 
 from tests.standins.checks import input_problems
 from tests.standins.faults import CloudError
 from tests.standins.kube import waits
-from tests.standins.kube.api import Api, ApiError, Object, Ref
-from tests.standins.kube.values import changes, is_known, is_secret, plain, pruned, received, sealed, secret
+from tests.standins.kube.api import ApiError, Object, Ref
+from tests.standins.kube.target import Target, configured, online
+from tests.standins.kube.values import changes, is_known, plain, received, sealed, secret
+from tests.standins.kube.views import FORCE, MANAGER, id_of, is_forced, outputs, preview, ref_of
+from tests.standins.kube.views import inputs as inputs_of
 from tests.standins.kube.why import explain
 from tests.standins.kubernetes import CLUSTER_SCOPED
 from tests.standins.provider import StandIn, _failures, _kind_and_name, _struct
 from tests.standins.sdk import resource_type
 
-MANAGER = "pulumi-kubernetes"
-AUTONAMED, FORCE = "pulumi.com/autonamed", "pulumi.com/patchForce"
+AUTONAMED = "pulumi.com/autonamed"
 PROPAGATION = "pulumi.com/deletionPropagationPolicy"
 IMMUTABLE = ("immutable", "may not be changed", "forbidden: updates to", "may not change")
-SERVERS_OWN = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
-
-
-@dataclass
-class Target:
-    """What one instance of the provider was configured for. `api` is None where that is not known yet."""
-
-    api: Api | None = None
-    namespace: str = "default"
-    upsert: bool = False
-    cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 def _answers(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -86,7 +71,7 @@ class ClusterStandIn(StandIn):
     @_answers
     def Configure(self, request: Any, context: Any) -> Any:
         given = received(request.args)
-        self.targets[context.peer()] = _target(plain(given))
+        self.targets[context.peer()] = configured(plain(given))
         return provider_pb2.ConfigureResponse(supportsPreview=True, acceptSecrets=True)
 
     def Cancel(self, _request: Any, context: Any) -> Any:
@@ -144,55 +129,55 @@ class ClusterStandIn(StandIn):
         kind, name = _kind_and_name(request.urn)
         target, given = self._target(context), received(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=_struct(_preview(target, given, is_new=True)))
-        api, ref = _online(target), Ref.to(plain(given))
+            return provider_pb2.CreateResponse(id="", properties=_struct(preview(target, given, is_new=True)))
+        api, ref = online(target), Ref.to(plain(given))
         if not target.upsert and api.get(ref):
             raise CloudError(f"{ref} already exists: import it, or set upsertExistingObjects on the provider")
         with_fault = self.faults.before(f"creating {kind} {name}")
-        applied = api.apply(plain(given), MANAGER, force=_forced(given))
+        applied = api.apply(plain(given), MANAGER, force=is_forced(given))
         self.faults.after(with_fault, f"creating {kind} {name}")
         live = self._ready(applied, given, request, context)
-        return provider_pb2.CreateResponse(id=_id(live), properties=_struct(_outputs(live, given)))
+        return provider_pb2.CreateResponse(id=id_of(live), properties=_struct(outputs(live, given)))
 
     @_answers
     def Update(self, request: Any, context: Any) -> Any:
         kind, name = _kind_and_name(request.urn)
         target, given = self._target(context), received(request.news)
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=_struct(_preview(target, given)))
+            return provider_pb2.UpdateResponse(properties=_struct(preview(target, given)))
         with_fault = self.faults.before(f"updating {kind} {name}")
-        applied = _online(target).apply(plain(given), MANAGER, force=_forced(given))
+        applied = online(target).apply(plain(given), MANAGER, force=is_forced(given))
         self.faults.after(with_fault, f"updating {kind} {name}")
         live = self._ready(applied, given, request, context)
-        return provider_pb2.UpdateResponse(properties=_struct(_outputs(live, given)))
+        return provider_pb2.UpdateResponse(properties=_struct(outputs(live, given)))
 
     @_answers
     def Read(self, request: Any, context: Any) -> Any:
         kind, _ = _kind_and_name(request.urn)
         given = received(request.inputs) or received(request.properties)
-        ref = _ref(kind, request.id, given)
-        live = _online(self._target(context)).get(ref)
+        ref = ref_of(kind, request.id, given)
+        live = online(self._target(context)).get(ref)
         if live is None:
             return provider_pb2.ReadResponse(id="")
-        inputs = sealed(_inputs(live, plain(given)), given)
-        if lacks := waits.lacks(_online(self._target(context)), live):
+        inputs = sealed(inputs_of(live, plain(given)), given)
+        if lacks := waits.lacks(online(self._target(context)), live):
             return self._not_ready(live, given, inputs, [f"{ref}: {lacks}"], context)
         return provider_pb2.ReadResponse(
-            id=_id(live), properties=_struct(_outputs(live, given)), inputs=_struct(inputs)
+            id=id_of(live), properties=_struct(outputs(live, given)), inputs=_struct(inputs)
         )
 
     @_answers
     def Delete(self, request: Any, context: Any) -> Any:
         kind, name = _kind_and_name(request.urn)
         target, given = self._target(context), received(request.old_inputs) or received(request.properties)
-        ref = _ref(kind, request.id, given)
+        ref = ref_of(kind, request.id, given)
         notes = plain(given).get("metadata", {}).get("annotations") or {}
         with_fault = self.faults.before(f"deleting {kind} {name}")
-        _online(target).delete(ref, notes.get(PROPAGATION, "foreground").capitalize())
+        online(target).delete(ref, notes.get(PROPAGATION, "foreground").capitalize())
         self.faults.after(with_fault, f"deleting {kind} {name}")
         if notes.get(waits.SKIP) != "true":
             try:
-                waits.until_gone(_online(target), ref, request.timeout, target.cancelled)
+                waits.until_gone(online(target), ref, request.timeout, target.cancelled)
             except waits.NotReady as error:
                 raise CloudError(str(error), grpc.StatusCode.UNKNOWN) from None
         return Empty()
@@ -227,101 +212,20 @@ class ClusterStandIn(StandIn):
         """What is there once it can be used."""
         target = self._target(context)
         try:
-            return waits.until_ready(_online(target), applied, request.timeout, target.cancelled)
+            return waits.until_ready(online(target), applied, request.timeout, target.cancelled)
         except waits.NotReady as error:
-            reasons = [str(error), *explain(_online(target), error.live)]
+            reasons = [str(error), *explain(online(target), error.live)]
             return self._not_ready(error.live, given, given, reasons, context)
 
     def _not_ready(self, live: Object, given: Object, inputs: Object, reasons: list[str], context: Any) -> Any:
         """Tells the engine that it is there all the same: the next update goes on with it."""
         detail = provider_pb2.ErrorResourceInitFailed(
-            id=_id(live), properties=_struct(_outputs(live, given)), reasons=reasons, inputs=_struct(inputs)
+            id=id_of(live), properties=_struct(outputs(live, given)), reasons=reasons, inputs=_struct(inputs)
         )
         status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message="\n".join(reasons))
         status.details.add().Pack(detail)
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
         return context.abort(grpc.StatusCode.UNKNOWN, status.message)
-
-
-def _target(given: Object) -> Target:
-    config = given.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    if not is_known(config):
-        return Target()
-    text = config
-    if "\n" not in config and not config.lstrip().startswith("{"):
-        if not Path(config).is_file():
-            return Target()  # as the official plugin: a wrong one is an error once something is to be done
-        text = Path(config).read_text()
-    try:
-        api = Api(text)
-    except (ValueError, KeyError, TypeError) as error:
-        raise CloudError(f"the provider's kubeconfig can't be used: {error}") from None
-    upsert = str(given.get("upsertExistingObjects", "")).lower() == "true"
-    return Target(api=api, namespace=given.get("namespace") or api.namespace, upsert=upsert)
-
-
-def _online(target: Target) -> Api:
-    if target.api is None:
-        raise CloudError("no kubeconfig: set one on the provider, or KUBECONFIG")
-    return target.api
-
-
-def _preview(target: Target, given: Object, is_new: bool = False) -> Object:
-    """The outputs as far as they are known: what the server would add is not."""
-    if target.api is None or not is_known(given):
-        return {**given, "status": UNKNOWN}
-    try:
-        if is_new and target.api.get(Ref.to(plain(given))):
-            return {**given, "status": UNKNOWN}  # the one that it replaces goes first, which a dry run can't know
-        planned = target.api.apply(plain(given), MANAGER, dry=True, force=_forced(given))
-    except ApiError as error:
-        if error.code == 404:  # its namespace or definition comes in the same update
-            return {**given, "status": UNKNOWN}
-        raise
-    return {**_with_unknown(_outputs(planned, {}), given), "status": UNKNOWN}
-
-
-def _with_unknown(planned: Any, given: Any) -> Any:
-    if not isinstance(planned, dict) or not isinstance(given, dict) or is_secret(given):
-        return given
-    added = {key: UNKNOWN for key in planned if key not in given}
-    return {**added, **{key: _with_unknown(planned.get(key), each) for key, each in given.items()}}
-
-
-def _outputs(live: Object, given: Object) -> Object:
-    metadata = {key: each for key, each in live["metadata"].items() if key != "managedFields"}
-    found = sealed({**live, "metadata": metadata}, given)
-    if live["kind"] == "Secret":
-        found |= {key: secret(live[key]) for key in ("data", "stringData") if key in live}
-    return dict(found)
-
-
-def _inputs(live: Object, given: Object) -> Object:
-    """As the program would have to say it to get what is there."""
-    if not given:
-        kept = {key: each for key, each in live["metadata"].items() if key not in SERVERS_OWN}
-        return {key: each for key, each in {**live, "metadata": kept}.items() if key != "status"}
-    found = dict(pruned(live, given))
-    if "stringData" in given:
-        encoded = live.get("data") or {}
-        texts = {key: base64.b64decode(encoded[key]).decode() for key in given["stringData"] if key in encoded}
-        found["stringData"] = texts
-    return found
-
-
-def _ref(kind: str, id_: str, given: Object) -> Ref:
-    """By the id, `namespace/name` or `name`, and by the inputs or the type: `kubernetes:apps/v1:Deployment`."""
-    _, version, name = kind.split(":")
-    namespace, _, own = id_.rpartition("/")
-    return Ref(given.get("apiVersion") or version.removeprefix("core/"), given.get("kind") or name, namespace, own)
-
-
-def _id(live: Object) -> str:
-    return "/".join(live["metadata"][key] for key in ("namespace", "name") if live["metadata"].get(key))
-
-
-def _forced(given: Object) -> bool:
-    return (plain(given)["metadata"].get("annotations") or {}).get(FORCE) == "true"
 
 
 def _covers(field_path: str, path: str) -> bool:

@@ -1,0 +1,47 @@
+"""What an instance of the provider was configured for."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.standins.faults import CloudError
+from tests.standins.kube.api import Api, Object
+from tests.standins.kube.values import is_known
+
+
+@dataclass
+class Target:
+    """What one instance of the provider was configured for. `api` is None where that is not known yet."""
+
+    api: Api | None = None
+    namespace: str = "default"
+    upsert: bool = False
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+
+def configured(given: Object) -> Target:
+    """By the provider's inputs, then the environment. Raises CloudError for a kubeconfig that can't be used."""
+    config = given.get("kubeconfig") or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    if not is_known(config):
+        return Target()
+    text = config
+    if "\n" not in config and not config.lstrip().startswith("{"):
+        if not Path(config).is_file():
+            return Target()  # as the official plugin: a wrong one is an error once something is to be done
+        text = Path(config).read_text()
+    try:
+        api = Api(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CloudError(f"the provider's kubeconfig can't be used: {error}") from None
+    upsert = str(given.get("upsertExistingObjects", "")).lower() == "true"
+    return Target(api=api, namespace=given.get("namespace") or api.namespace, upsert=upsert)
+
+
+def online(target: Target) -> Api:
+    """Raises CloudError where there is no API server to ask."""
+    if target.api is None:
+        raise CloudError("no kubeconfig: set one on the provider, or KUBECONFIG")
+    return target.api

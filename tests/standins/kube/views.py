@@ -1,0 +1,77 @@
+"""What the engine gets to see of an object: its id, its outputs, its inputs as they are, and a preview of it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from pulumi.runtime.rpc import UNKNOWN
+
+from tests.standins.kube.api import ApiError, Object, Ref
+from tests.standins.kube.target import Target
+from tests.standins.kube.values import is_known, is_secret, plain, pruned, sealed, secret
+
+MANAGER = "pulumi-kubernetes"
+FORCE = "pulumi.com/patchForce"
+SERVERS_OWN = ("managedFields", "uid", "resourceVersion", "generation", "creationTimestamp", "selfLink")
+
+
+def preview(target: Target, given: Object, is_new: bool = False) -> Object:
+    """The outputs as far as they are known: what the server would add is not."""
+    if target.api is None or not is_known(given):
+        return {**given, "status": UNKNOWN}
+    try:
+        if is_new and target.api.get(Ref.to(plain(given))):
+            return {**given, "status": UNKNOWN}  # the one that it replaces goes first, which a dry run can't know
+        planned = target.api.apply(plain(given), MANAGER, dry=True, force=is_forced(given))
+    except ApiError as error:
+        if error.code == 404:  # its namespace or definition comes in the same update
+            return {**given, "status": UNKNOWN}
+        raise
+    return {**_with_unknown(outputs(planned, {}), given), "status": UNKNOWN}
+
+
+def _with_unknown(planned: Any, given: Any) -> Any:
+    if not isinstance(planned, dict) or not isinstance(given, dict) or is_secret(given):
+        return given
+    added = {key: UNKNOWN for key in planned if key not in given}
+    return {**added, **{key: _with_unknown(planned.get(key), each) for key, each in given.items()}}
+
+
+def outputs(live: Object, given: Object) -> Object:
+    """What is there, with everything secret that is secret in the inputs; a Secret's data always."""
+    metadata = {key: each for key, each in live["metadata"].items() if key != "managedFields"}
+    found = sealed({**live, "metadata": metadata}, given)
+    if live["kind"] == "Secret":
+        found |= {key: secret(live[key]) for key in ("data", "stringData") if key in live}
+    return dict(found)
+
+
+def inputs(live: Object, given: Object) -> Object:
+    """As the program would have to say it to get what is there."""
+    if not given:
+        kept = {key: each for key, each in live["metadata"].items() if key not in SERVERS_OWN}
+        return {key: each for key, each in {**live, "metadata": kept}.items() if key != "status"}
+    found = dict(pruned(live, given))
+    if "stringData" in given:
+        encoded = live.get("data") or {}
+        texts = {key: base64.b64decode(encoded[key]).decode() for key in given["stringData"] if key in encoded}
+        found["stringData"] = texts
+    return found
+
+
+def ref_of(kind: str, id_: str, given: Object) -> Ref:
+    """By the id, `namespace/name` or `name`, and by the inputs or the type: `kubernetes:apps/v1:Deployment`."""
+    _, version, name = kind.split(":")
+    namespace, _, own = id_.rpartition("/")
+    return Ref(given.get("apiVersion") or version.removeprefix("core/"), given.get("kind") or name, namespace, own)
+
+
+def id_of(live: Object) -> str:
+    """`namespace/name`, or `name`."""
+    return "/".join(live["metadata"][key] for key in ("namespace", "name") if live["metadata"].get(key))
+
+
+def is_forced(given: Object) -> bool:
+    """Whether it takes back fields that another manager has changed."""
+    return (plain(given)["metadata"].get("annotations") or {}).get(FORCE) == "true"
