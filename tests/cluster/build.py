@@ -12,6 +12,7 @@ from tests.cluster.cache import Unfit, key_of, made, say
 
 sys.path.append(str(ROOT / "tools"))  # scripts that run before there is a virtualenv, so no package
 from engine_build import run_go
+from engine_cache import Problem
 
 MODULES = Path(__file__).parent / "go"
 KUBE = "k8s.io/kubernetes/cmd/"
@@ -47,8 +48,13 @@ def _required(module: str) -> tuple[str, str]:
 
 
 def _build(module: str, into: Path) -> None:
-    if shutil.which("go") is None:
-        raise Unfit("no Go on PATH: install Go 1.26 or newer (https://go.dev/dl/)")
+    try:
+        _run(module, into)
+    except Problem as error:
+        raise Unfit(str(error).removeprefix("error: ")) from None
+
+
+def _run(module: str, into: Path) -> None:
     source = MODULES / module
     scratch = into / ".scratch"
     scratch.mkdir()

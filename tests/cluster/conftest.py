@@ -20,7 +20,7 @@ NEEDED = "SLIPWAY_NEEDS_CLUSTER"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    return None if any("cluster" in argument for argument in config.args) else True
+    return None if any("tests/cluster" in argument for argument in config.args) else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from infra.config import ROOT
 from tests.cluster import cluster, places, traces
+from tests.cluster.conftest import NEEDED, cant
 from tests.standins.kube.api import Api, Ref
 
 OWNER = """
@@ -117,6 +118,15 @@ def test_a_port_that_is_taken_is_named_with_the_way_out(before):
             cluster.up()
     with cluster.held():
         cluster.down()
+
+
+def test_a_machine_that_can_not_run_it_is_a_skip_with_the_reason_and_a_failure_where_it_is_needed(monkeypatch):
+    monkeypatch.delenv(NEEDED, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="no cluster: it needs root"):
+        cant("it needs root")
+    monkeypatch.setenv(NEEDED, "1")
+    with pytest.raises(pytest.fail.Exception, match="can't run: it needs root"):
+        cant("it needs root")
 
 
 def test_without_root_the_reason_is_said(monkeypatch):
