@@ -102,6 +102,18 @@ def test_a_server_that_can_not_be_reached_is_named(stack, tmp_path):
     configure(stack, "manners", kubeconfig=str(places.kubeconfig()))
 
 
+def test_another_user_of_the_cluster_replaces_nothing_and_another_cluster_everything(stack, tmp_path):
+    text = places.kubeconfig().read_text()
+    other = tmp_path / "other.yaml"
+    configure(stack, "manners", kubeconfig=str(other))
+    other.write_text(text.replace("name: admin", "name: somebody").replace("user: admin", "user: somebody"))
+    assert "replace" not in stack.preview()
+    other.write_text(text.replace("https://127.0.0.1", "https://localhost"))
+    assert "+-1 to replace" not in (said := stack.preview())
+    assert "to replace" in said
+    configure(stack, "manners", kubeconfig=str(places.kubeconfig()))
+
+
 def test_destroy_ends_with_nothing_left(stack, api):
     stack.destroy()
     assert stack.resources() == []

@@ -5,6 +5,7 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from tests.standins.kube import values, waits
 from tests.standins.kube.api import Api
+from tests.standins.kube.target import is_another_cluster
 
 
 def test_a_secret_in_a_list_is_a_secret_in_what_the_server_returns():
@@ -92,6 +93,25 @@ def test_skip_await_waits_for_nothing():
     live = deployment()
     live["metadata"]["annotations"][waits.SKIP] = "true"
     assert waits.lacks(None, live) == ""
+
+
+def kubeconfig(server, user="admin"):
+    return f"""
+clusters: [{{name: c, cluster: {{server: "{server}"}}}}]
+contexts: [{{name: x, context: {{cluster: c, user: {user}}}}}]
+current-context: x
+users: [{{name: {user}, user: {{}}}}]
+"""
+
+
+def test_another_cluster_is_told_by_its_settings_or_its_identifier():
+    here = {"kubeconfig": kubeconfig("https://a")}
+    assert not is_another_cluster(here, {"kubeconfig": kubeconfig("https://a", user="other")})
+    assert is_another_cluster(here, {"kubeconfig": kubeconfig("https://b")})
+    assert not is_another_cluster(here, {"kubeconfig": UNKNOWN})
+    named = {**here, "clusterIdentifier": "one"}
+    assert not is_another_cluster(named, {"kubeconfig": kubeconfig("https://b"), "clusterIdentifier": "one"})
+    assert is_another_cluster(named, {**here, "clusterIdentifier": "two"})
 
 
 @pytest.mark.parametrize("text", ["", "just words", "clusters: []\ncontexts: []\ncurrent-context: a\nusers: []"])

@@ -20,13 +20,13 @@ from tests.standins.checks import input_problems
 from tests.standins.faults import CloudError
 from tests.standins.kube import waits
 from tests.standins.kube.api import ApiError, Object, Ref
-from tests.standins.kube.target import Target, configured, online
+from tests.standins.kube.target import Target, configured, is_another_cluster, online
 from tests.standins.kube.values import changes, is_known, plain, received, sealed, secret
 from tests.standins.kube.views import FORCE, MANAGER, id_of, is_forced, outputs, preview, ref_of
 from tests.standins.kube.views import inputs as inputs_of
 from tests.standins.kube.why import explain
 from tests.standins.kubernetes import CLUSTER_SCOPED
-from tests.standins.provider import StandIn, _failures, _kind_and_name, _struct
+from tests.standins.provider import StandIn, _diff, _failures, _kind_and_name, _struct
 from tests.standins.sdk import resource_type
 
 AUTONAMED = "pulumi.com/autonamed"
@@ -67,6 +67,12 @@ class ClusterStandIn(StandIn):
         return provider_pb2.CheckResponse(
             inputs=request.news, failures=_failures(request.urn, input_problems(texts, known))
         )
+
+    def DiffConfig(self, request: Any, _context: Any) -> Any:
+        """Another cluster makes another provider, and so replaces all that it has made; another user does not."""
+        old, new = plain(received(request.old_inputs)), plain(received(request.news))
+        changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+        return _diff(changed, ["kubeconfig"] if is_another_cluster(old, new) else [])
 
     @_answers
     def Configure(self, request: Any, context: Any) -> Any:

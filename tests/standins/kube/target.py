@@ -7,6 +7,8 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from tests.standins.faults import CloudError
 from tests.standins.kube.api import Api, Object
 from tests.standins.kube.values import is_known
@@ -38,6 +40,25 @@ def configured(given: Object) -> Target:
         raise CloudError(f"the provider's kubeconfig can't be used: {error}") from None
     upsert = str(given.get("upsertExistingObjects", "")).lower() == "true"
     return Target(api=api, namespace=given.get("namespace") or api.namespace, upsert=upsert)
+
+
+def is_another_cluster(old: Object, new: Object) -> bool:
+    """By the identifier where the provider has one, else by the settings of the active cluster: nothing else tells."""
+    if "clusterIdentifier" in old or "clusterIdentifier" in new:
+        return old.get("clusterIdentifier") != new.get("clusterIdentifier")
+    before, after = (_active_cluster(each.get("kubeconfig", "")) for each in (old, new))
+    return None not in (before, after) and before != after
+
+
+def _active_cluster(kubeconfig: str) -> Object | None:
+    """None where it is a file's name, not known yet or no kubeconfig."""
+    try:
+        config = yaml.safe_load(kubeconfig)
+        contexts = {each["name"]: each["context"] for each in config["contexts"]}
+        clusters = {each["name"]: each["cluster"] for each in config["clusters"]}
+        return dict(clusters[contexts[config["current-context"]]["cluster"]])
+    except (yaml.YAMLError, KeyError, TypeError):
+        return None
 
 
 def online(target: Target) -> Api:
