@@ -119,6 +119,7 @@ def up(base: str = images.BASE, keep: bool = True) -> dict[str, float]:
     while not (run / "ready").exists():
         if process.poll() is not None or time.monotonic() > end:
             why = (run / "broken") if (run / "broken").exists() else (run / "log")
+            process.kill()  # and with it whatever did start; the logs stay until the next one
             raise Unfit(f"the cluster did not start: {why.read_text().strip()[-3000:]}")
         time.sleep(0.05)
     return dict(json.loads((run / "ready").read_text()))
