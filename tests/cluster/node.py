@@ -130,7 +130,7 @@ def main() -> None:
     """`run` folder, file descriptor of the owner or -1, listening sockets."""
     run, owner, listeners = Path(sys.argv[1]), int(sys.argv[2]), [int(each) for each in sys.argv[3:]]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    network.private_mounts(run)
+    network.private_mounts()
     pki.make(run / "pki")
     node = Node(run, listeners)
     started = time.monotonic()
@@ -143,7 +143,8 @@ def main() -> None:
         containerd.name_base(node)
         took["images"] = round(time.monotonic() - started, 1)
         shutil.copy(run / "pki" / "admin.yaml", places.kubeconfig())
-        (run / "ready").write_text(json.dumps(took))
+        (run / "took").write_text(json.dumps(took))
+        (run / "took").rename(run / "ready")  # whole or not at all: it is waited for
         _watch(node, owner)
     except Broken as error:
         (run / "broken").write_text(str(error))

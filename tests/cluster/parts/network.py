@@ -47,7 +47,7 @@ CNI = {
 }
 
 
-def private_mounts(run: Path) -> None:
+def private_mounts() -> None:
     """Before anything is started: folders of our own over the machine's, and settings that can't reach it."""
     _do("mount", "--make-rshared", "/")
     for folder in OWN_FOLDERS:
