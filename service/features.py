@@ -16,7 +16,8 @@ def features(array: np.ndarray) -> dict[str, np.ndarray]:
     their length.
     """
     if array.dtype.kind in "OUS":
-        return {"length": np.array([sum(map(len, map(str, row.ravel()))) for row in array], np.float64)}
+        rows = array.reshape(len(array), -1)  # a sample may be a bare text
+        return {"length": np.array([sum(map(len, map(str, row))) for row in rows], np.float64)}
     flat = array.reshape(len(array), -1).astype(np.float64)
     if array.ndim <= 2 and flat.shape[1] <= MOST_COLUMNS:
         return {f"column {index}": flat[:, index] for index in range(flat.shape[1])}

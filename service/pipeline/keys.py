@@ -9,6 +9,7 @@ from pathlib import Path
 from service.artifact import hash_of
 
 SERVICE = Path(__file__).resolve().parents[1]
+BESIDE = ("artifact.py", "features.py")  # what the pipeline uses of the service
 
 
 def inputs_key(folder: Path, *, target: str, variant: str | None = None, service: Path = SERVICE) -> str:

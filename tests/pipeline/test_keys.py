@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.pipeline.keys import SERVICE, inputs_key
+from service.pipeline.keys import BESIDE, SERVICE, inputs_key
 
 
 @pytest.fixture
@@ -14,7 +14,8 @@ def service(tmp_path):
     """A copy of the code that goes into a key."""
     copy = tmp_path / "service"
     shutil.copytree(SERVICE / "pipeline", copy / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(SERVICE / "artifact.py", copy / "artifact.py")
+    for name in BESIDE:
+        shutil.copy(SERVICE / name, copy / name)
     return copy
 
 
@@ -77,6 +78,7 @@ def test_what_tools_leave_behind_does_not_count(folder, service, name):
         "service/pipeline/judge.py",
         "service/pipeline/requirements.txt",
         "service/artifact.py",
+        "service/features.py",
     ],
 )
 def test_every_file_that_goes_in_changes_the_key(folder, service, tmp_path, name):

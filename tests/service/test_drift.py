@@ -67,6 +67,11 @@ def test_images_are_watched_by_mean_and_spread(change):
     assert any(each.drifted for each in after(watched(images[:2000]), change(images[2000:])))
 
 
+def test_a_bare_text_is_watched_as_one_in_a_list_is():
+    texts = np.array(["one", "three", ""], object)
+    assert features(texts)["length"].tolist() == features(texts[:, None])["length"].tolist() == [3, 5, 0]
+
+
 def test_more_missing_values_and_longer_texts_are_drift():
     rng = np.random.default_rng(4)
     asked = table(rng, 1000)
