@@ -82,6 +82,26 @@ def test_more_missing_values_and_longer_texts_are_drift():
     assert any(each.drifted for each in after(watched(texts[:1000]), texts[1000:] + "a" * 30))
 
 
+@pytest.mark.parametrize(
+    ("array", "names"),
+    [
+        (np.array(["a", "bcd"], object), {"length"}),
+        (np.array(["a", "bcd"]), {"length"}),
+        (np.array([["a", "b"], ["c", ""]], object), {"length"}),
+        (np.array([1.0, 2.0]), {"column 0"}),
+        (np.zeros((2, 3), np.int64), {"column 0", "column 1", "column 2"}),
+        (np.zeros((2, 3), bool), {"column 0", "column 1", "column 2"}),
+        (np.zeros((2, 65), np.float16), {"mean", "spread"}),
+        (np.zeros((2, 4, 4, 1), np.uint8), {"mean", "spread"}),
+        (np.full((2, 1), np.nan), {"column 0"}),
+    ],
+)
+def test_an_input_of_any_shape_and_type_has_features(array, names):
+    found = features(array)
+    assert found.keys() == names and {len(values) for values in found.values()} == {2}
+    assert [sum(each["counts"]) for each in reference(array)] == [2] * len(names)
+
+
 def test_few_samples_raise_no_alarm():
     found = after(watched(TRAINING), table(RNG, FEWEST - 50, shift=3.0), FEWEST - 50)
     assert not any(each.drifted for each in found)
