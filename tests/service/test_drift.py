@@ -142,4 +142,4 @@ def test_what_can_not_be_counted_harms_no_request(artifacts, monkeypatch, caplog
     for _ in range(3):
         app.watch.answered(samples, {"probabilities": np.zeros(0)}, 0, 0, 0, 0)
         app.watch.tick()
-    assert [record.message for record in caplog.records] == ["an answer could not be counted"] * 3
+    assert [record.message for record in caplog.records] == ["answers could not be counted"] * 3
