@@ -56,12 +56,13 @@ class Access:
         rules = self.rules
         if rules.allow or self._per_address:
             self._check_address(exchange)
-        given = [value for name, value in exchange.scope["headers"] if name == b"authorization"]
-        if len(given) != 1:
-            what = "several authorization headers" if given else "no authorization header"
-            code = "doubled_credentials" if given else "no_credentials"
+        given, headers = exchange.given.get(b"authorization"), exchange.scope["headers"]
+        doubled = len(exchange.given) != len(headers) and sum(name == b"authorization" for name, _ in headers) > 1
+        if given is None or doubled:
+            what = "several authorization headers" if doubled else "no authorization header"
+            code = "doubled_credentials" if doubled else "no_credentials"
             raise _unauthorized(exchange, Refused(401, code, f"the request has {what}; send one: Bearer <key>"))
-        kind, _, secret = given[0].partition(b" ")
+        kind, _, secret = given.partition(b" ")
         try:
             if kind.lower() != b"bearer" or not secret:
                 raise Refused(401, "wrong_credentials", "the authorization header is not: Bearer <key>")

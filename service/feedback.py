@@ -4,13 +4,13 @@ Any replica with the same signing key can score it. Tokens count once: their num
 in a file that the workers of one machine share where there is one, else in this process.
 """
 
-import base64
 import hashlib
 import hmac
 import itertools
 import os
 import struct
 import time
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +53,7 @@ class Feedback:
         # Outcomes; then for each class how often it was true, predicted and both; else count, |error| and error².
         self._cells = Cells("feedback", len(OUTCOMES) + 3 * self._series)
         self._seen = _Seen(seen)
+        self._key, self._begun = b"", hashlib.blake2s(digest_size=_MAC)
 
     def token(self, outputs: dict[str, np.ndarray], key: bytes | None) -> bytes | None:
         """The token of an answer, for the header x-prediction-token; None where none can be made."""
@@ -66,7 +67,7 @@ class Feedback:
             predicted = values.astype(">f4").tobytes()
         text = _HEAD.pack(int(time.time()), self._model, self._process, next(self._numbers) & 0xFFFFFFFF, count)
         text += predicted
-        return base64.urlsafe_b64encode(text + _mac(text, key)).rstrip(b"=")
+        return b2a_base64(text + self._signed(text, key), newline=False)
 
     def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
         """Count the truth that came back; what was counted. Blocks on a file.
@@ -120,17 +121,24 @@ class Feedback:
     def _open(self, token: str, key: bytes | None) -> tuple[int, bytes, list[Any]]:
         wrong = "the token is not one that this service made"
         try:
-            raw = base64.b64decode(token.encode() + b"=" * (-len(token) % 4), altchars=b"-_", validate=True)
+            raw = a2b_base64(token, strict_mode=True)
         except ValueError:
             raise self._refuse("wrong_token", 422, wrong) from None
         text, mac = raw[:-_MAC], raw[-_MAC:]
-        if key is None or len(text) < _HEAD.size or not hmac.compare_digest(mac, _mac(text, key)):
+        if key is None or len(text) < _HEAD.size or not hmac.compare_digest(mac, self._signed(text, key)):
             raise self._refuse("wrong_token", 422, wrong)
         issued, model, process, number, _ = _HEAD.unpack_from(text)
         if model != self._model:
             raise self._refuse("other_version", 409, "the token is another version's of the model")
         made = np.frombuffer(text, ">u2" if self._kind is _CLASSES else ">f4", offset=_HEAD.size)
         return issued, process + struct.pack(">I", number), made.tolist()
+
+    def _signed(self, text: bytes, key: bytes) -> bytes:
+        if key != self._key:
+            self._key, self._begun = key, hashlib.blake2s(key=key, digest_size=_MAC)
+        mac = self._begun.copy()
+        mac.update(text)
+        return mac.digest()
 
     def _truth(self, value: object, index: int) -> Any:
         if self._kind is _VALUES:
@@ -226,7 +234,3 @@ def _parts(body: object) -> tuple[str, Any]:
     if not isinstance(body["token"], str) or len(body["token"]) > 1000:
         raise Refused(400, "wrong_type", "token: a text is expected", field="token")
     return body["token"], body["label"]
-
-
-def _mac(text: bytes, key: bytes) -> bytes:
-    return hashlib.blake2s(text, key=key, digest_size=_MAC).digest()
