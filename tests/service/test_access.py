@@ -40,7 +40,7 @@ def anyio_backend():
 
 def token(key=RSA, algorithm="RS256", kid="rsa", **claims):
     now = int(time.time())
-    good = {"aud": "slipway", "iss": "https://issuer.example", "sub": "somebody", "exp": now + 60, "iat": now}
+    good = {"aud": "slipway", "iss": "https://issuer.example", "sub": "somebody", "exp": now + 3600, "iat": now}
     wanted = {name: value for name, value in {**good, **claims}.items() if value is not None}
     return jwt.encode(wanted, key, algorithm, headers={"kid": kid} if kid else None)
 
@@ -85,7 +85,7 @@ BAD = {
     "token expired": bearer(token(exp=now - 60)),
     "token for another audience": bearer(token(aud="other")),
     "token of another issuer": bearer(token(iss="https://other.example")),
-    "token not valid yet": bearer(token(nbf=now + 60)),
+    "token not valid yet": bearer(token(nbf=now + 3600)),
     "token without expiry": bearer(token(exp=None)),
     "token without audience": bearer(token(aud=None)),
     "token with another's key": bearer(token(OTHER)),
@@ -153,10 +153,9 @@ async def test_no_route_but_health_answers_to_bad_credentials(shown, guarded):
         [("authorization", f"bearer {KEY}")],
         bearer(token()),
         bearer(token(EC, "ES256", "ec")),
-        bearer(token(exp=now - 1)),  # within the leeway
         bearer(token(aud=["other", "slipway"])),
     ],
-    ids=["key", "small letters", "RSA token", "EC token", "clocks apart", "audience among others"],
+    ids=["key", "small letters", "RSA token", "EC token", "audience among others"],
 )
 async def test_good_credentials_open_every_route(shown, guarded):
     async with client(guarded) as ask:
@@ -165,6 +164,12 @@ async def test_good_credentials_open_every_route(shown, guarded):
         for path in ("/", "/openapi.json", "/v2", "/v2/models/linear"):
             assert (await ask.get(path, headers=shown)).status_code == 200
         assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_clocks_may_be_apart_by_the_leeway(guarded):
+    async with client(guarded) as ask:
+        assert (await ask.get("/", headers=bearer(token(exp=int(time.time()) - 5)))).status_code == 200
+        assert (await ask.get("/", headers=bearer(token(exp=int(time.time()) - 40)))).status_code == 401
 
 
 async def test_codes_tell_what_is_wrong_with_credentials(guarded):
@@ -403,7 +408,7 @@ async def test_a_remembered_token_still_expires(guarded, monkeypatch):
     short = bearer(token())
     async with client(guarded) as ask:
         assert (await ask.get("/", headers=short)).status_code == 200
-        later = time.time() + 120
+        later = time.time() + 4000
         monkeypatch.setattr("service.tokens.time.time", lambda: later)
         assert (await ask.get("/", headers=short)).json()["error"]["code"] == "expired_credentials"
 
