@@ -73,6 +73,7 @@ def write(folder: Path, nodes: list[Any], taken: list[int], given: list[int], co
         "inputs": [{"name": "x", "shape": [None, *taken], **spec}],
         "outputs": [{"name": "y", "shape": [None, *given], **spec}],
         "labels": None,
+        "steady": True,
     }
     for name, content in (
         ("signature", signature),

@@ -32,13 +32,17 @@ class TensorSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Signature:
-    """What a model takes and answers. `labels` names the classes in the order of the first output's last axis."""
+    """What a model takes and answers. `labels` names the classes in the order of the first output's last axis.
+
+    `steady`: a sample takes as long as any other, whatever its values.
+    """
 
     name: str
     task: str
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     labels: tuple[str, ...] | None = None
+    steady: bool = False
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Signature":
@@ -48,6 +52,7 @@ class Signature:
             inputs=tuple(_tensor_from_json(each) for each in data["inputs"]),
             outputs=tuple(_tensor_from_json(each) for each in data["outputs"]),
             labels=None if data.get("labels") is None else tuple(data["labels"]),
+            steady=bool(data.get("steady", False)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -57,6 +62,7 @@ class Signature:
             "inputs": [_tensor_to_json(each, ranged=True) for each in self.inputs],
             "outputs": [_tensor_to_json(each, ranged=False) for each in self.outputs],
             "labels": None if self.labels is None else list(self.labels),
+            "steady": self.steady,
         }
 
 

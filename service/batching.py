@@ -21,8 +21,8 @@ from service.validation import Samples
 # A run of less than this does not even queue: a place in the queue costs about 0.02 ms.
 _AT_ONCE_SECONDS = 0.002
 # A thread for the run costs a twelfth of a 5 ms model (other core, cold caches). A run on the event loop delays the
-# probes and refusals that come meanwhile by its own length, and can't be stopped: inputs of any size get a thread
-# earlier.
+# probes and refusals that come meanwhile by its own length, and can't be stopped: it is for models that always take as
+# long.
 _INLINE_SECONDS = 0.02
 
 _log = logging.getLogger("slipway")
@@ -42,8 +42,7 @@ class Batcher:
         self._waiting = 0  # of the queue, those that nobody has given up
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "model")
-        sizes = [size for spec in model.signature.inputs for size in spec.shape[1:]]
-        self._inline = _AT_ONCE_SECONDS if None in sizes else _INLINE_SECONDS
+        self._inline = _INLINE_SECONDS if model.signature.steady else _AT_ONCE_SECONDS
 
     async def run(self, samples: Samples) -> Outputs:
         """The model's outputs for `samples`.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from service.artifact import Signature, TensorSpec, seal
 from service.pipeline import runtime
@@ -43,6 +44,7 @@ def write_artifact(
         inputs=tuple(_ranged(spec, training.inputs[spec.name]) for spec in inputs),
         outputs=outputs,
         labels=labels,
+        steady=_is_steady(model, inputs),
     )
     at = _whole(evaluation.inputs)
     sample = {name: array[at : at + 1] for name, array in evaluation.inputs.items()}
@@ -69,6 +71,13 @@ def _response(model: Path, signature: Signature, sample: Inputs) -> dict[str, An
     if signature.labels is not None and signature.task == "classification":
         response["label"] = signature.labels[int(answers[0].argmax())]
     return response
+
+
+def _is_steady(model: Path, inputs: Specs) -> bool:
+    """Whether neither sizes nor values of a sample change how long it takes: no free sizes, texts or loops."""
+    free = any(spec.dtype == "string" or None in spec.shape[1:] for spec in inputs)
+    nodes = onnx.load(model, load_external_data=False).graph.node
+    return not free and not any(node.op_type in ("Loop", "Scan", "NonMaxSuppression") for node in nodes)
 
 
 def _ranged(spec: TensorSpec, array: np.ndarray) -> TensorSpec:

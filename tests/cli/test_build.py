@@ -39,6 +39,7 @@ def test_the_artifact_loads_and_answers_its_own_example(built):
     assert artifact.digest == built[1]["digest"]
     assert artifact.signature.labels == ("left", "middle", "right")
     assert artifact.signature.inputs[0].shape == (None, 64)
+    assert artifact.signature.steady
     example, expected = artifact.read("example"), artifact.read("example.response")
     sample = np.asarray([example["inputs"]["x"]], dtype=np.float32)
     session = ort.InferenceSession(artifact.model, providers=["CPUExecutionProvider"])

@@ -75,6 +75,7 @@ def test_languages_are_told_from_strings(models):
     )
     answer = session.run(None, {"text": sentences})[0].argmax(axis=1)
     assert [language.signature.labels[at] for at in answer] == ["German", "French"]
+    assert not models["language"].signature.steady  # a longer text takes longer
 
 
 def test_a_model_brought_as_a_file_keeps_its_provenance(models):
