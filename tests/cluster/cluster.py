@@ -94,12 +94,14 @@ def up(base: str = images.BASE, keep: bool = True) -> dict[str, float]:
         Unfit: this machine can't run it, or a part did not start.
         Refused: one is up.
     """
-    if pid := running():
+    if pid := kept():
         raise Refused(f"a cluster is up (process {pid}): `python -m tests.cluster down` ends it")
     prepare()
     down()
     run = places.run_folder()
     run.mkdir(parents=True)
+    if keep:
+        (run / "kept").touch()
     owner, ours = os.pipe()
     listeners = [_listen(port) for port in places.PORTS]
     inherited = [each.fileno() for each in listeners] + ([] if keep else [owner])
@@ -129,7 +131,8 @@ def down() -> None:
     """Ends the cluster, if one runs, and removes what it leaves: its cgroups and its folder."""
     if pid := running():
         # With its first process the kernel ends everything inside; the outer one has seen it all end when it ends.
-        os.kill(inside(), signal.SIGKILL)
+        with contextlib.suppress(OSError, ValueError):  # it may be ending by itself
+            os.kill(inside(), signal.SIGKILL)
         _until_gone(pid)
     cgroups.remove()
     shutil.rmtree(places.run_folder(), ignore_errors=True)
@@ -142,9 +145,16 @@ def running() -> int:
     try:
         pid = int((places.run_folder() / "pid").read_text())
         command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (OSError, ValueError):
         return 0
-    return pid if str(places.run_folder()) in command else 0
+    is_ending = command == [""] and state != "Z"  # without its arguments, and not yet without its sockets
+    return pid if is_ending or str(places.run_folder()) in command else 0
+
+
+def kept() -> int:
+    """The cluster that was started to stay; 0 where none runs, or one whose run was killed and which is ending."""
+    return running() if (places.run_folder() / "kept").exists() else 0
 
 
 def inside() -> int:

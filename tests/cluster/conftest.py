@@ -49,7 +49,7 @@ def api(fit: None) -> Iterator[Api]:
     """The administrator's way to the cluster. One that was started by hand is used and left."""
     try:
         with cluster.held():
-            by_hand = bool(cluster.running())
+            by_hand = bool(cluster.kept())
             if not by_hand:
                 cluster.up(keep=False)
             yield Api(places.kubeconfig().read_text())

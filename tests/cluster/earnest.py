@@ -101,7 +101,7 @@ def main() -> None:
     rows: dict[str, tuple[str, str]] = {}
     well = True
     with cluster.held():
-        by_hand = bool(cluster.running())
+        by_hand = bool(cluster.kept())
         if not by_hand:
             cluster.up(keep=False)
         try:

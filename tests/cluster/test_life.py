@@ -32,7 +32,7 @@ POD = {
 @pytest.fixture(scope="module")
 def before(fit):
     """What the machine shows without a cluster."""
-    if pid := cluster.running():
+    if pid := cluster.kept():
         pytest.fail(f"a cluster is up (process {pid}): python -m tests.cluster down", pytrace=False)
     with cluster.held():
         cluster.down()
@@ -96,6 +96,16 @@ def test_the_cluster_of_a_killed_run_ends_and_the_next_run_removes_the_rest(befo
     assert set(shown) == {"cgroups"}
     with cluster.held():
         cluster.up(keep=False)
+        cluster.down()
+    assert traces.difference(before, traces.take()) == {}
+
+
+def test_the_run_after_a_killed_one_need_not_wait_for_its_cluster_to_end(before, owner):
+    owner.kill()
+    owner.wait()
+    with cluster.held():
+        cluster.up(keep=False)
+        run_a_pod()
         cluster.down()
     assert traces.difference(before, traces.take()) == {}
 

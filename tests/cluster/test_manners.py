@@ -99,7 +99,7 @@ def test_a_server_that_can_not_be_reached_is_named(stack, tmp_path):
     away.write_text(places.kubeconfig().read_text().replace(f":{places.API}", ":9"))
     configure(stack, "manners", kubeconfig=str(away), a="4")
     assert "can't reach the API server https://127.0.0.1:9" in stack.preview(fails=True)
-    configure(stack, "manners", kubeconfig=str(places.kubeconfig()))
+    configure(stack, "manners", kubeconfig=str(places.kubeconfig()), a="3")
 
 
 def test_another_user_of_the_cluster_replaces_nothing_and_another_cluster_everything(stack, tmp_path):
