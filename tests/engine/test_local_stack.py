@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cli.home import home
+from cli.recover import orphaned_plugins
 from infra.platforms.local import runtime
 from tests.engine.checkout import Checkout, predict
 
@@ -243,7 +244,8 @@ def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout
     time.sleep(2.5)
     update.kill()
     update.wait()
-    checkout.run(sys.executable, "-m", "cli", "recover", "--stack", "test")
+    checkout.run(str(checkout.path / ".venv/bin/python"), "-m", "cli", "recover", "--stack", "test")
+    assert orphaned_plugins(str(checkout.path / ".venv")) == []
     checkout.up()
     assert checkout.changes() == {}
     assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)

@@ -27,7 +27,7 @@ def anyio_backend():
 
 
 def served(path):
-    transport = httpx.ASGITransport(App(load_model(path), Settings()))
+    transport = httpx.ASGITransport(App(load_model(path), Settings(access="open")))
     return httpx.AsyncClient(transport=transport, base_url="http://service")
 
 
