@@ -121,10 +121,11 @@ class _Connection(asyncio.Protocol):
 
     def _schedule(self) -> None:
         now = self._loop.time()
-        if now >= self._end or self._left[0] <= 0:
+        at = max(now, self._next) if self._pause else now
+        if at >= self._end or self._left[0] <= 0:
             self._finish()
         elif self._pause:
-            self._loop.call_at(max(now, self._next), self._ask)
+            self._loop.call_at(at, self._ask)
             self._next += self._pause
         else:
             self._ask()
