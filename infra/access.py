@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import pulumi
 
-from infra.config import ROOT, ConfigError, JwtConfig, StackConfig
+from infra.callers import JwtConfig
+from infra.config import ROOT, ConfigError, StackConfig
 from infra.localkey import local_key
 from infra.secret import RandomSecret
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pulumi
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, JwtConfig, LogConfig, RateConfig, veiled
+from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, LogConfig, veiled
 from infra.settings import PROJECT, ConfigError, Settings
 
-__all__ = ["PROJECT", "ROOT", "ConfigError", "JwtConfig", "ServiceConfig", "StackConfig"]
+__all__ = ["PROJECT", "ROOT", "ConfigError", "ServiceConfig", "StackConfig"]
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -188,10 +188,15 @@ def _sentence(detail: Any, own: dict[str, Any]) -> str:
 
 def _model_at(loc: tuple[str, ...]) -> type[BaseModel]:
     """What the last key of a place in the configuration belongs to."""
-    inner: dict[str, type[BaseModel]] = {"services": ServiceConfig, "apiKeys": ApiKeyConfig}
-    if loc[0] in inner and len(loc) > 2:
-        return LogConfig if len(loc) > 3 and loc[2] == "logs" else inner[loc[0]]
-    if loc[0] == "access" and len(loc) > 1:
-        deeper: dict[str, type[BaseModel]] = {"jwt": JwtConfig, "rate": RateConfig}
-        return deeper.get(loc[1], AccessConfig) if len(loc) > 2 else AccessConfig
-    return StackConfig
+    found: type[BaseModel] = StackConfig
+    for key in loc[:-1]:
+        if key in found.model_fields:
+            found = _inner(found.model_fields[key].annotation) or found
+    return found
+
+
+def _inner(annotation: Any) -> type[BaseModel] | None:
+    """The settings inside of `X`, `X | None`, `dict[str, X]` and `list[X]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _inner(each))), None)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from infra.config import StackConfig
-
 if TYPE_CHECKING:
+    from infra.config import StackConfig
     from infra.platforms.base import Platform
 
 

@@ -1,0 +1,53 @@
+"""What a platform gives and the workload takes: values that let no cloud leak through."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """Where images go. `repository`: what their names start with, as `registry.example.org/team`; a service's image is
+    `<repository>/<service>`. `cache`: the same for build caches, where the registry keeps them apart.
+
+    Credentials are never in here: they are the docker credential store's or the cloud SDK's at build time."""
+
+    repository: pulumi.Input[str]
+    cache: pulumi.Input[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """How pods get onto a kind of node: as in a pod's spec. `resource`: what a container asks for to get a GPU."""
+
+    selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    resource: str | None = None
+    runtime_class: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A Kubernetes cluster as the workload sees it.
+
+    `placements`: by accelerator (`none`, `nvidia`), the preferred first. `clients`: CIDRs of what may ask the pods
+    (load balancer, gateway); none: every pod of the namespace. `egress`: CIDRs and ports that pods need besides DNS,
+    such as the cloud's identity agent. `account_annotations`: of the service accounts, where identity needs them.
+    `pod_annotations`, `pod_labels`: what the platform wants on every pod. `monitoring`: whose objects tell what to
+    scrape (`prometheus`: PodMonitor, `google`: PodMonitoring).
+    `ready`: what has to be there before a pod is scheduled (node pools, add-ons)."""
+
+    provider: pulumi.ProviderResource
+    namespace: pulumi.Input[str]
+    placements: Mapping[str, Sequence[Placement]]
+    clients: Sequence[pulumi.Input[str]] = ()
+    egress: Sequence[tuple[str, int]] = ()
+    account_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    pod_annotations: Mapping[str, str] = field(default_factory=dict)
+    pod_labels: Mapping[str, str] = field(default_factory=dict)
+    monitoring: str | None = None
+    ready: Sequence[pulumi.Resource] = ()
