@@ -23,6 +23,7 @@ OPEN = "open"
 # What probes ask, which bring no credentials and have addresses of their own.
 HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
 LOOK_SECONDS = 1.0
+_MOST_KNOWN = 256
 
 _log = logging.getLogger("slipway.access")
 
@@ -39,6 +40,9 @@ class Access:
         self._path = Path(source) if source not in ("", OPEN) else None
         self.open = source == OPEN
         self.rules = Rules()
+        # Headers of keys that were let in, by which the next request is: a lookup goes by a secret hash of the whole
+        # header, so how long it takes says nothing of a key, as with the comparison that it saves.
+        self._known: dict[bytes, tuple[str, float]] = {}
         self._seen: tuple[int, int, int] | None = None
         self._tokens: Tokens | None = None
         self._per_key: Rate | None = None
@@ -53,11 +57,14 @@ class Access:
         """The name of who asks. Raises Refused: 401 without good credentials, 403 from elsewhere, 429 too often."""
         if self.open or exchange.scope["path"] in HEALTH:
             return ""
-        rules = self.rules
-        if rules.allow or self._per_address:
+        if self.rules.allow or self._per_address:
             self._check_address(exchange)
         given, headers = exchange.given.get(b"authorization"), exchange.scope["headers"]
         doubled = len(exchange.given) != len(headers) and sum(name == b"authorization" for name, _ in headers) > 1
+        if not doubled and given in self._known:
+            name, expires = self._known[given]
+            if expires > time.time():
+                return self._limited(name)
         if given is None or doubled:
             what = "several authorization headers" if doubled else "no authorization header"
             code = "doubled_credentials" if doubled else "no_credentials"
@@ -66,12 +73,10 @@ class Access:
         try:
             if kind.lower() != b"bearer" or not secret:
                 raise Refused(401, "wrong_credentials", "the authorization header is not: Bearer <key>")
-            name = self._name(secret)
+            name = self._name(secret, given)
         except Refused as refused:
             raise _unauthorized(exchange, refused) from None
-        if self._per_key and (wait := self._per_key.take(name)):
-            raise Refused(429, "too_many_requests", f"{name} asks too often", retry_after=wait)
-        return name
+        return self._limited(name)
 
     async def watch(self) -> None:
         """Take changes of the file from now on, and get an issuer's keys; a file that can't be used is not taken."""
@@ -114,7 +119,7 @@ class Access:
         if (rules.per_key, rules.per_address) != (self.rules.per_key, self.rules.per_address):
             self._per_key = Rate(rules.per_key) if rules.per_key else None
             self._per_address = Rate(rules.per_address) if rules.per_address else None
-        self.rules, self._tokens = rules, tokens
+        self.rules, self._tokens, self._known = rules, tokens, {}
 
     async def _watch(self) -> None:
         while True:
@@ -123,7 +128,12 @@ class Access:
             if self._tokens and self._tokens.due():
                 await asyncio.to_thread(self._tokens.load)
 
-    def _name(self, secret: bytes) -> str:
+    def _limited(self, name: str) -> str:
+        if self._per_key and (wait := self._per_key.take(name)):
+            raise Refused(429, "too_many_requests", f"{name} asks too often", retry_after=wait)
+        return name
+
+    def _name(self, secret: bytes, given: bytes) -> str:
         digest = digest_of(secret)
         found = None
         for key in self.rules.keys:  # all of them, and each in constant time: how long it takes tells nothing
@@ -135,6 +145,8 @@ class Access:
             raise Refused(401, "wrong_credentials", "the key is not known")
         if found.expires <= time.time():
             raise Refused(401, "expired_credentials", "the key has expired")
+        if len(self._known) < _MOST_KNOWN:  # `bearer` may be spelled in many ways
+            self._known[given] = (found.name, found.expires)
         return found.name
 
     def _check_address(self, exchange: "Exchange") -> None:

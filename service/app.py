@@ -79,42 +79,35 @@ class App:
         self._other = (metrics.OTHER, (), self._behind)
         self._unknown = (metrics.V2, (), self._no_such_model)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, trusted: bool = False) -> None:
+        """Answer one HTTP request. `trusted`: this process's own, which needs no credentials and is not counted."""
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
-        endpoint, _, _ = self._route(scope["path"])
-        begun, code = self.metrics.begin(endpoint), 500
-        try:
-            code = await self.respond(scope, receive, send, self.access)
-        finally:
-            self.metrics.end(endpoint, code, begun)
-
-    async def respond(self, scope: Scope, receive: Receive, send: Send, access: Access | None = None) -> int:
-        """Answer one HTTP request uncounted, if `access` lets it in; returns the status, 499 where the client left."""
+        endpoint, methods, handler = self._routes.get(scope["path"]) or self._fallback(scope["path"])
         exchange = Exchange(scope, receive, send, next(self._ids), self.draining)
-        endpoint, methods, handler = self._route(scope["path"])
-        begun = 0.0 if self.log.quiet else perf_counter()
+        begun, code = 0.0 if trusted else self.metrics.begin(endpoint), 500
         try:
-            if access:
-                exchange.caller = access.check(exchange)
+            if not trusted:
+                exchange.caller = self.access.check(exchange)
             if methods and scope["method"] not in methods:
                 exchange.headers.append((b"allow", ", ".join(methods).encode()))
                 raise Refused(405, "wrong_method", f"{scope['path']} takes {' or '.join(methods)}")
             code = await handler(exchange)
-            if begun:
-                name = metrics.ENDPOINTS[endpoint]
-                self.log.answered(exchange, name, code, perf_counter() - begun, exchange.body)
-            return code
+            if not self.log.quiet:
+                self.log.answered(exchange, metrics.ENDPOINTS[endpoint], code, perf_counter() - begun, exchange.body)
         except Refused as refused:
             self.log.failed(exchange, metrics.ENDPOINTS[endpoint], refused.status, refused.code)
-            return await exchange.refuse(refused)
+            code = await exchange.refuse(refused)
         except ClientLeft:
-            return 499
+            code = 499
         except Exception:
             if exchange.started:
                 raise
             self.log.failed(exchange, metrics.ENDPOINTS[endpoint], 500, "internal", exception=True)
-            return await exchange.refuse(Refused(500, "internal", "the service failed; its log says why"))
+            code = await exchange.refuse(Refused(500, "internal", "the service failed; its log says why"))
+        finally:
+            if not trusted:
+                self.metrics.end(endpoint, code, begun)
 
     async def close(self) -> None:
         """Stop what stands behind the hot path."""
@@ -125,10 +118,10 @@ class App:
 
     def endpoint(self, path: str) -> int:
         """Which of metrics.ENDPOINTS a path belongs to."""
-        return self._route(path)[0]
+        return (self._routes.get(path) or self._fallback(path))[0]
 
-    def _route(self, path: str) -> tuple[int, tuple[str, ...], _Handler]:
-        return self._routes.get(path) or (self._unknown if path.startswith("/v2/") else self._other)
+    def _fallback(self, path: str) -> tuple[int, tuple[str, ...], _Handler]:
+        return self._unknown if path.startswith("/v2/") else self._other
 
     def _open_routes(self) -> dict[str, tuple[int, tuple[str, ...], _Handler]]:
         served, read = self._open, (metrics.V2, _READS)

@@ -4,7 +4,6 @@ Any replica with the same signing key can score it. Tokens count once: their num
 in a file that the workers of one machine share where there is one, else in this process.
 """
 
-import hashlib
 import hmac
 import itertools
 import os
@@ -13,6 +12,7 @@ import time
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
 from contextlib import closing
+from hashlib import blake2s
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ MOST_SAMPLES = 100  # of one token: it travels in a header
 MOST_CLASSES = 100  # have series of their own; the rest share one
 MOST_TOKENS = 200_000
 _HEAD = struct.Struct(">I6s6sIB")  # issued at, the model's digest, this process, a number, how many predictions
-_CLASS = struct.Struct(">H")
+_CLASS = struct.Struct(_HEAD.format + "H")
 _MAC = 16
 _CLASSES, _VALUES = b"c", b"v"
 OUTCOMES = ("scored", "wrong_token", "replayed", "too_old", "other_version")
@@ -53,21 +53,27 @@ class Feedback:
         # Outcomes; then for each class how often it was true, predicted and both; else count, |error| and error².
         self._cells = Cells("feedback", len(OUTCOMES) + 3 * self._series)
         self._seen = _Seen(seen)
-        self._key, self._begun = b"", hashlib.blake2s(digest_size=_MAC)
+        self._output = output.name
+        self.tick()
 
     def token(self, outputs: dict[str, np.ndarray], key: bytes | None) -> bytes | None:
         """The token of an answer, for the header x-prediction-token; None where none can be made."""
-        values = outputs[self._signature.outputs[0].name]
+        values = outputs[self._output]
         count = len(values)
         if key is None or not self._kind or count > MOST_SAMPLES:
             return None
-        if self._kind is _CLASSES:
-            predicted = _CLASS.pack(values.argmax()) if count == 1 else values.argmax(axis=1).astype(">u2").tobytes()
+        head = (self._now, self._model, self._process, next(self._numbers) & 0xFFFFFFFF, count)
+        if self._kind is _VALUES:
+            text = _HEAD.pack(*head) + values.astype(">f4").tobytes()
+        elif count == 1:
+            text = _CLASS.pack(*head, values.argmax())
         else:
-            predicted = values.astype(">f4").tobytes()
-        text = _HEAD.pack(int(time.time()), self._model, self._process, next(self._numbers) & 0xFFFFFFFF, count)
-        text += predicted
-        return b2a_base64(text + self._signed(text, key), newline=False)
+            text = _HEAD.pack(*head) + values.argmax(axis=1).astype(">u2").tobytes()
+        return b2a_base64(text + blake2s(text, key=key, digest_size=_MAC).digest(), newline=False)
+
+    def tick(self) -> None:
+        """Tokens have the time of the last call as theirs."""
+        self._now = int(time.time())
 
     def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
         """Count the truth that came back; what was counted. Blocks on a file.
@@ -125,20 +131,17 @@ class Feedback:
         except ValueError:
             raise self._refuse("wrong_token", 422, wrong) from None
         text, mac = raw[:-_MAC], raw[-_MAC:]
-        if key is None or len(text) < _HEAD.size or not hmac.compare_digest(mac, self._signed(text, key)):
+        if (
+            key is None
+            or len(text) < _HEAD.size
+            or not hmac.compare_digest(mac, blake2s(text, key=key, digest_size=_MAC).digest())
+        ):
             raise self._refuse("wrong_token", 422, wrong)
         issued, model, process, number, _ = _HEAD.unpack_from(text)
         if model != self._model:
             raise self._refuse("other_version", 409, "the token is another version's of the model")
         made = np.frombuffer(text, ">u2" if self._kind is _CLASSES else ">f4", offset=_HEAD.size)
         return issued, process + struct.pack(">I", number), made.tolist()
-
-    def _signed(self, text: bytes, key: bytes) -> bytes:
-        if key != self._key:
-            self._key, self._begun = key, hashlib.blake2s(key=key, digest_size=_MAC)
-        mac = self._begun.copy()
-        mac.update(text)
-        return mac.digest()
 
     def _truth(self, value: object, index: int) -> Any:
         if self._kind is _VALUES:

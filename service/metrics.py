@@ -12,6 +12,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from itertools import accumulate
+from time import perf_counter
 from typing import Any
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -27,6 +28,7 @@ _FIRST = _WORKING + len(ENDPOINTS)
 _LENGTH = 3 + len(_BUCKETS) + 1
 _CELLS = _FIRST + len(ENDPOINTS) * (len(_STATUSES) + 5) * _LENGTH
 _FRESH_SECONDS = 1.0
+_STATUS_SPAN = 1000
 
 
 class Metrics:
@@ -43,7 +45,7 @@ class Metrics:
         self._cells = self._map()
         self.close()  # a process number may be used again
         self._records = {
-            (int(self._cells[at]), int(self._cells[at + 1])): at
+            _key(int(self._cells[at]), int(self._cells[at + 1])): at
             for at in range(_FIRST, _FIRST + int(self._cells[_USED]) * _LENGTH, _LENGTH)
         }
         self._peers: list[memoryview[float]] = []
@@ -52,13 +54,13 @@ class Metrics:
     def begin(self, endpoint: int) -> float:
         """Count a request in; returns the time for `end`."""
         self._cells[_WORKING + endpoint] += 1
-        return time.perf_counter()
+        return perf_counter()
 
     def end(self, endpoint: int, status: int, begun: float) -> None:
         """Count a request out; `status` is the HTTP status, 499 where the client left first."""
-        seconds, cells = time.perf_counter() - begun, self._cells
+        seconds, cells = perf_counter() - begun, self._cells
         cells[_WORKING + endpoint] -= 1
-        at = self._records.get((endpoint, status)) or self._record(endpoint, status)
+        at = self._records.get(_STATUS_SPAN * endpoint + status) or self._record(endpoint, status)
         cells[at + 2] += seconds
         cells[at + 3 + bisect_left(_BUCKETS, seconds)] += 1
 
@@ -140,13 +142,13 @@ class Metrics:
 
     def _record(self, endpoint: int, status: int) -> int:
         known = status if status in _STATUSES else status // 100 * 100
-        at = self._records.get((endpoint, known))
+        at = self._records.get(_key(endpoint, known))
         if at is None:
             at = _FIRST + int(self._cells[_USED]) * _LENGTH
             self._cells[at], self._cells[at + 1] = endpoint, known
             self._cells[_USED] += 1
-            self._records[endpoint, known] = at
-        self._records[endpoint, status] = at
+            self._records[_key(endpoint, known)] = at
+        self._records[_key(endpoint, status)] = at
         return at
 
     def _sums(self) -> tuple[dict[tuple[int, int], list[float]], list[float]]:
@@ -168,6 +170,10 @@ class Metrics:
                 if match and os.fstat(file.fileno()).st_size == _CELLS * 8:
                     memory = mmap.mmap(file.fileno(), _CELLS * 8, access=mmap.ACCESS_READ)
                     yield int(match[1]), memoryview(memory).cast("d")
+
+
+def _key(endpoint: int, status: int) -> int:
+    return _STATUS_SPAN * endpoint + status
 
 
 def _alive(pid: int) -> bool:

@@ -12,7 +12,7 @@ from service.refusal import Refused, word
 from service.tensors import strings, tensor, to_raw
 from service.validation import ACCEPTED, Validator, parse
 from service.watch import Watch
-from service.wire import JSON, RAW, Headers
+from service.wire import JSON, RAW, TOKEN, Headers
 
 LENGTH = b"inference-header-content-length"
 DATATYPES = {
@@ -71,7 +71,8 @@ class OpenInference:
         if "id" in request:
             response["id"] = request["id"]
         head = encode(response)
-        headers = self._watch.answered(samples, outputs, begun, parsed, ran, perf_counter())
+        token = self._watch.answered(samples, outputs, begun, parsed, ran, perf_counter())
+        headers = {TOKEN: token} if token else {}
         if not parts:
             return head, JSON, headers
         return b"".join([head, *parts]), RAW, {LENGTH: b"%d" % len(head), **headers}

@@ -11,7 +11,7 @@ from service.refusal import Refused
 from service.tensors import from_npy, from_raw, to_npy, to_raw
 from service.validation import Samples, Validator
 from service.watch import Watch
-from service.wire import JSON, NPY, RAW, Headers
+from service.wire import JSON, NPY, RAW, TOKEN, Headers
 
 KINDS = (JSON, RAW, NPY)
 
@@ -35,7 +35,9 @@ class Predict:
         outputs = await self._batcher.run(samples)
         ran = perf_counter()
         text, headers = self._encoded(answered, outputs, samples)
-        headers |= self._watch.answered(samples, outputs, begun, parsed, ran, perf_counter())
+        token = self._watch.answered(samples, outputs, begun, parsed, ran, perf_counter())
+        if token:
+            headers[TOKEN] = token
         return text, answered, headers
 
     def _encoded(self, answered: bytes, outputs: dict[str, np.ndarray], samples: Samples) -> tuple[bytes, Headers]:

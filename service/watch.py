@@ -14,7 +14,6 @@ from service.feedback import OUTCOMES, Feedback, accuracy, recalls
 from service.settings import Settings
 from service.stages import Stages
 from service.validation import Samples
-from service.wire import Headers
 
 # Of one second: enough for drift and the distribution of predictions, and little to look at.
 _SAMPLES = 50
@@ -43,15 +42,14 @@ class Watch:
 
     def answered(
         self, samples: Samples, outputs: dict[str, np.ndarray], begun: float, parsed: float, ran: float, encoded: float
-    ) -> Headers:
-        """Note an answer; headers that go with it."""
+    ) -> bytes | None:
+        """Note an answer; its token, for the header x-prediction-token, where it gets one."""
         self.stages.answered(begun, parsed, ran, encoded)
         if self._samples > 0 and self._bytes > 0:
             self._samples -= samples.count
             self._bytes -= sum(array.nbytes for array in samples.inputs.values())
             self._noted.append((samples.inputs, outputs))
-        token = self.feedback.token(outputs, self._access.rules.signing)
-        return {b"x-prediction-token": token} if token else {}
+        return self.feedback.token(outputs, self._access.rules.signing)
 
     def tick(self) -> None:
         """Count what was noted since the last time."""
@@ -63,6 +61,8 @@ class Watch:
             except Exception:  # whatever it is: the service goes on
                 _log.exception("answers could not be counted")
         self._samples, self._bytes = _SAMPLES, _BYTES
+        self.stages.tick()
+        self.feedback.tick()
 
     def drift(self) -> list[Feature]:
         """Every watched feature, of all workers."""

@@ -18,6 +18,7 @@ Headers = dict[bytes, bytes]
 
 # The key in an ASGI scope of a function that answers whole in one go, where the server has one.
 REPLY = "slipway.reply"
+TOKEN = b"x-prediction-token"
 JSON, RAW, NPY = b"application/json", b"application/octet-stream", b"application/x-npy"
 # A client that sends on after its refusal is listened to this long, so that it reads the refusal and not a reset.
 _LINGER_SECONDS = 2.0

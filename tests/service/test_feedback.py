@@ -176,6 +176,7 @@ def test_late_labels_count_and_memory_is_bounded_without_a_replay(artifacts, mon
     made, now, tokens = maker(artifacts), time.time(), []
     for number in range(1000):
         monkeypatch.setattr(module.time, "time", lambda at=now + number: at)
+        made.tick()
         tokens.append(made.token(OUTPUTS, KEY).decode())
     late = tokens.pop(5)  # comes back last of all
     for token in tokens:
