@@ -97,6 +97,21 @@ def show(ref: str, as_json: bool) -> None:
 
 
 @model.command()
+@click.argument("ref")
+@JSON
+def measure(ref: str, as_json: bool) -> None:
+    """How long a service of a built model takes to start here, and the memory that the model needs."""
+    from cli.start import measured
+
+    found = measured(_built(ref), home())
+    if as_json:
+        click.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        click.echo(f"{name:13} {'not known' if value is None else value}")
+
+
+@model.command()
 @click.argument("ours", metavar="REF")
 @click.argument("theirs", metavar="OTHER")
 @JSON

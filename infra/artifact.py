@@ -55,13 +55,15 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
     """A judged artifact in the store.
 
     Owns nothing but the wish that it is there: `delete` leaves it, as the store is shared. Diffs on
-    `inputsKey` alone. Outputs: `digest`, `artifactUri` (names it for promotion), `variant`, `metric`.
+    `inputsKey` alone. Outputs: `digest`, `artifactUri` (names it for promotion), `variant`, `metric`,
+    `measured` ({startSeconds, memoryBytes}, None where an older version of this program built it).
     """
 
     digest: pulumi.Output[str]
     artifactUri: pulumi.Output[str]
     variant: pulumi.Output[str]
     metric: pulumi.Output[dict[str, Any]]
+    measured: pulumi.Output[dict[str, float] | None]
 
     def __init__(self, name: str, args: ModelArtifactArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         props = {
@@ -69,7 +71,7 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
             "variantPin": args.variant,
             "acceptWorse": args.accept_worse,
             "inputsKey": args.inputs_key,
-            **dict.fromkeys(("digest", "artifactUri", "variant", "metric")),
+            **dict.fromkeys(("digest", "artifactUri", "variant", "metric", "measured")),
         }
         super().__init__(ModelArtifactProvider(), name, props, opts)
 
@@ -95,9 +97,10 @@ def _build(props: dict[str, Any], serving: str | None) -> dict[str, Any]:
     return {
         **{key: props.get(key) for key in ("model", "variantPin", "acceptWorse", "inputsKey")},
         "digest": built["digest"],
-        "artifactUri": f"{built['uri']}@{built['digest']}",
+        "artifactUri": (uri := f"{built['uri']}@{built['digest']}"),
         "variant": built["variant"],
         "metric": built["metric"],
+        "measured": slipway_json("model", "measure", uri),
     }
 
 

@@ -11,13 +11,17 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, LogConfig, veiled
+from infra.lacks import lacking
+from infra.platforms.kubernetes.config import KubernetesConfig
+from infra.platforms.kubernetes.config import problems as kubernetes_problems
+from infra.serving import ClusterServing
 from infra.settings import PROJECT, ConfigError, Settings
 
 __all__ = ["PROJECT", "ROOT", "ConfigError", "ServiceConfig", "StackConfig"]
 ROOT = Path(__file__).resolve().parents[1]
 
 
-class ServiceConfig(Settings):
+class ServiceConfig(ClusterServing):
     """One service of the stack: a model and how it is served."""
 
     model: str = Field(
@@ -46,7 +50,7 @@ class ServiceConfig(Settings):
 class StackConfig(Settings):
     """Everything a stack can set. The defaults live here; Pulumi.yaml repeats them under a test."""
 
-    platform: Literal["local"] = Field(default="local", description="where the stack runs")
+    platform: Literal["local", "kubernetes"] = Field(default="local", description="where the stack runs")
     environment: Literal["dev", "staging", "production"] = Field(
         default="dev", description="decides what is protected and retained"
     )
@@ -55,6 +59,9 @@ class StackConfig(Settings):
     )
     access: AccessConfig = Field(
         default=AccessConfig(), description="tokens, networks and rates: {jwt: {...}, allow: [...], rate: {...}}"
+    )
+    kubernetes: KubernetesConfig = Field(
+        default=KubernetesConfig(), description="any cluster: {context: ..., registry: ..., gateway: {...}}"
     )
     services: dict[str, ServiceConfig] = Field(description="the services by name: {digits: {model: models/digits}}")
 
@@ -72,7 +79,19 @@ class StackConfig(Settings):
         return services
 
     @model_validator(mode="after")
+    def _fits_the_platform(self) -> StackConfig:
+        found = [*lacking(self.platform, self.services)]
+        match self.platform:
+            case "kubernetes":
+                found += kubernetes_problems(self)
+        if found:
+            raise ValueError(f"\n  {PROJECT}:".join(found))
+        return self
+
+    @model_validator(mode="after")
     def _distinct_ports(self) -> StackConfig:
+        if self.platform != "local":
+            return self
         owners: dict[int, str] = {}
         for name, service in self.services.items():
             for kind, port in (("port", service.port), ("metricsPort", service.metricsPort)):

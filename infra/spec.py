@@ -8,6 +8,9 @@ from typing import Any
 
 import pulumi
 
+# What the edge lets through: the page, the documentation, metrics and health are not for everyone.
+API_PATHS = ("/predict", "/explain", "/feedback", "/v2")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
@@ -22,12 +25,14 @@ class Registry:
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:
-    """How pods get onto a kind of node: as in a pod's spec. `resource`: what a container asks for to get a GPU."""
+    """How pods get onto a kind of node: as in a pod's spec. `resource`: what a container asks for to get a GPU; the
+    same in all of an accelerator. `spot`: its nodes may be taken away."""
 
     selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: Sequence[Mapping[str, Any]] = ()
     resource: str | None = None
     runtime_class: str | None = None
+    spot: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +40,12 @@ class Cluster:
     """A Kubernetes cluster as the workload sees it.
 
     `placements`: by accelerator (`none`, `nvidia`), the preferred first. `clients`: CIDRs of what may ask the pods
-    (load balancer, gateway); none: every pod of the namespace. `egress`: CIDRs and ports that pods need besides DNS,
+    (load balancer, gateway); none: every pod of the namespace. `client_namespaces`, `scrapers`: namespaces whose pods
+    may ask, and scrape. `egress`: CIDRs and ports that pods need besides DNS,
     such as the cloud's identity agent. `account_annotations`: of the service accounts, where identity needs them.
     `pod_annotations`, `pod_labels`: what the platform wants on every pod. `monitoring`: whose objects tell what to
-    scrape (`prometheus`: PodMonitor, `google`: PodMonitoring).
+    scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics.
+    `models`: a pod's volume source with the artifact store, such as {"csi": {...}}: folders `sha256-<digest>`.
     `ready`: what has to be there before a pod is scheduled (node pools, add-ons)."""
 
     provider: pulumi.ProviderResource
@@ -50,4 +57,8 @@ class Cluster:
     pod_annotations: Mapping[str, str] = field(default_factory=dict)
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     monitoring: str | None = None
+    client_namespaces: Sequence[str] = ()
+    scrapers: Sequence[str] = ()
+    prometheus: str | None = None
+    models: Mapping[str, Any] | None = None
     ready: Sequence[pulumi.Resource] = ()

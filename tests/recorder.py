@@ -16,6 +16,7 @@ from infra.config import ROOT
 from tests.standins.books import Books
 from tests.standins.checks import input_problems
 from tests.standins.cloud import TABLES
+from tests.standins.kube.values import plain
 from tests.standins.provider import cloud_for
 from tests.standins.scenario import Scenario
 from tests.standins.sdk import resource_type
@@ -26,6 +27,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
         "artifactUri": "file:///store@sha256:" + "d" * 64,
         "variant": "fp32",
         "metric": {"name": "accuracy", "value": 0.97},
+        "measured": {"startSeconds": 1.5, "memoryBytes": 50e6},
     },
     "pulumi-python:dynamic/slipway:RandomSecret": {"value": "a" * 64},
     "pulumi-python:dynamic/slipway:LocalService": {"url": "http://127.0.0.1:3000"},
@@ -72,7 +74,7 @@ class Recorder(mocks.Mocks):
         assert cloud.row(args.typ) is not None, f"{args.typ} is not in tables/{package}.yaml"
         known = resource_type(args.typ)
         problems = (
-            [f"{args.typ} {args.name}: {path} {why}" for path, why in input_problems(args.inputs, known)]
+            [f"{args.typ} {args.name}: {path} {why}" for path, why in input_problems(plain(args.inputs), known)]
             if known
             else []
         )

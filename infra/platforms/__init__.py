@@ -16,3 +16,7 @@ def platform_for(config: StackConfig) -> Platform:
             from infra.platforms.local.platform import LocalPlatform
 
             return LocalPlatform()
+        case "kubernetes":
+            from infra.platforms.kubernetes.platform import KubernetesPlatform
+
+            return KubernetesPlatform(config)

@@ -8,8 +8,14 @@ from tests.contracts import rules
 from tests.recorder import Recorder, run_program
 
 SERVICES = {"digits": {"model": "models/digits"}}
+IMAGE = "registry.example/digits@sha256:" + "a" * 64
 PLATFORMS = {
     "local": {"platform": "local", "services": SERVICES},
+    "kubernetes": {
+        "platform": "kubernetes",
+        "services": {"digits": {**SERVICES["digits"], "image": IMAGE, "scale": {"min": 2, "max": 4}}},
+        "access": {"jwt": {"jwks": "https://issuer.example/keys", "audience": "a", "issuer": "i"}},
+    },
 }
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
 

@@ -1,0 +1,1 @@
+"""Platform kubernetes: any cluster that a kubeconfig leads to."""

@@ -1,0 +1,106 @@
+"""The platform kubernetes: a workload for each service, on a cluster that is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.artifact import ModelArtifact
+from infra.config import ConfigError, ServiceConfig, StackConfig
+from infra.environment import service_environment
+from infra.platforms.base import Served
+from infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
+from infra.spec import Cluster, Placement
+from infra.workload.names import stack_label
+from infra.workload.namespace import Space, SpaceArgs
+from infra.workload.network import outside_of
+from infra.workload.route import RouteArgs, route
+from infra.workload.workload import Workload, WorkloadArgs
+
+
+class KubernetesPlatform:
+    """Owns the namespace unless it is another's; leaves the cluster, its Gateway and its monitoring alone."""
+
+    def __init__(self, config: StackConfig) -> None:
+        own = self._own = config.kubernetes
+        self._config = config
+        provider = k8s.Provider(
+            "cluster",
+            kubeconfig=str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else None,
+            context=own.context,
+            # Another kubeconfig is not another cluster: without this an edit of the file would replace all there is.
+            cluster_identifier=own.cluster or own.context or "the cluster",
+        )
+        provided = pulumi.ResourceOptions(providers=[provider])
+        space = Space(
+            "space", SpaceArgs(namespace=namespace_of(own, pulumi.get_stack()), create=own.createNamespace), provided
+        )
+        self._cluster = _cluster(own, provider, space)
+
+    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
+        cluster, gateway = self._cluster, self._own.gateway
+        workload = Workload(
+            name,
+            WorkloadArgs(
+                service=service,
+                image=_image(name, service),
+                artifact=artifact,
+                access=access,
+                cluster=cluster,
+                environment=service_environment(service),
+                egress=outside_of(self._config, service),
+            ),
+        )
+        if not (service.host and gateway):
+            inside = pulumi.Output.concat("http://", workload.service, ".", cluster.namespace, f".svc:{workload.port}")
+            return Served(url=inside)
+        to = RouteArgs(
+            service=workload.service,
+            port=workload.port,
+            host=service.host,
+            namespace=cluster.namespace,
+            gateway=(gateway.name, gateway.namespace),
+            section=gateway.section,
+        )
+        made = route(name, to, pulumi.ResourceOptions(parent=workload, depends_on=[workload]))
+        return Served(url=made.id.apply(lambda _: f"{gateway.scheme}://{service.host}"))
+
+
+def namespace_of(own: KubernetesConfig, stack: str) -> str:
+    """The stack's namespace: as configured, else one of its own."""
+    return own.namespace or stack_label("slipway", stack).lower().replace("_", "-").replace(".", "-")
+
+
+def _cluster(own: KubernetesConfig, provider: k8s.Provider, space: Space) -> Cluster:
+    claim = {"persistentVolumeClaim": {"claimName": own.models, "readOnly": True}} if own.models else None
+    return Cluster(
+        provider=provider,
+        namespace=space.namespace,
+        placements={kind: [_placement(each) for each in own.places(kind)] for kind in ("none", "nvidia")},
+        clients=own.clients,
+        client_namespaces=[own.gateway.namespace] if own.gateway else [],
+        egress=[(each.cidr, each.port) for each in own.egress],
+        monitoring=own.monitoring,
+        scrapers=[own.monitoringNamespace] if own.monitoring or own.prometheus else [],
+        prometheus=own.prometheus,
+        models=claim,
+        ready=[space],
+    )
+
+
+def _placement(config: PlacementConfig) -> Placement:
+    return Placement(
+        selector=config.selector,
+        tolerations=config.tolerations,
+        resource=config.resource,
+        runtime_class=config.runtimeClass,
+        spot=config.spot,
+    )
+
+
+def _image(name: str, service: ServiceConfig) -> pulumi.Input[str]:
+    if not service.image:
+        raise ConfigError(f"slipway:services.{name}.image: name an image by digest; none is built here yet")
+    return service.image

@@ -1,0 +1,44 @@
+"""The namespace that services share: `restricted` pods only, and no traffic that is not allowed by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.workload.names import Manifest, labels
+
+LEVEL = "restricted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpaceArgs:
+    """`create`: make the namespace; else it is there and another's, and gets nothing but what services bring."""
+
+    namespace: str
+    create: bool = True
+
+
+class Space(pulumi.ComponentResource):
+    """A namespace. Output: `namespace`, its name, once it is there."""
+
+    namespace: pulumi.Output[str]
+
+    def __init__(self, name: str, args: SpaceArgs, opts: pulumi.ResourceOptions) -> None:
+        super().__init__("slipway:kubernetes:Space", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self)
+        self.namespace = pulumi.Output.from_input(args.namespace)
+        if args.create:
+            security = {f"pod-security.kubernetes.io/{mode}": LEVEL for mode in ("enforce", "audit", "warn")}
+            about: Manifest = {"name": args.namespace, "labels": {**labels(name), **security}}
+            made = k8s.core.v1.Namespace(name, metadata=about, opts=own)
+            self.namespace = made.metadata.name
+            nothing: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+            k8s.networking.v1.NetworkPolicy(
+                name,
+                metadata={"name": "default-deny", "namespace": self.namespace, "labels": labels(name)},
+                spec=nothing,
+                opts=own,
+            )
+        self.register_outputs({"namespace": self.namespace})

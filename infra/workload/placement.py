@@ -1,0 +1,62 @@
+"""Onto which nodes pods go: ordered kinds of nodes as the scheduler takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from infra.spec import Placement
+from infra.workload.names import Manifest
+
+ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+
+
+def scheduling(placements: Sequence[Placement], select: Mapping[str, str]) -> Manifest:
+    """Fields of a pod's spec: the first kind of node that has room is taken. `select`: the pods to spread."""
+    fields: Manifest = {
+        "tolerations": _tolerations(placements),
+        "runtimeClassName": placements[0].runtime_class,
+        "topologySpreadConstraints": [_spread(key, select) for key in (ZONE, HOST)],
+    }
+    if len(placements) == 1:
+        fields["nodeSelector"] = dict(placements[0].selector)
+    else:
+        fields["affinity"] = {"nodeAffinity": _ordered(placements)}
+    return {key: value for key, value in fields.items() if value}
+
+
+def _ordered(placements: Sequence[Placement]) -> Manifest:
+    """Any of them will do, the earlier the better; one without a selector is every node."""
+    terms = [_term(each) for each in placements if each.selector]
+    step = 100 // len(placements)
+    preferred = [
+        {"weight": 100 - step * rank, "preference": _term(each)}
+        for rank, each in enumerate(placements)
+        if each.selector
+    ]
+    found: Manifest = {"preferredDuringSchedulingIgnoredDuringExecution": preferred}
+    if len(terms) == len(placements):
+        found["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": terms}
+    return found
+
+
+def _term(placement: Placement) -> Manifest:
+    wanted = [{"key": key, "operator": "In", "values": [value]} for key, value in sorted(placement.selector.items())]
+    return {"matchExpressions": wanted}
+
+
+def _tolerations(placements: Sequence[Placement]) -> Manifest:
+    found: list[Mapping[str, object]] = []
+    for each in placements:
+        found += [one for one in each.tolerations if one not in found]
+    return [dict(each) for each in found]
+
+
+def _spread(key: str, select: Mapping[str, str]) -> Manifest:
+    """A wish, not a condition: a full zone must not keep a new version from starting."""
+    return {
+        "maxSkew": 1,
+        "topologyKey": key,
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": dict(select)},
+        "matchLabelKeys": ["pod-template-hash"],
+    }

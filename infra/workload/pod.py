@@ -1,0 +1,150 @@
+"""The pod: one server process, closed in as far as `restricted` pod security goes and further."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+
+from infra.spec import Placement
+from infra.workload.names import HTTP_PORT, METRICS_PORT, PART, Manifest, labels, selector
+from infra.workload.placement import scheduling
+
+if TYPE_CHECKING:
+    from infra.workload.workload import WorkloadArgs
+
+USER = 10001  # above the host's own users, whatever the image says
+ACCESS, MODELS = "/access", "/models"
+# Load balancers keep idle connections for up to 600 s (Google's); the server has to keep them longer.
+KEEP_ALIVE, DRAIN, SHUTDOWN = 620, 3, 30
+LEAST_START, LEAST_MEMORY = 60, 512 << 20
+START_MARGIN = 10  # the model was measured on a machine that may be faster, and had more than a pod's CPU
+_STEP = 128 << 20
+
+
+def template(service: str, args: WorkloadArgs, placements: Sequence[Placement], part: str) -> Manifest:
+    """The pod template of one Deployment of the service."""
+    cluster, config = args.cluster, args.service
+    spec: dict[str, Any] = {
+        "serviceAccountName": service,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,  # its variables begin with the service's name: SLIPWAY_* are settings
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "terminationGracePeriodSeconds": config.rollout.drainSeconds + DRAIN + SHUTDOWN + 5,
+        "containers": [_container(service, args, placements)],
+        "volumes": _volumes(service, args),
+        **scheduling(placements, selector(service)),
+    }
+    if config.priority:
+        spec["priorityClassName"] = config.priority
+    about: dict[str, Any] = {"labels": {**labels(service), **cluster.pod_labels, PART: part}}
+    if cluster.pod_annotations:
+        about["annotations"] = dict(cluster.pod_annotations)
+    return {"metadata": about, "spec": spec}
+
+
+def start_budget(seconds: float | None) -> int:
+    """Seconds within which a pod has to be ready, by what its start was measured to take."""
+    return max(LEAST_START, 30 * math.ceil((seconds or 0) * START_MARGIN / 30))
+
+
+def memory(measured: float | None) -> str:
+    """What a pod gets where the configuration does not say: four times the model's own peak, for batches beside it."""
+    wanted = max(LEAST_MEMORY, LEAST_MEMORY // 2 + 4 * int(measured or 0))
+    return f"{_STEP * math.ceil(wanted / _STEP) >> 20}Mi"
+
+
+def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]) -> Manifest:
+    measured = pulumi.Output.from_input(args.artifact.measured)
+    found: dict[str, Any] = {
+        "name": "service",
+        "image": args.image,
+        "imagePullPolicy": "IfNotPresent",  # a digest never means another image
+        "ports": [
+            {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
+            {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
+        ],
+        "env": [{"name": key, "value": value} for key, value in sorted(_environment(service, args).items())],
+        "resources": _resources(args, placements, measured),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "startupProbe": {
+            **_probe("/readyz", 1),
+            "failureThreshold": measured.apply(lambda known: start_budget((known or {}).get("startSeconds"))),
+        },
+        "readinessProbe": {**_probe("/readyz", 5), "failureThreshold": 2},
+        "livenessProbe": {**_probe("/livez", 10), "failureThreshold": 6},
+        # Serves on meanwhile: what routes to it learns of its end first.
+        "lifecycle": {"preStop": {"sleep": {"seconds": args.service.rollout.drainSeconds}}},
+        "volumeMounts": [
+            {"name": "access", "mountPath": ACCESS, "readOnly": True},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - a volume of the pod's own
+        ],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    if not args.service.rollout.drainSeconds:
+        del found["lifecycle"]
+    if args.service.modelFrom == "volume":
+        found["volumeMounts"].append({"name": "models", "mountPath": MODELS, "readOnly": True})
+    return found
+
+
+def _environment(service: str, args: WorkloadArgs) -> dict[str, pulumi.Input[str]]:
+    fixed: dict[str, pulumi.Input[str]] = {
+        "SLIPWAY_NAME": service,
+        "SLIPWAY_HOST": "0.0.0.0",  # noqa: S104 - the pod's own address
+        "SLIPWAY_PORT": str(HTTP_PORT),
+        "SLIPWAY_METRICS_PORT": str(METRICS_PORT),
+        "SLIPWAY_ACCESS": f"{ACCESS}/access.json",
+        "SLIPWAY_THREADS": str(max(1, int(args.service.resources.cores))),
+        "SLIPWAY_PROVIDER": {"none": "cpu", "nvidia": "cuda"}[args.service.accelerator],
+        "SLIPWAY_KEEP_ALIVE_SECONDS": str(KEEP_ALIVE),
+        "SLIPWAY_DRAIN_SECONDS": str(DRAIN),
+        "SLIPWAY_SHUTDOWN_SECONDS": str(SHUTDOWN),
+        "HOME": "/tmp",  # noqa: S108
+        "BENTOML_HOME": "/tmp/bentoml",  # noqa: S108
+    }
+    if args.service.modelFrom == "volume":
+        folder = args.artifact.digest.apply(lambda digest: f"{MODELS}/{digest.replace(':', '-')}")
+        fixed["SLIPWAY_ARTIFACT"] = folder
+    return {**fixed, **args.environment}
+
+
+def _resources(args: WorkloadArgs, placements: Sequence[Placement], measured: pulumi.Output[Any]) -> Manifest:
+    asked = args.service.resources
+    space: Any = asked.memory or measured.apply(lambda known: memory((known or {}).get("memoryBytes")))
+    requests: dict[str, Any] = {"cpu": asked.cpu, "memory": space, "ephemeral-storage": "64Mi"}
+    # A CPU limit would stop the process in the middle of requests while the node's cores idle.
+    limits: dict[str, Any] = {"memory": space, "ephemeral-storage": "1Gi"}
+    resource = placements[0].resource
+    if args.service.gpus and resource:
+        requests[resource] = limits[resource] = str(args.service.gpus)
+    return {"requests": requests, "limits": limits}
+
+
+def _volumes(service: str, args: WorkloadArgs) -> Manifest:
+    found: list[Mapping[str, Any]] = [
+        {"name": "access", "secret": {"secretName": f"{service}-access", "defaultMode": 0o440}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": "512Mi"}},
+    ]
+    if args.service.modelFrom == "volume":
+        assert args.cluster.models is not None, "the configuration was checked for it"
+        found.append({"name": "models", **args.cluster.models})
+    return found
+
+
+def _probe(path: str, period: int) -> Manifest:
+    # A busy process answers late, and must not lose its clients for that.
+    return {"httpGet": {"path": path, "port": "http"}, "periodSeconds": period, "timeoutSeconds": 5}

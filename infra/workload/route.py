@@ -1,0 +1,51 @@
+"""The way from a Gateway to a service: only what callers need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from infra.spec import API_PATHS
+from infra.workload.names import Manifest, metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class RouteArgs:
+    """`gateway`: name and namespace of one that is there; `section`: one of its listeners, None for all that fit."""
+
+    service: pulumi.Input[str]
+    port: int
+    host: str
+    namespace: pulumi.Input[str]
+    gateway: tuple[pulumi.Input[str], pulumi.Input[str]]
+    section: str | None = None
+
+
+def route(name: str, args: RouteArgs, opts: pulumi.ResourceOptions) -> k8s.apiextensions.CustomResource:
+    """An HTTPRoute with the paths of the API alone: the page, documentation, metrics and health stay inside.
+
+    Ready once the Gateway has taken it."""
+    parent: Manifest = {"name": args.gateway[0], "namespace": args.gateway[1]}
+    if args.section:
+        parent["sectionName"] = args.section
+    spec: Manifest = {
+        "parentRefs": [parent],
+        "hostnames": [args.host],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in API_PATHS],
+                "backendRefs": [{"name": args.service, "port": args.port}],
+            }
+        ],
+    }
+    taken = {"pulumi.com/waitFor": 'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True'}
+    return k8s.apiextensions.CustomResource(
+        name,
+        api_version="gateway.networking.k8s.io/v1",
+        kind="HTTPRoute",
+        metadata=metadata(name, args.namespace, name, taken),
+        spec=spec,
+        opts=opts,
+    )
