@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from infra.localkey import local_key
 from infra.secret import RandomSecret
 
 
-def access_file(config: StackConfig) -> pulumi.Output[str]:
+def access_file(config: StackConfig, proxies: Sequence[str] = ()) -> pulumi.Output[str]:
     """The file's text, a secret: keys only as hashes, and the key that signs prediction tokens.
 
     It belongs where the service's user alone can read it, and may change while the service runs: processes look once
@@ -25,6 +26,7 @@ def access_file(config: StackConfig) -> pulumi.Output[str]:
         ConfigError: the JWKS file can't be used; before any resource is registered.
     """
     rules = access_rules(config)
+    rules["trustedProxies"] = [*rules["trustedProxies"], *proxies]
     signing = RandomSecret("predictions").value
     return pulumi.Output.secret(signing.apply(lambda key: json.dumps({**rules, "signing": key}, sort_keys=True)))
 

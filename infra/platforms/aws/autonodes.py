@@ -15,7 +15,7 @@ from infra.platforms.aws.cluster import Eks
 from infra.platforms.aws.config import GpuPool
 from infra.platforms.aws.network import Subnets
 
-ACCELERATOR = "slipway/accelerator"
+ACCELERATOR, POOL = "slipway/accelerator", "slipway/pool"
 GPU = "nvidia.com/gpu"
 IDLE = "10m"
 # A node is made anew after two weeks, for its image's fixes, and gives pods an hour to go.
@@ -109,7 +109,7 @@ def _node_pool(args: AutoNodesArgs, pool: GpuPool, weight: int) -> dict[str, Any
             "budgets": [{"nodes": "1"}],
         },
         "template": {
-            "metadata": {"labels": {ACCELERATOR: "nvidia"}},
+            "metadata": {"labels": {ACCELERATOR: "nvidia", POOL: pool.name}},
             "spec": {
                 "nodeClassRef": {"group": "eks.amazonaws.com", "kind": "NodeClass", "name": f"gpu-{pool.name}"},
                 "requirements": requirements,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -106,6 +107,19 @@ class EksCluster(pulumi.ComponentResource):
             kms_key_id=args.key_arn,
             opts=self._own,
         )
+        compute: Any = {"enabled": self._auto}
+        if self._auto:
+            compute |= {"node_pools": ["general-purpose", "system"], "node_role_arn": nodes.arn}
+        network: Any = {
+            "service_ipv4_cidr": config.serviceCidr,
+            "elastic_load_balancing": {"enabled": self._auto},
+        }
+        api: Any = {
+            "subnet_ids": list(args.subnets.private.values()),
+            "endpoint_private_access": True,
+            "endpoint_public_access": config.public,
+            **({"public_access_cidrs": config.allow} if config.public else {}),
+        }
         return aws.eks.Cluster(
             "cluster",
             name=args.name,
@@ -113,21 +127,10 @@ class EksCluster(pulumi.ComponentResource):
             version=config.version,
             bootstrap_self_managed_addons=False,
             access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
-            compute_config={
-                "enabled": self._auto,
-                **({"node_pools": ["general-purpose", "system"], "node_role_arn": nodes.arn} if self._auto else {}),
-            },
-            kubernetes_network_config={
-                "service_ipv4_cidr": config.serviceCidr,
-                "elastic_load_balancing": {"enabled": self._auto},
-            },
+            compute_config=compute,
+            kubernetes_network_config=network,
             storage_config={"block_storage": {"enabled": self._auto}},
-            vpc_config={
-                "subnet_ids": list(args.subnets.private.values()),
-                "endpoint_private_access": True,
-                "endpoint_public_access": config.public,
-                **({"public_access_cidrs": config.allow} if config.public else {}),
-            },
+            vpc_config=api,
             encryption_config={"provider": {"key_arn": args.key_arn}, "resources": ["secrets"]},
             enabled_cluster_log_types=list(LOGS),
             upgrade_policy={"support_type": "STANDARD"},
@@ -159,7 +162,7 @@ class EksCluster(pulumi.ComponentResource):
         return granted
 
 
-def existing_cluster(name: str, region: str, parent: pulumi.Resource | None, invoke: pulumi.InvokeOptions) -> Eks:
+def existing_cluster(name: str, region: str, invoke: pulumi.InvokeOptions) -> Eks:
     """A cluster that is there already: the stack brings nothing into it but its own namespace."""
     found = aws.eks.get_cluster(name=name, opts=invoke)
     kubeconfig = kubeconfig_of(name, region, found.endpoint, found.certificate_authorities[0].data)
@@ -169,19 +172,19 @@ def existing_cluster(name: str, region: str, parent: pulumi.Resource | None, inv
         arn=found.arn,
         security_group=found.vpc_config.cluster_security_group_id,
         kubeconfig=pulumi.Output.secret(kubeconfig),
-        provider=kubernetes.Provider(
-            "cluster",
-            kubeconfig=kubeconfig,
-            cluster_identifier=found.arn,
-            opts=pulumi.ResourceOptions(parent=parent),
-        ),
+        provider=kubernetes.Provider("cluster", kubeconfig=kubeconfig, cluster_identifier=found.arn),
     )
 
 
 def kubeconfig_of(name: str, region: str, endpoint: str, authority: str) -> str:
     """A kubeconfig that holds no credentials: `aws eks get-token` brings those of whoever uses it."""
     token = ["eks", "get-token", "--cluster-name", name, "--region", region, "--output", "json"]
-    login = {"apiVersion": "client.authentication.k8s.io/v1", "command": "aws", "args": token, "interactiveMode": "Never"}
+    login = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "aws",
+        "args": token,
+        "interactiveMode": "Never",
+    }
     return json.dumps(
         {
             "apiVersion": "v1",

@@ -119,7 +119,7 @@ class EndpointConfig(Settings):
         default=None,
         max_length=200,
         pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$",
-        description="ml.example.org: a service is at https://<service>.ml.example.org",
+        description="ml.example.org: hosts of services are one label under it",
     )
     zone: str | None = Field(
         default=None, pattern=r"^Z[0-9A-Z]{6,32}$", description="Route 53's public zone of it: Z0123456789ABC"
@@ -177,6 +177,18 @@ class AwsConfig(Settings):
             if key.startswith(("aws:", "slipway:", "eks:")) or not 0 < len(key) <= 128 or len(value) > 256:
                 raise ValueError(f"{key!r}: aws:, eks: and slipway: are reserved; 128 characters, the value 256")
         return tags
+
+
+def gpus_of(pool: GpuPool) -> int:
+    """GPUs of the smallest of a pool's types, by AWS's list of accelerated instances; 1 where it is not sure."""
+    return min(_gpus(each) for each in pool.instances)
+
+
+def _gpus(instance: str) -> int:
+    family, _, size = instance.partition(".")
+    if family in ("p4d", "p4de", "p5e", "p5en", "p3dn") or family.startswith("p6") or size in ("48xlarge", "metal"):
+        return 8
+    return {"12xlarge": 4, "24xlarge": 4}.get(size, 1)
 
 
 def _network(cidr: str) -> str:

@@ -15,25 +15,25 @@ from infra.names import bounded
 from infra.platforms.aws.config import EndpointConfig
 from infra.platforms.aws.firewall import Firewall, FirewallArgs
 from infra.platforms.aws.network import Subnets
+from infra.spec import API_PATHS
 
 # TLS 1.3, and 1.2 with forward secrecy alone.
 TLS = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 PORT = 3000
-# What callers need. The page, the description, metrics, status and probes stay inside.
-PATHS = ["/predict", "/explain", "/feedback", "/v2*"]
+# A rule takes five values in all, so that /v2 and what is below it are one.
+PATHS = [f"{path}*" if path == "/v2" else path for path in API_PATHS]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EdgeArgs:
     """`allow`: the networks that may ask, all where it is empty. `targets`: the security group of the pods.
-    `logs`: the bucket that access is logged to. `jwt`: whose tokens the load balancer checks, if any."""
+    `logs`: the bucket that access is logged to."""
 
     name: str
     config: EndpointConfig
     subnets: Subnets
     targets: pulumi.Input[str]
     allow: Sequence[str]
-    jwt: JwtConfig | None
     logs: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     production: bool
@@ -112,16 +112,17 @@ class Edge(pulumi.ComponentResource):
             opts=self._own,
         )
         for index, network in enumerate(args.allow or ["0.0.0.0/0"]):
+            source: dict[str, Any] = {"cidr_ipv6" if ":" in network else "cidr_ipv4": network}
             for kind, port in (("https", 443), ("http", 80)):
                 aws.vpc.SecurityGroupIngressRule(
                     f"edge-{kind}-{index}",
                     security_group_id=group.id,
                     description="Callers" if port == 443 else "Callers, to be sent to 443",
-                    **({"cidr_ipv6": network} if ":" in network else {"cidr_ipv4": network}),
                     ip_protocol="tcp",
                     from_port=port,
                     to_port=port,
                     opts=self._own,
+                    **source,
                 )
         pods: dict[str, Any] = {"ip_protocol": "tcp", "from_port": PORT, "to_port": PORT}
         aws.vpc.SecurityGroupEgressRule(
@@ -168,8 +169,8 @@ class Edge(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class RouteArgs:
-    """`host`: the service's public name. `priority`: of its rule, its own among all. `seconds`: how long an answer may
-    take. `tags`: of the target group, by which the controller in the cluster may register pods."""
+    """`host`: the service's public name. `priority`: of its rule, its own among all. `jwt`: whose tokens the load
+    balancer checks. `tags`: of the target group, by which the controller in the cluster may register pods."""
 
     stack: str
     service: str
@@ -179,7 +180,6 @@ class RouteArgs:
     config: EndpointConfig
     vpc_id: pulumi.Input[str]
     jwt: JwtConfig | None
-    seconds: int
     tags: dict[str, str]
 
 
@@ -200,19 +200,20 @@ class Route(pulumi.ComponentResource):
                 "path": "/readyz", "matcher": "200", "interval": 10, "timeout": 5, "healthy_threshold": 2,
                 "unhealthy_threshold": 2,
             },
-            deregistration_delay=args.seconds,
+            deregistration_delay=args.config.idleSeconds,
             load_balancing_algorithm_type="least_outstanding_requests",
             tags=args.tags,
             opts=own,
         )  # fmt: skip
         forward = {"type": "forward", "forward": {"target_groups": [{"arn": self.group.arn, "weight": 100}]}}
-        actions: list[Any] = [*_checked(args.jwt), forward]
+        steps: list[Any] = [*_checked(args.jwt), forward]
+        actions: list[Any] = [{**step, "order": order} for order, step in enumerate(steps, 1)]
         self.rule = aws.lb.ListenerRule(
             name,
             listener_arn=args.edge.listener_arn,
             priority=args.priority,
             conditions=[{"host_header": {"values": [args.host]}}, {"path_pattern": {"values": PATHS}}],
-            actions=[{**action, "order": order} for order, action in enumerate(actions, 1)],
+            actions=actions,
             opts=own,
         )
         if args.config.zone:
@@ -222,9 +223,7 @@ class Route(pulumi.ComponentResource):
                 zone_id=args.config.zone,
                 name=args.host,
                 type="A",
-                aliases=[
-                    {"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}
-                ],
+                aliases=[{"name": balancer.dns_name, "zone_id": balancer.zone_id, "evaluate_target_health": False}],
                 opts=own,
             )
         self.register_outputs({})

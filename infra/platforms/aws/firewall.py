@@ -30,12 +30,13 @@ class Firewall(pulumi.ComponentResource):
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Firewall", name, None, opts)
         self._own, self._args = pulumi.ResourceOptions(parent=self), args
+        otherwise: Any = {"block": {}} if args.allow else {"allow": {}}
         acl = aws.wafv2.WebAcl(
             name,
             name=args.name,
             description=f"The edge of {args.name}",
             scope="REGIONAL",
-            default_action={"block": {}} if args.allow else {"allow": {}},
+            default_action=otherwise,
             rules=self._rules(),
             visibility_config=_seen("all"),
             opts=self._own,
@@ -93,5 +94,5 @@ def _rule(priority: int, name: str, statement: dict[str, Any], **action: Any) ->
     return {"name": name, "priority": priority, "statement": statement, "visibility_config": _seen(name), **action}
 
 
-def _seen(metric: str) -> dict[str, Any]:
+def _seen(metric: str) -> Any:
     return {"cloudwatch_metrics_enabled": True, "metric_name": metric, "sampled_requests_enabled": True}

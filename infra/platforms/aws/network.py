@@ -21,12 +21,13 @@ ENDPOINTS = (
 @dataclass(frozen=True, kw_only=True)
 class Subnets:
     """A network as the rest of the stack sees it. `private`: ids by zone, by their order where the zones are not known;
-    `ready`: what nodes need to reach registries."""
+    `edges`: the ranges that load balancers ask from; `ready`: what nodes need to reach registries."""
 
     vpc_id: pulumi.Input[str]
     cidr: str
     private: dict[str, pulumi.Input[str]]
     public: Sequence[pulumi.Input[str]]
+    edges: Sequence[str]
     ready: Sequence[pulumi.Resource] = ()
 
     def private_in(self, zones: Sequence[str] | None = None) -> list[pulumi.Input[str]]:
@@ -36,7 +37,8 @@ class Subnets:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """`name`: what names start with; `zones`: by name; `key_arn`: encrypts the flow logs."""
+    """`name`: what names start with; `zones`: by name; `internal`: whether load balancers are in the private subnets;
+    `key_arn`: encrypts the flow logs."""
 
     name: str
     region: str
@@ -44,6 +46,7 @@ class NetworkArgs:
     cidr: str
     zones: Sequence[str]
     nat: str
+    internal: bool
     endpoints: bool
     log_days: int
     key_arn: pulumi.Input[str]
@@ -86,6 +89,7 @@ class Network(pulumi.ComponentResource):
             cidr=args.cidr,
             private={zone: subnet.id for zone, subnet in private.items()},
             public=[subnet.id for subnet in public.values()],
+            edges=[_ranges(args.cidr, zone)[args.internal] for zone in args.zones],
             ready=routes,
         )
         self.register_outputs({})
@@ -94,7 +98,9 @@ class Network(pulumi.ComponentResource):
         self, args: NetworkArgs
     ) -> tuple[dict[str, aws.ec2.Subnet], dict[str, aws.ec2.Subnet], dict[str, aws.ec2.RouteTable]]:
         gateway = aws.ec2.InternetGateway("gateway", vpc_id=self._vpc_id, tags={"Name": args.name}, opts=self._own)
-        outside = aws.ec2.RouteTable("public", vpc_id=self._vpc_id, tags={"Name": f"{args.name}-public"}, opts=self._own)
+        outside = aws.ec2.RouteTable(
+            "public", vpc_id=self._vpc_id, tags={"Name": f"{args.name}-public"}, opts=self._own
+        )
         aws.ec2.Route(
             "public",
             route_table_id=outside.id,
@@ -234,7 +240,7 @@ class Network(pulumi.ComponentResource):
 def existing_subnets(vpc: ExistingVpc) -> Subnets:
     """A network that was there before."""
     private: dict[str, pulumi.Input[str]] = {f"#{index}": id_ for index, id_ in enumerate(vpc.privateSubnets)}
-    return Subnets(vpc_id=vpc.id, cidr=vpc.cidr, private=private, public=list(vpc.publicSubnets))
+    return Subnets(vpc_id=vpc.id, cidr=vpc.cidr, private=private, public=list(vpc.publicSubnets), edges=[vpc.cidr])
 
 
 def _ranges(cidr: str, zone: str) -> tuple[str, str]:

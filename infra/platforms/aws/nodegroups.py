@@ -12,7 +12,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 
 from infra.names import STACK_TAG, bounded
-from infra.platforms.aws.autonodes import ACCELERATOR, GPU
+from infra.platforms.aws.autonodes import ACCELERATOR, GPU, POOL
 from infra.platforms.aws.charts import AUTOSCALER, DEVICE_PLUGIN, LOAD_BALANCERS, Chart
 from infra.platforms.aws.cluster import Eks
 from infra.platforms.aws.config import CpuNodes, GpuPool
@@ -120,7 +120,7 @@ class NodeGroups(pulumi.ComponentResource):
                 "version": template.latest_version.apply(lambda version: str(int(version))),
             },
             scaling_config={"desired_size": least, "min_size": least, "max_size": most},
-            labels={ACCELERATOR: "nvidia"} if gpu else {},
+            labels={POOL: name, **({ACCELERATOR: "nvidia"} if gpu else {})},
             taints=[{"key": GPU, "value": "present", "effect": "NO_SCHEDULE"}] if gpu else [],
             update_config={"max_unavailable": 1},
             node_repair_config={"enabled": True},

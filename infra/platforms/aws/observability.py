@@ -21,7 +21,7 @@ PERIOD = 300
 
 @dataclass(frozen=True, kw_only=True)
 class WatchArgs:
-    """`namespace`: whose pods are scraped. `balancer`: its metrics' dimension, once there is an edge."""
+    """`namespace`: whose pods are scraped. `balancer`: its metrics' dimension, where there is an edge."""
 
     name: str
     account: str
@@ -29,7 +29,7 @@ class WatchArgs:
     eks: Eks
     subnets: Subnets
     namespace: str
-    balancer: pulumi.Input[str]
+    balancer: pulumi.Input[str] | None
     key_arn: pulumi.Input[str]
 
 
@@ -43,7 +43,8 @@ class Watch(pulumi.ComponentResource):
         super().__init__("slipway:aws:Watch", name, None, opts)
         self._own, self._args = pulumi.ResourceOptions(parent=self), args
         self.topic_arn = self._topic()
-        self._edge_alarms()
+        if args.balancer is not None:
+            self._edge_alarms()
         if args.config.prometheus:
             self._prometheus()
         self.register_outputs({})
@@ -169,4 +170,4 @@ def _scrape(namespace: str) -> str:
         "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [namespace]}}],
         "relabel_configs": list(keep),
     }
-    return yaml.safe_dump({"global": {"scrape_interval": "30s"}, "scrape_configs": [job]}, sort_keys=True)
+    return str(yaml.safe_dump({"global": {"scrape_interval": "30s"}, "scrape_configs": [job]}, sort_keys=True))

@@ -29,7 +29,7 @@ def trusted_by(service: str, *actions: str, **more: Any) -> str:
 
 
 def pod_trust(cluster: str, namespace: str, account: str) -> str:
-    """The trust policy of a role that EKS Pod Identity gives to the pods of one service account, by its session tags."""
+    """The trust policy of a role that EKS Pod Identity gives to one service account's pods, by its session tags."""
     tags = {"eks-cluster-name": cluster, "kubernetes-namespace": namespace, "kubernetes-service-account": account}
     condition = {"StringEquals": {f"aws:RequestTag/{key}": value for key, value in tags.items()}}
     return trusted_by("pods.eks", "sts:AssumeRole", "sts:TagSession", Condition=condition)
@@ -39,5 +39,6 @@ def tagged(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransforma
     """Puts the logical name on whatever takes tags: `slipway recover` finds by it what has no fixed name."""
     if not args.type_.startswith("aws:") or not hasattr(type(args.resource), "tags"):
         return None
-    tags = {**(args.props.get("tags") or {}), NAME_TAG: args.name}
+    own: Any = args.props.get("tags") or {}
+    tags = {**own, NAME_TAG: args.name}
     return pulumi.ResourceTransformationResult(props={**args.props, "tags": tags}, opts=args.opts)

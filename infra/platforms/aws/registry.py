@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from infra.keeping import stateful
 from infra.spec import Registry
 
-KEPT = 20
+KEPT, UNTAGGED_DAYS = 20, 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,16 +50,10 @@ def registry_of(account: str, region: str, stack: str) -> Registry:
 
 
 def _life_cycle() -> str:
+    old = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": UNTAGGED_DAYS}
+    many = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT}
     rules = [
-        ("Untagged ones after two weeks", {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days",
-                                           "countNumber": 14}),
-        (f"All but the newest {KEPT}", {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT}),
-    ]  # fmt: skip
-    return json.dumps(
-        {
-            "rules": [
-                {"rulePriority": index, "description": what, "selection": selection, "action": {"type": "expire"}}
-                for index, (what, selection) in enumerate(rules, 1)
-            ]
-        }
-    )
+        {"rulePriority": index, "selection": selection, "action": {"type": "expire"}}
+        for index, selection in enumerate((old, many), 1)
+    ]
+    return json.dumps({"rules": rules})

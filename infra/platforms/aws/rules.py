@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from infra.platforms.aws.config import AwsConfig, ClusterConfig, GpuPool
+from infra.platforms.aws.config import AwsConfig, ClusterConfig, GpuPool, gpus_of
+from infra.room import short_of_gpus
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
@@ -20,7 +21,7 @@ def problems(config: StackConfig) -> Iterator[str]:
             yield f"aws.{key}: is not set; it takes {type(aws).model_fields[key].description}"
     yield from _network(aws)
     yield from _cluster(aws)
-    yield from _gpus(config)
+    yield from _services(config)
     yield from _endpoint(config)
     if aws.budget.monthlyUsd and not (aws.budget.emails or aws.observability.emails):
         yield "aws.budget.emails: is empty, so nobody would hear of it: name an address"
@@ -93,16 +94,26 @@ def _pool(pool: GpuPool, cluster: ClusterConfig) -> Iterator[str]:
         yield "instances: an on-demand node group takes the first type alone: make a pool of each"
 
 
-def _gpus(config: StackConfig) -> Iterator[str]:
+def _services(config: StackConfig) -> Iterator[str]:
     cluster = config.aws.cluster
     for name, service in config.services.items():
-        if getattr(service, "accelerator", "none") == "nvidia" and not cluster.gpu and not cluster.existing:
+        if service.gpus and not cluster.gpu and not cluster.existing:
             yield f"services.{name}.accelerator: no node has a GPU: name a pool in aws.cluster.gpu"
+        if service.scale.on == "inflight":
+            yield f"services.{name}.scale.on: no Prometheus in the cluster tells requests in flight: use cpu"
+        kinds = {pool.capacity for pool in cluster.gpu} if service.gpus else set()
+        if service.scale.onDemand and kinds != {"spot", "on-demand"}:
+            yield f"services.{name}.scale.onDemand: aws.cluster.gpu needs a pool of spot and one of on-demand nodes"
+    if cluster.gpu:
+        room = sum(pool.max * (gpus_of(pool) if cluster.compute == "managed" else 1) for pool in cluster.gpu)
+        yield from short_of_gpus(config.services, room, "aws.cluster.gpu", "max")
 
 
 def _endpoint(config: StackConfig) -> Iterator[str]:
     aws, access = config.aws, config.access
     endpoint = aws.endpoint
+    if not any(service.host for service in config.services.values()):
+        return
     if endpoint.domain is None:
         yield f"aws.endpoint.domain: is not set; it takes {_described(endpoint, 'domain')}"
     if not endpoint.zone and not endpoint.certificate:
@@ -120,12 +131,12 @@ def _endpoint(config: StackConfig) -> Iterator[str]:
             yield "aws.endpoint.jwt: the load balancer would refuse apiKeys, as they are no tokens: use one of both"
     hosts: dict[str, str] = {}
     for name, service in config.services.items():
-        host = getattr(service, "host", None) or f"{name}.{endpoint.domain}"
-        if endpoint.domain and not (host.endswith(f".{endpoint.domain}") and "." not in host[: -len(endpoint.domain) - 1]):
-            yield f"services.{name}.host: {host} is not one label under aws.endpoint.domain {endpoint.domain}"
-        if host in hosts:
-            yield f"services.{name}.host: {host} is taken by {hosts[host]!r}; give each its own"
-        hosts[host] = name
+        if not service.host:
+            continue
+        if endpoint.domain and service.host.partition(".")[2] != endpoint.domain:
+            yield f"services.{name}.host: {service.host} is not one label under aws.endpoint.domain {endpoint.domain}"
+        if (other := hosts.setdefault(service.host, name)) != name:
+            yield f"services.{name}.host: {service.host} is taken by {other!r}; give each its own"
 
 
 def _described(settings: object, key: str) -> str:
