@@ -31,7 +31,7 @@ class Platform(Protocol):
         return {}
 
     @property
-    def proxies(self) -> Sequence[str]:
+    def proxies(self) -> Sequence[pulumi.Input[str]]:
         return ()
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:

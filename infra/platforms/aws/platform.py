@@ -72,7 +72,7 @@ class AwsPlatform(Platform):
         self._priorities: list[int] = []
 
     @property
-    def proxies(self) -> Sequence[str]:
+    def proxies(self) -> Sequence[pulumi.Input[str]]:
         """Whose x-forwarded-for the services believe: the load balancer's."""
         return self._subnets.edges if self._edge else ()
 
