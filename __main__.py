@@ -12,7 +12,7 @@ platform = platform_for(config)
 
 # All models are looked at before the first resource is registered.
 keys = {name: inputs_key(service.model, service.variant) for name, service in config.services.items()}
-access = access_file(config)
+access = access_file(config, platform.proxies)
 
 services = {}
 for name, service in config.services.items():
@@ -36,3 +36,5 @@ for name, service in config.services.items():
     }
 
 pulumi.export("services", services)
+for key, value in platform.outputs.items():
+    pulumi.export(key, value)

@@ -29,6 +29,7 @@ BY_NAME = {
     "aws:iam/rolePolicy:RolePolicy": "{role}:{name}",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment": "{role}/{policyArn}",
     "aws:kms/alias:Alias": "{name}",
+    "aws:route53/record:Record": "{zoneId}_{name}_{type}",
     "aws:s3/bucket:Bucket": "{bucket}",
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "{bucket}",
     "aws:s3/bucketLogging:BucketLogging": "{bucket}",
@@ -39,7 +40,9 @@ BY_NAME = {
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "{bucket}",
     "aws:s3/bucketVersioning:BucketVersioning": "{bucket}",
     "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{name}",
+    "aws:sns/topicPolicy:TopicPolicy": "{arn}",
     "aws:wafv2/webAclAssociation:WebAclAssociation": "{webAclArn},{resourceArn}",
+    "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": "{resourceArn}",
     "gcp:artifactregistry/repository:Repository": "projects/{project}/locations/{location}/repositories/{repositoryId}",
     "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": (
         "projects/{project}/locations/{location}/repositories/{repository} {role} {member}"
@@ -82,6 +85,7 @@ BY_TAG = {
     "aws:acm/certificate:Certificate": r"(arn:.*:certificate/.*)",
     "aws:amp/scraper:Scraper": r":scraper/(.*)",
     "aws:amp/workspace:Workspace": r":workspace/(.*)",
+    "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": r":security-group/(.*)",
     "aws:ec2/eip:Eip": r":elastic-ip/(.*)",
     "aws:ec2/flowLog:FlowLog": r":vpc-flow-log/(.*)",
     "aws:ec2/internetGateway:InternetGateway": r":internet-gateway/(.*)",
@@ -98,9 +102,16 @@ BY_TAG = {
     "aws:lb/listenerRule:ListenerRule": r"(arn:.*:listener-rule/.*)",
     "aws:lb/loadBalancer:LoadBalancer": r"(arn:.*:loadbalancer/.*)",
     "aws:lb/targetGroup:TargetGroup": r"(arn:.*:targetgroup/.*)",
+    "aws:wafv2/ipSet:IpSet": r":regional/ipset/(?P<name>.*)/(?P<id>.*)",
+    "aws:wafv2/webAcl:WebAcl": r":regional/webacl/(?P<name>.*)/(?P<id>.*)",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": r":security-group-rule/(.*)",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": r":security-group-rule/(.*)",
 }
+
+# To create them once more changes nothing: the first is a wait, and the second is answered with the one that is there.
+REPEATABLE = frozenset(
+    {"aws:acm/certificateValidation:CertificateValidation", "aws:sns/topicSubscription:TopicSubscription"}
+)
 
 
 def is_findable(kind: str) -> bool:
@@ -125,6 +136,8 @@ def import_id(
         return template.format(**values) if all(values.get(each) for each in named) else ""
     for arn, tag in tagged:
         found = re.search(BY_TAG.get(kind, "(?!)"), arn)
+        if found and tag == name and "id" in found.groupdict():
+            return f"{found['id']}/{found['name']}/REGIONAL"
         if found and tag == name:
             # A pod identity association is imported as `cluster,id`, and nothing else has a slash in its id.
             return found[1] if found[1].startswith("arn:") else found[1].replace("/", ",")

@@ -17,7 +17,7 @@ import yaml
 
 from cli.adopt import Found, adopt, tagged_resources
 from cli.engine import export_state, pulumi
-from cli.importids import BY_TAG, import_id, is_findable
+from cli.importids import BY_TAG, REPEATABLE, import_id, is_findable
 from service.pipeline.errors import PipelineError
 
 CREATING = "creating"
@@ -229,8 +229,11 @@ def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], projec
 
 
 def _is_in_cloud(resource: dict[str, Any]) -> bool:
-    """Components, providers and our own dynamic resources are safe to create once more."""
-    return bool(resource.get("custom")) and not resource["type"].startswith(("pulumi:", "pulumi-python:"))
+    """Components, providers, our own dynamic resources and what is repeatable are safe to create once more."""
+    kind = resource["type"]
+    return (
+        bool(resource.get("custom")) and kind not in REPEATABLE and not kind.startswith(("pulumi:", "pulumi-python:"))
+    )
 
 
 def _short(urn: str) -> str:

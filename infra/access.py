@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from infra.localkey import local_key
 from infra.secret import RandomSecret
 
 
-def access_file(config: StackConfig) -> pulumi.Output[str]:
+def access_file(config: StackConfig, proxies: Sequence[pulumi.Input[str]] = ()) -> pulumi.Output[str]:
     """The file's text, a secret: keys only as hashes, and the key that signs prediction tokens.
 
     It belongs where the service's user alone can read it, and may change while the service runs: processes look once
@@ -26,7 +27,12 @@ def access_file(config: StackConfig) -> pulumi.Output[str]:
     """
     rules = access_rules(config)
     signing = RandomSecret("predictions").value
-    return pulumi.Output.secret(signing.apply(lambda key: json.dumps({**rules, "signing": key}, sort_keys=True)))
+
+    def text(known: list[str]) -> str:
+        own = {"signing": known[0], "trustedProxies": [*rules["trustedProxies"], *known[1:]]}
+        return json.dumps({**rules, **own}, sort_keys=True)
+
+    return pulumi.Output.secret(pulumi.Output.all(signing, *proxies).apply(text))
 
 
 def access_rules(config: StackConfig) -> dict[str, Any]:

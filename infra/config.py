@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, LogConfig, veiled
 from infra.lacks import lacking
+from infra.platforms.aws.config import AwsConfig
+from infra.platforms.aws.rules import problems as aws_problems
 from infra.platforms.kubernetes.config import KubernetesConfig
 from infra.platforms.kubernetes.config import problems as kubernetes_problems
 from infra.serving import ClusterServing
@@ -50,7 +52,7 @@ class ServiceConfig(ClusterServing):
 class StackConfig(Settings):
     """Everything a stack can set. The defaults live here; Pulumi.yaml repeats them under a test."""
 
-    platform: Literal["local", "kubernetes"] = Field(default="local", description="where the stack runs")
+    platform: Literal["local", "kubernetes", "aws"] = Field(default="local", description="where the stack runs")
     environment: Literal["dev", "staging", "production"] = Field(
         default="dev", description="decides what is protected and retained"
     )
@@ -63,6 +65,7 @@ class StackConfig(Settings):
     kubernetes: KubernetesConfig = Field(
         default=KubernetesConfig(), description="any cluster: {context: ..., registry: ..., gateway: {...}}"
     )
+    aws: AwsConfig = Field(default=AwsConfig(), description="EKS: {region, account, cluster, endpoint, ...}")
     services: dict[str, ServiceConfig] = Field(description="the services by name: {digits: {model: models/digits}}")
 
     @field_validator("services")
@@ -84,6 +87,8 @@ class StackConfig(Settings):
         match self.platform:
             case "kubernetes":
                 found += kubernetes_problems(self)
+            case "aws":
+                found += aws_problems(self)
         if found:
             raise ValueError(f"\n  {PROJECT}:".join(found))
         return self

@@ -20,3 +20,7 @@ def platform_for(config: StackConfig) -> Platform:
             from infra.platforms.kubernetes.platform import KubernetesPlatform
 
             return KubernetesPlatform(config)
+        case "aws":
+            from infra.platforms.aws.platform import AwsPlatform
+
+            return AwsPlatform(config)

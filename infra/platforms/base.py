@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import pulumi
 
@@ -19,7 +20,19 @@ class Served:
 
 
 class Platform(Protocol):
-    """A place where services run. It owns all it declares and nothing of the artifact store."""
+    """A place where services run. It owns all it declares and nothing of the artifact store.
+
+    `outputs`: what the stack exports besides its services, in camelCase. `proxies`: networks whose x-forwarded-for
+    services believe, as they stand between them and their callers.
+    """
+
+    @property
+    def outputs(self) -> Mapping[str, pulumi.Input[Any]]:
+        return {}
+
+    @property
+    def proxies(self) -> Sequence[pulumi.Input[str]]:
+        return ()
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
         """Declares one service on `artifact`; the running version serves until the new one is ready.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
+from infra.room import short_of_gpus
 from infra.serving import ClusterServing
 from infra.settings import Settings
 
@@ -135,25 +136,8 @@ def problems(config: StackConfig) -> Iterator[str]:
 
 def _too_few_gpus(own: KubernetesConfig, services: Mapping[str, ClusterServing]) -> Iterator[str]:
     rooms = [each.gpus for each in own.places("nvidia")]
-    asking = {name: service for name, service in services.items() if service.gpus}
-    if not asking or None in rooms:
-        return
-    room = sum(each or 0 for each in rooms)
-    taken = sum(service.scale.most * service.gpus for service in asking.values())
-    if taken > room:
-        name = max(asking, key=lambda each: asking[each].scale.most * asking[each].gpus)
-        yield (
-            f"services.{name}.scale.max: all services together ask for {taken} GPUs, and kubernetes.placements.nvidia "
-            f"has {room}: lower it, or raise gpus"
-        )
-        return
-    for name, service in asking.items():
-        if not service.rollout.unavailable and taken + service.gpus > room:
-            yield (
-                f"services.{name}.rollout.surge: a new pod needs {service.gpus} spare of {room} GPUs, of which {taken} "
-                "are taken, so a rollout would wait forever: rollout: {surge: 0, unavailable: 1}, a lower scale.max, "
-                "or more gpus in kubernetes.placements.nvidia"
-            )
+    if None not in rooms:
+        yield from short_of_gpus(services, sum(each or 0 for each in rooms), "kubernetes.placements.nvidia", "gpus")
 
 
 def _networks(networks: list[str]) -> list[str]:

@@ -10,7 +10,7 @@ import pulumi_kubernetes as k8s
 from infra.artifact import ModelArtifact
 from infra.config import ConfigError, ServiceConfig, StackConfig
 from infra.environment import service_environment
-from infra.platforms.base import Served
+from infra.platforms.base import Platform, Served
 from infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
 from infra.spec import Cluster, Placement
 from infra.workload.names import stack_label
@@ -20,7 +20,7 @@ from infra.workload.route import RouteArgs, route
 from infra.workload.workload import Workload, WorkloadArgs
 
 
-class KubernetesPlatform:
+class KubernetesPlatform(Platform):
     """Owns the namespace unless it is another's; leaves the cluster, its Gateway and its monitoring alone."""
 
     def __init__(self, config: StackConfig) -> None:

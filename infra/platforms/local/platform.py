@@ -7,11 +7,11 @@ import pulumi
 from infra.artifact import ModelArtifact
 from infra.config import ServiceConfig
 from infra.environment import service_environment
-from infra.platforms.base import Served
+from infra.platforms.base import Platform, Served
 from infra.platforms.local.service import LocalService, LocalServiceArgs
 
 
-class LocalPlatform:
+class LocalPlatform(Platform):
     """Serves on this machine. Declares one LocalService per service and nothing else."""
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:

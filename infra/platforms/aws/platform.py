@@ -1,0 +1,307 @@
+"""The AWS platform: what a stack shares, and what each service adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from infra.artifact import ModelArtifact
+from infra.config import ConfigError, ServiceConfig, StackConfig
+from infra.environment import service_environment
+from infra.names import STACK_TAG, stack_label, stack_name
+from infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
+from infra.platforms.aws.budget import Budget, BudgetArgs
+from infra.platforms.aws.cluster import Eks, EksArgs, EksCluster, existing_cluster
+from infra.platforms.aws.endpoint import PORT, Edge, EdgeArgs, Route, RouteArgs, priority_of
+from infra.platforms.aws.identity import IdentityArgs, ServiceIdentity
+from infra.platforms.aws.key import KeyArgs, StackKey
+from infra.platforms.aws.network import Network, NetworkArgs, Subnets, existing_subnets
+from infra.platforms.aws.nodegroups import NodeGroups, NodeGroupsArgs
+from infra.platforms.aws.observability import Watch, WatchArgs
+from infra.platforms.aws.policies import tagged
+from infra.platforms.aws.registry import ImageRepository, RepositoryArgs, registry_of
+from infra.platforms.aws.storage import Storage, StorageArgs
+from infra.platforms.aws.zones import Zones, choose_zones
+from infra.platforms.base import Platform, Served
+from infra.spec import Cluster, Placement
+from infra.workload.names import METRICS_PORT, labels
+from infra.workload.namespace import Space, SpaceArgs
+from infra.workload.network import outside_of
+from infra.workload.workload import Workload, WorkloadArgs
+
+NAMESPACE = "slipway"
+# Where EKS Pod Identity gives pods their credentials.
+IDENTITY_AGENT = ("169.254.170.23/32", 80)
+TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
+
+
+class AwsPlatform(Platform):
+    """Owns all that the stack has in one account and region, unless the VPC or the cluster was there before."""
+
+    def __init__(self, config: StackConfig) -> None:
+        self._config, self._aws = config, config.aws
+        self._name, self._production = stack_name(), config.environment == "production"
+        assert self._aws.region and self._aws.account, "the configuration was checked for it"
+        self._region, self._account = self._aws.region, self._aws.account
+        provider = aws.Provider(
+            "aws",
+            region=self._region,
+            allowed_account_ids=[self._account],
+            default_tags={"tags": {**self._aws.tags, STACK_TAG: stack_label()}},
+        )
+        self._opts = pulumi.ResourceOptions(provider=provider, transformations=[tagged])
+        invoke = pulumi.InvokeOptions(provider=provider)
+        new = not self._aws.network.vpc
+        zones = choose_zones(self._aws, invoke) if new else Zones(all=[], by_pool={})
+        place = {"name": self._name, "region": self._region, "account": self._account}
+        self._key = StackKey("key", KeyArgs(**place, production=self._production), self._opts)
+        self._storage = Storage(
+            "storage", StorageArgs(**place, key_arn=self._key.arn, production=self._production), self._opts
+        )
+        self._subnets = self._network(zones, place)
+        self._eks = self._cluster(invoke)
+        self._inside = pulumi.ResourceOptions(providers=[provider, self._eks.provider], transformations=[tagged])
+        self._spec = self._prepared(zones)
+        self._edge = self._open() if any(service.host for service in config.services.values()) else None
+        self._watch = self._watched()
+        self._priorities: list[int] = []
+
+    @property
+    def proxies(self) -> Sequence[pulumi.Input[str]]:
+        """Whose x-forwarded-for the services believe: the load balancer's."""
+        return self._subnets.edges if self._edge else ()
+
+    @property
+    def outputs(self) -> Mapping[str, pulumi.Input[Any]]:
+        """What the stack exports besides its services."""
+        found: dict[str, pulumi.Input[Any]] = {
+            "clusterName": self._eks.name,
+            "kubeconfig": self._eks.kubeconfig,
+            "modelBucket": self._storage.bucket,
+        }
+        if self._edge:
+            found["edgeName"] = self._edge.balancer.dns_name
+        if self._watch and self._watch.metrics_url:
+            found["metricsUrl"] = self._watch.metrics_url
+        return found
+
+    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
+        ServiceIdentity(
+            name,
+            IdentityArgs(
+                stack=self._name,
+                service=name,
+                cluster_name=self._eks.name,
+                namespace=NAMESPACE,
+                account_name=name,
+                bucket_arn=self._storage.bucket_arn,
+                prefix=f"models/{name}",
+                key_arn=self._key.arn,
+            ),
+            self._after_cluster(),
+        )
+        workload = Workload(
+            name,
+            WorkloadArgs(
+                service=service,
+                image=self._image(name, service),
+                artifact=artifact,
+                access=access,
+                cluster=self._spec,
+                environment=service_environment(service),
+                egress=outside_of(self._config, service),
+            ),
+        )
+        if not (service.host and self._edge):
+            inside = f".{NAMESPACE}.svc:{workload.port}"
+            return Served(url=pulumi.Output.concat("http://", workload.service, inside))
+        return self._routed(name, service.host, workload)
+
+    def _network(self, zones: Zones, place: dict[str, str]) -> Subnets:
+        config = self._aws.network
+        if config.vpc:
+            return existing_subnets(config.vpc)
+        args = NetworkArgs(
+            **place,
+            cidr=config.cidr,
+            zones=zones.all,
+            nat=config.nat,
+            internal=self._aws.endpoint.internal,
+            endpoints=config.endpoints,
+            log_days=config.logDays,
+            key_arn=self._key.arn,
+        )
+        return Network("network", args, self._opts).subnets
+
+    def _cluster(self, invoke: pulumi.InvokeOptions) -> Eks:
+        config = self._aws.cluster
+        if config.existing:
+            return existing_cluster(config.existing, self._region, invoke)
+        args = EksArgs(
+            name=self._name,
+            region=self._region,
+            config=config,
+            subnets=self._subnets,
+            key_arn=self._key.arn,
+            production=self._production,
+        )
+        return EksCluster("cluster", args, self._opts).eks
+
+    def _prepared(self, zones: Zones) -> Cluster:
+        """The cluster with nodes for what the services need, and the namespace that they share."""
+        config, ready = self._aws.cluster, [*self._subnets.ready]
+        if not config.existing and self._eks.auto:
+            auto = AutoNodesArgs(
+                eks=self._eks,
+                pools=config.gpu,
+                zones=zones.by_pool,
+                subnets=self._subnets,
+                labels=labels("nodes"),
+            )
+            ready += AutoNodes("nodes", auto, self._inside).ready
+        elif not config.existing:
+            groups = NodeGroupsArgs(
+                region=self._region,
+                account=self._account,
+                stack_label=stack_label(),
+                eks=self._eks,
+                cpu=config.cpu,
+                pools=config.gpu,
+                zones=zones.by_pool,
+                subnets=self._subnets,
+            )
+            ready += NodeGroups("nodes", groups, self._inside).ready
+        space = Space("space", SpaceArgs(namespace=NAMESPACE), self._inside)
+        if self._aws.observability.prometheus:
+            self._scraped(space)
+        pools = [
+            Placement(selector={POOL: pool.name}, tolerations=[TOLERATION], resource=GPU, spot=pool.capacity == "spot")
+            for pool in config.gpu
+        ]
+        return Cluster(
+            provider=self._eks.provider,
+            namespace=space.namespace,
+            placements={
+                "none": [Placement()],
+                "nvidia": pools or [Placement(tolerations=[TOLERATION], resource=GPU)],
+            },
+            clients=self._subnets.edges,
+            egress=[IDENTITY_AGENT],
+            ready=[*ready, space],
+        )
+
+    def _scraped(self, space: Space) -> None:
+        """Lets the scraper in, which is no pod: it asks from the private subnets."""
+        spec: Any = {
+            "podSelector": {},
+            "policyTypes": ["Ingress"],
+            "ingress": [
+                {
+                    "from": [{"ipBlock": {"cidr": self._subnets.cidr}}],
+                    "ports": [{"port": METRICS_PORT, "protocol": "TCP"}],
+                }
+            ],
+        }
+        kubernetes.networking.v1.NetworkPolicy(
+            "scraper",
+            metadata={"name": "scraper", "namespace": space.namespace, "labels": labels("scraper")},
+            spec=spec,
+            opts=pulumi.ResourceOptions(parent=space),
+        )
+
+    def _open(self) -> Edge:
+        config = self._config
+        args = EdgeArgs(
+            name=self._name,
+            config=self._aws.endpoint,
+            subnets=self._subnets,
+            targets=self._eks.security_group,
+            allow=config.access.allow,
+            logs=self._storage.logs,
+            key_arn=self._key.arn,
+            production=self._production,
+        )
+        return Edge("edge", args, self._opts)
+
+    def _watched(self) -> Watch:
+        watch = Watch(
+            "watch",
+            WatchArgs(
+                name=self._name,
+                account=self._account,
+                config=self._aws.observability,
+                eks=self._eks,
+                subnets=self._subnets,
+                namespace=NAMESPACE,
+                balancer=self._edge.balancer.arn_suffix if self._edge else None,
+                key_arn=self._key.arn,
+            ),
+            self._opts,
+        )
+        if limit := self._aws.budget.monthlyUsd:
+            budget = BudgetArgs(
+                name=self._name,
+                account=self._account,
+                stack_label=stack_label(),
+                cluster_name=self._eks.name,
+                monthly_usd=limit,
+                emails=self._aws.budget.emails or self._aws.observability.emails,
+                topic_arn=watch.topic_arn,
+            )
+            Budget("budget", budget, self._opts)
+        return watch
+
+    def _image(self, name: str, service: ServiceConfig) -> pulumi.Input[str]:
+        if service.image:
+            return service.image
+        repository = RepositoryArgs(
+            repository=f"{self._name}/{name}", key_arn=self._key.arn, production=self._production
+        )
+        ImageRepository(name, repository, self._opts)
+        registry_of(self._account, self._region, self._name)
+        raise ConfigError(f"slipway:services.{name}.image: name an image by digest; none is built here yet")
+
+    def _routed(self, name: str, host: str, workload: Workload) -> Served:
+        """Leads a public name to a service's pods: the binding goes first when the stack goes, while its controller
+        still runs, and the rule stays until no pod is asked."""
+        assert self._edge
+        self._priorities.append(priority_of(host, self._priorities))
+        route = Route(
+            name,
+            RouteArgs(
+                stack=self._name,
+                service=name,
+                host=host,
+                priority=self._priorities[-1],
+                edge=self._edge,
+                config=self._aws.endpoint,
+                vpc_id=self._subnets.vpc_id,
+                jwt=self._config.access.jwt if self._aws.endpoint.jwt else None,
+                # In Auto Mode the controller may register pods only in groups with this tag.
+                tags={"eks:eks-cluster-name": self._eks.name} if self._eks.auto else {},
+            ),
+            self._inside,
+        )
+        self._watch.unhealthy(name, route.group.arn_suffix)
+        api = "eks.amazonaws.com/v1" if self._eks.auto else "elbv2.k8s.aws/v1beta1"
+        CustomResource(
+            name,
+            api_version=api,
+            kind="TargetGroupBinding",
+            metadata={"name": name, "namespace": self._spec.namespace, "labels": labels(name)},
+            spec={
+                "targetGroupARN": route.group.arn,
+                "targetType": "ip",
+                "serviceRef": {"name": workload.service, "port": PORT},
+            },
+            opts=pulumi.ResourceOptions(parent=route, depends_on=[workload, route.rule, *self._spec.ready]),
+        )
+        return Served(url=route.rule.id.apply(lambda _: f"https://{host}"))
+
+    def _after_cluster(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[self._eks.provider]))

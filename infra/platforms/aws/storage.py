@@ -1,0 +1,147 @@
+"""Where models are, and where the logs of access to them and to the edge go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.keeping import stateful
+from infra.names import bounded
+from infra.platforms.aws.policies import document
+
+LOG_DAYS = 90
+OLD_VERSION_DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class StorageArgs:
+    """`production`: buckets are protected and retained; else a destroy empties them."""
+
+    name: str
+    account: str
+    region: str
+    key_arn: pulumi.Input[str]
+    production: bool
+
+
+class Storage(pulumi.ComponentResource):
+    """Owns two buckets: `models`, encrypted with the stack's key, its artifacts under keys that never change; `logs`,
+    encrypted with S3's own key, as load balancers and S3 can write to no other.
+
+    Outputs: `bucket`, `bucket_arn`, `logs` (names are known before anything is made).
+    """
+
+    def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:aws:Storage", name, None, opts)
+        self._args = args
+        self.bucket_name = bounded(63, args.name, "models", args.account)
+        self.bucket_arn = f"arn:aws:s3:::{self.bucket_name}"
+        logs_name = bounded(63, args.name, "logs", args.account)
+        logs = self._bucket("logs", logs_name, {"sse_algorithm": "AES256"}, _log_writers(args, logs_name))
+        models = self._bucket(
+            "models", self.bucket_name, {"sse_algorithm": "aws:kms", "kms_master_key_id": args.key_arn}, ()
+        )
+        own = pulumi.ResourceOptions(parent=self)
+        aws.s3.BucketVersioning(
+            "models", bucket=models.bucket, versioning_configuration={"status": "Enabled"}, opts=own
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            "models",
+            bucket=models.bucket,
+            rules=[
+                {
+                    "id": "old-versions",
+                    "status": "Enabled",
+                    "filter": {},
+                    "noncurrent_version_expiration": {"noncurrent_days": OLD_VERSION_DAYS},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+                }
+            ],
+            opts=own,
+        )
+        aws.s3.BucketLifecycleConfiguration(
+            "logs",
+            bucket=logs.bucket,
+            rules=[
+                {
+                    "id": "old-logs",
+                    "status": "Enabled",
+                    "filter": {},
+                    "expiration": {"days": LOG_DAYS},
+                    "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
+                }
+            ],
+            opts=own,
+        )
+        aws.s3.BucketLogging("models", bucket=models.bucket, target_bucket=logs.bucket, target_prefix="s3/", opts=own)
+        self.bucket, self.logs = models.bucket, logs.bucket
+        self.register_outputs({})
+
+    def _bucket(self, name: str, physical: str, rule: Any, writers: Sequence[dict[str, Any]]) -> aws.s3.Bucket:
+        own = pulumi.ResourceOptions(parent=self)
+        bucket = aws.s3.Bucket(
+            name,
+            bucket=physical,
+            force_destroy=not self._args.production,
+            opts=pulumi.ResourceOptions(parent=self, **stateful(self._args.production)),
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            name,
+            bucket=bucket.bucket,
+            rules=[{"apply_server_side_encryption_by_default": rule, "bucket_key_enabled": True}],
+            opts=own,
+        )
+        aws.s3.BucketOwnershipControls(
+            name, bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
+        )
+        closed = aws.s3.BucketPublicAccessBlock(
+            name,
+            bucket=bucket.bucket,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=own,
+        )
+        aws.s3.BucketPolicy(
+            name,
+            bucket=bucket.bucket,
+            policy=document(*_tls_only(physical), *writers),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
+        )
+        return bucket
+
+
+def _tls_only(bucket: str) -> list[dict[str, Any]]:
+    places = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    denied = {"Effect": "Deny", "Principal": "*", "Action": ["s3:*"], "Resource": places}
+    return [
+        {"Sid": "NoPlainHttp", **denied, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+        {"Sid": "NoOldTls", **denied, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
+    ]
+
+
+def _log_writers(args: StorageArgs, bucket: str) -> list[dict[str, Any]]:
+    own = {"StringEquals": {"aws:SourceAccount": args.account}}
+    return [
+        {
+            "Sid": "LoadBalancerLogs",
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": ["s3:PutObject"],
+            "Resource": [f"arn:aws:s3:::{bucket}/edge/AWSLogs/{args.account}/*"],
+            "Condition": own,
+        },
+        {
+            "Sid": "BucketLogs",
+            "Effect": "Allow",
+            "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": ["s3:PutObject"],
+            "Resource": [f"arn:aws:s3:::{bucket}/s3/*"],
+            "Condition": own,
+        },
+    ]
