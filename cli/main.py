@@ -8,6 +8,7 @@ import click
 
 from cli.doctor import doctor
 from cli.env import env
+from cli.image import image
 from cli.model import model
 from cli.stack import recover, stack
 from service.pipeline.errors import PipelineError
@@ -35,6 +36,7 @@ def slipway() -> None:
 
 
 slipway.add_command(env)
+slipway.add_command(image)
 slipway.add_command(model)
 slipway.add_command(stack)
 slipway.add_command(recover)

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, LogConfig, veiled
+from infra.imageconfig import ImageConfig
 from infra.lacks import lacking
 from infra.platforms.aws.config import AwsConfig
 from infra.platforms.aws.rules import problems as aws_problems
@@ -66,6 +67,9 @@ class StackConfig(Settings):
         default=KubernetesConfig(), description="any cluster: {context: ..., registry: ..., gateway: {...}}"
     )
     aws: AwsConfig = Field(default=AwsConfig(), description="EKS: {region, account, cluster, endpoint, ...}")
+    image: ImageConfig = Field(
+        default=ImageConfig(), description="what images are made of: {base: ...@sha256:..., arch: amd64, ...}"
+    )
     services: dict[str, ServiceConfig] = Field(description="the services by name: {digits: {model: models/digits}}")
 
     @field_validator("services")

@@ -6,6 +6,13 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def serving_code() -> list[Path]:
+    """The files of `service/` that every platform runs, and nothing that only builds models."""
+    return sorted((ROOT / "service").glob("*.py"))
+
 
 def content_key(root: Path, files: Iterable[Path]) -> str:
     """SHA-256 (hex) over the files' paths below `root` and their bytes, in order of the paths."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cli.home import home
 from infra.config import ROOT
-from infra.content import content_key
+from infra.content import content_key, serving_code
 from infra.slipway import slipway, slipway_json
 
 REQUIREMENTS = ROOT / "service" / "requirements.txt"
@@ -18,7 +18,7 @@ REQUIREMENTS = ROOT / "service" / "requirements.txt"
 
 def service_key() -> str:
     """Names the serving code and its locked requirements by content."""
-    return content_key(ROOT, [*_code(), REQUIREMENTS])
+    return content_key(ROOT, [*serving_code(), REQUIREMENTS])
 
 
 def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
@@ -32,7 +32,7 @@ def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
         code.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix="new-", dir=code.parent))
         (staging / "service").mkdir()
-        for file in _code():
+        for file in serving_code():
             shutil.copyfile(file, staging / "service" / file.name)
         compileall.compile_dir(staging, quiet=2)
         try:
@@ -43,7 +43,3 @@ def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
                 raise
     python = slipway("env", os.path.relpath(REQUIREMENTS, ROOT), progress=True).strip()
     return python, str(code), slipway_json("model", "describe", artifact_uri)["path"]
-
-
-def _code() -> list[Path]:
-    return sorted((ROOT / "service").glob("*.py"))

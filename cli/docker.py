@@ -1,0 +1,123 @@
+"""The docker command: what it is asked, and what its refusals mean for who asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections import deque
+from typing import Any
+
+import click
+
+from service.pipeline.errors import PipelineError
+
+# What docker, BuildKit and registries say, and what helps; the first that fits is told.
+REMEDIES = (
+    (r"cannot connect to the docker daemon|error during connect|is the docker daemon running",
+     "no Docker daemon answers{where}: start it, or name another with DOCKER_HOST or `docker context use`"),
+    (r"permission denied.*docker(\.sock|d)|docker(\.sock| daemon socket).*permission denied",
+     "you may not use the Docker daemon{where}: add yourself to its group (docker), or name another with DOCKER_HOST"),
+    (r"buildkit is enabled but the buildx|buildx component is missing|unknown flag: --secret",
+     "docker can't build with BuildKit: install its buildx plugin"),
+    (r"no space left on device|disk quota exceeded",
+     "the disk is full where images are built{where}: `docker system df` shows by what, `docker system prune` helps"),
+    (r"exec format error|exec user process caused",
+     "the base is for another kind of processor than builds here: set slipway:image.arch, or install emulation "
+     "(docker run --privileged --rm tonistiigi/binfmt --install all)"),
+    (r"toomanyrequests|rate limit", "the registry has answered enough requests for now: log in to it (docker login), or "
+     "name a mirror in slipway:image.base"),
+    (r"no basic auth|unauthorized|authentication required|incorrect username or password|401|token has expired",
+     "the registry of {image} does not know you: docker login {registry} (ECR: aws ecr get-login-password | docker login "
+     "--username AWS --password-stdin {registry}; Artifact Registry: gcloud auth configure-docker {registry})"),
+    (r"denied|forbidden|403", "you may not push {image}: ask for the right to write there, or docker login {registry}"),
+    (r"name unknown|repository .*not (exist|found)|name_unknown",
+     "the registry has no repository for {image}: make it, or name another in slipway:image"),
+    (r"x509|certificate signed by unknown|tls: ",
+     "the certificate of {registry} is not trusted{where}: give its authority to the Docker daemon"),
+    (r"no such host|connection refused|i/o timeout|network is unreachable|context deadline|dial tcp|EOF",
+     "{registry} can't be reached{where}: look at its name and at the network"),
+)  # fmt: skip
+ABSENT = r"no such manifest|manifest unknown|not found|name unknown|no such image|repository .*not (exist|found)"
+
+
+class DockerError(PipelineError):
+    """What docker refused, with what helps; `said` is its own last words."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
+
+
+class Docker:
+    """The docker command of this machine on its current daemon, or on the one at `host` (`ssh://user@machine`)."""
+
+    def __init__(self, host: str | None = None) -> None:
+        self.host = host
+
+    def __call__(self, *arguments: str, image: str = "", env: dict[str, str] | None = None, stdin: str = "") -> str:
+        """What `docker ARGUMENTS` prints; what it says meanwhile is passed on. Raises DockerError."""
+        command = ["docker", *(["--host", self.host] if self.host else []), *arguments]
+        environment = {**os.environ, "DOCKER_BUILDKIT": "1", "BUILDX_NO_DEFAULT_ATTESTATIONS": "1", **(env or {})}
+        said: deque[str] = deque(maxlen=30)
+        try:
+            with subprocess.Popen(
+                command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True, errors="replace",
+            ) as process:  # fmt: skip
+                assert process.stdout and process.stderr
+                for line in process.stderr:
+                    said.append(line)
+                    if arguments[0] == "build":
+                        click.echo(line, nl=False, err=True)
+                answer = process.stdout.read()
+        except FileNotFoundError:
+            raise DockerError("docker is not on PATH: install Docker, or its command line alone", "") from None
+        if process.returncode:
+            raise _told("".join(said).strip() or answer.strip(), image, self.host)
+        return answer
+
+    def digest(self, image: str) -> str | None:
+        """What the registry holds under a name, as `sha256:...`; None where there is none. Raises DockerError."""
+        plain = ["--insecure"] if is_on_this_machine(image) else []
+        try:
+            found = json.loads(self("manifest", "inspect", "--verbose", *plain, image, image=image))
+        except DockerError as error:
+            if re.search(ABSENT, error.said, re.IGNORECASE):
+                return None
+            raise
+        # Of an image for several platforms there is one for each: only our own are asked for, which have one.
+        entry: dict[str, Any] = found[0] if isinstance(found, list) else found
+        digest: str = entry["Descriptor"]["digest"]
+        return digest
+
+    def id(self, image: str) -> str | None:
+        """The id of an image that the daemon holds. Raises DockerError."""
+        try:
+            return self("image", "inspect", "--format", "{{.Id}}", image, image=image).strip()
+        except DockerError as error:
+            if re.search(ABSENT, error.said, re.IGNORECASE):
+                return None
+            raise
+
+
+def registry_of(image: str) -> str:
+    """The registry's address in an image's name, as docker reads it."""
+    first = image.partition("/")[0]
+    return first if "/" in image and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+def is_on_this_machine(image: str) -> bool:
+    """Whether the registry is on this machine: docker takes plain http for it."""
+    return registry_of(image).partition(":")[0] in ("localhost", "127.0.0.1")
+
+
+def _told(said: str, image: str, host: str | None) -> DockerError:
+    last = said.splitlines()[-1] if said else "docker failed without a word"
+    for pattern, remedy in REMEDIES:
+        if re.search(pattern, said, re.IGNORECASE):
+            where = f" at {host}" if host else ""
+            told = remedy.format(image=image or "the image", registry=registry_of(image), where=where)
+            return DockerError(f"{told}\n  docker said: {last}", said)
+    return DockerError("\n  ".join(["docker failed:", *said.splitlines()[-12:]]), said)

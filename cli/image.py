@@ -1,0 +1,53 @@
+"""`slipway image`: build, describe."""
+
+import json
+
+import click
+
+# The answers are JSON either way; the program asks every command for it.
+JSON = click.option("--json", "as_json", is_flag=True, hidden=True)
+
+
+@click.group()
+def image() -> None:
+    """Build the image of a service, and look whether it is there."""
+
+
+@image.command()
+@click.argument("artifact")
+@click.option("--name", required=True, help="The image's name without a tag, as registry.example.org/team/digits.")
+@click.option("--key", required=True, help="Its tag: what has it in the registry is not built again.")
+@click.option("--accelerator", type=click.Choice(["none", "nvidia"]), default="none")
+@click.option("--base", required=True, help="A Python image, by digest.")
+@click.option("--python", required=True, help="The base's Python, as 3.12.")
+@click.option("--arch", type=click.Choice(["amd64", "arm64"]), default="amd64")
+@click.option("--packages", type=click.Choice(["copied", "fetched"]), default="copied")
+@click.option("--cache-from", help="An image in the registry whose layers may be taken.")
+@click.option("--load", is_flag=True, help="Leave it with the Docker daemon instead of a registry.")
+@click.option("--host", help="That daemon, as ssh://user@machine; else docker's current one.")
+@JSON
+def build(load: bool, host: str | None, cache_from: str | None, as_json: bool, **request: str) -> None:
+    """Build the image that serves ARTIFACT, push it, and answer with its name by digest, as JSON."""
+    from cli.images import ImageRequest, loaded, pushed
+
+    wanted = ImageRequest(**request)
+    ref, built = loaded(wanted, host) if load else pushed(wanted, cache_from)
+    click.echo(json.dumps({"ref": ref, "built": built}))
+
+
+@image.command()
+@click.argument("ref")
+@click.option("--load", is_flag=True, help="Ask the Docker daemon instead of the registry.")
+@click.option("--host", help="That daemon, as ssh://user@machine; else docker's current one.")
+@JSON
+def describe(ref: str, load: bool, host: str | None, as_json: bool) -> None:
+    """Say whether the image REF is there, as JSON: {"found": true | false | null}; null where it can't be asked."""
+    from cli.docker import Docker, DockerError
+
+    docker = Docker(host)
+    try:
+        found = (docker.id(ref) if load else docker.digest(ref)) is not None
+    except DockerError as error:
+        click.echo(f"{ref} is taken to be there: {error}", err=True)
+        found = None
+    click.echo(json.dumps({"found": found}))

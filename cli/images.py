@@ -1,0 +1,199 @@
+"""Builds a service's image: context, BuildKit, and the registry that already has it or gets it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from cli.builds import described
+from cli.docker import Docker, DockerError
+from cli.env import environment
+from cli.home import home
+from cli.models import ROOT
+from infra.content import content_key, serving_code
+from service.pipeline.errors import BadInput, PipelineError, shown
+
+DOCKERFILE = ROOT / "service" / "Dockerfile"
+PARTS = ROOT / "service" / "image"
+LOCKS = {"none": "requirements.txt", "nvidia": "requirements-gpu.txt"}
+PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRequest:
+    """What an image is made of. `name` without a tag; `key` is its tag, and stands for everything else in here.
+
+    `packages`: `copied` fetches wheels out here, `fetched` lets the build do it, with the certificates and the package
+    index of this environment as secrets.
+    """
+
+    name: str
+    key: str
+    artifact: str
+    accelerator: str
+    base: str
+    python: str
+    arch: str
+    packages: str
+
+    @property
+    def image(self) -> str:
+        return f"{self.name}:{self.key}"
+
+
+def pushed(request: ImageRequest, cache_from: str | None) -> tuple[str, bool]:
+    """`<name>@sha256:...`, and whether it had to be built. What has the key's tag in the registry is taken as it is.
+
+    Raises PipelineError with what helps. A digest is only ever answered once the registry has the whole image.
+    """
+    docker = Docker()
+    if digest := docker.digest(request.image):
+        return f"{request.name}@{digest}", False
+    _build(docker, request, cache_from)
+    try:
+        click.echo(f"pushing {request.image}", err=True)
+        docker("push", "--quiet", request.image, image=request.image)
+    except DockerError:
+        # Tags that can't change refuse the second of two machines that build the same.
+        if (digest := docker.digest(request.image)) is None:
+            raise
+    if (digest := docker.digest(request.image)) is None:
+        raise PipelineError(f"the registry took {request.image}, and does not have it: run this again")
+    docker("image", "rm", "--no-prune", request.image)  # BuildKit keeps its layers for the next build
+    return f"{request.name}@{digest}", True
+
+
+def loaded(request: ImageRequest, host: str | None) -> tuple[str, bool]:
+    """As `pushed`, on a daemon that runs what it builds: the answer is the image's id there."""
+    docker = Docker(host)
+    if found := docker.id(request.image):
+        return found, False
+    _build(docker, request, None)
+    if (found := docker.id(request.image)) is None:
+        raise PipelineError(f"{request.image} was built, and the daemon does not have it: run this again")
+    return found, True
+
+
+def _build(docker: Docker, request: ImageRequest, cache_from: str | None) -> None:
+    docker("version", "--format", "{{.Server.Version}}")  # without a daemon nothing is fetched first
+    with _context(request) as context, _secrets(context, request.packages) as secrets:
+        arguments = {name: getattr(request, name) for name in ("base", "python", "accelerator", "packages")}
+        given = [f"{name.upper()}={value}" for name, value in arguments.items()]
+        labels = {
+            "org.opencontainers.image.title": request.name.rpartition("/")[2],
+            "org.opencontainers.image.version": request.key,
+            "org.opencontainers.image.base.name": request.base.partition("@")[0],
+            "org.opencontainers.image.base.digest": request.base.partition("@")[2],
+            "slipway.model": _digest(request.artifact),
+            "slipway.sbom": "/packages/sbom.cdx.json",
+        }
+        docker(
+            "build", "--progress=plain", f"--platform=linux/{request.arch}", f"--file={DOCKERFILE}",
+            f"--tag={request.image}", *(f"--build-arg={each}" for each in given),
+            # What a registry holds carries its own cache, for a machine that has never built.
+            "--build-arg=BUILDKIT_INLINE_CACHE=1", *([f"--cache-from={cache_from}"] if cache_from else []),
+            *(f"--label={name}={value}" for name, value in labels.items()), *secrets, str(context),
+            image=request.image,
+        )  # fmt: skip
+
+
+@contextmanager
+def _context(request: ImageRequest) -> Iterator[Path]:
+    """The folder that the Dockerfile copies from: the same bytes, modes and time stamps wherever it is made."""
+    model = described(request.artifact, home()).path
+    if model is None:
+        raise BadInput(f"{request.artifact}: the store holds no such artifact, or a damaged one; build the model again")
+    with tempfile.TemporaryDirectory(prefix="slipway-image-") as folder:
+        context = Path(folder)
+        lock = ROOT / "service" / LOCKS[request.accelerator]
+        (context / "requirements").mkdir()
+        shutil.copyfile(lock, context / "requirements" / "requirements.txt")
+        shutil.copyfile(PARTS / "fetch.py", context / "requirements" / "fetch.py")
+        shutil.copyfile(PARTS / "settle.py", context / "settle.py")
+        shutil.copytree(model, context / "model" / "model")
+        _export(context / "bento")
+        if request.packages == "copied":
+            _copy_packages(lock, request, context / "packages")
+        for path in [*context.rglob("*"), context]:
+            if not path.is_symlink():
+                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            os.utime(path, (0, 0), follow_symlinks=False)
+        yield context
+
+
+def _export(into: Path) -> None:
+    """The Bento of the serving code, named by its content."""
+    code = serving_code()
+    into.mkdir()
+    python = environment([ROOT / "service" / LOCKS["none"]], home() / "envs")
+    with tempfile.TemporaryDirectory(prefix="slipway-bento-") as folder:
+        source = Path(folder) / "source"
+        for file in code:
+            target = source / file.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        (source / "requirements.txt").write_text("")
+        import uv
+
+        environ = {
+            **os.environ,
+            "BENTOML_HOME": str(Path(folder) / "home"),
+            "BENTOML_DO_NOT_TRACK": "True",
+            # It asks for uv, and would install one of its own.
+            "PATH": os.pathsep.join([str(Path(uv.find_uv_bin()).parent), os.environ["PATH"]]),
+        }
+        command = [str(python), str(PARTS / "export.py"), str(source), str(into), content_key(ROOT, code)[:12]]
+        done = subprocess.run(command, env=environ, capture_output=True, text=True)
+    if done.returncode:
+        raise PipelineError(f"the Bento can't be exported:\n{done.stderr.strip()[-2000:]}")
+
+
+def _copy_packages(lock: Path, request: ImageRequest, into: Path) -> None:
+    """Wheels for the image's Python and processor, checked against the lock's hashes and unpacked."""
+    import uv
+
+    click.echo(f"fetching the packages of {shown(lock)} for Python {request.python} on {request.arch}", err=True)
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(into), "--link-mode=copy", "--no-config"]
+    command += ["--python-platform", PLATFORMS[request.arch], "--python-version", request.python]
+    command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(lock)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise PipelineError(f"the packages of {shown(lock)} can't be fetched:\n{done.stderr.strip()[-2000:]}")
+
+
+@contextmanager
+def _secrets(context: Path, packages: str) -> Iterator[list[str]]:
+    """Options that lend the build this environment's certificates and package index; no layer keeps them."""
+    if packages != "fetched":
+        yield []
+        return
+    with tempfile.TemporaryDirectory(prefix="slipway-secrets-") as folder:
+        bundle = next((Path(os.environ[name]) for name in CA_VARIABLES if os.environ.get(name)), None)
+        conf = Path(folder) / "pip.conf"
+        lines = [f"{_option(name)} = {os.environ[name]}" for name in INDEX_VARIABLES if os.environ.get(name)]
+        conf.write_text("\n".join(["[global]", *lines, ""]))
+        conf.chmod(0o600)
+        options = [f"--secret=id=pip,src={conf}"]
+        if bundle and bundle.is_file():
+            options.append(f"--secret=id=ca,src={bundle}")
+        # Docker knows these, keeps them out of history and takes their values from the environment.
+        proxies = [name for name in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY") if os.environ.get(name)]
+        yield [*options, *(f"--build-arg={name}" for name in proxies)]
+
+
+def _option(variable: str) -> str:
+    return variable.removeprefix("PIP_").lower().replace("_", "-")
+
+
+def _digest(artifact: str) -> str:
+    return artifact.rpartition("@")[2]

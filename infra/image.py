@@ -1,0 +1,123 @@
+"""A service's image as a resource that is built only where no machine has built it before."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pulumi
+from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+
+from infra.artifact import ModelArtifact
+from infra.config import ROOT
+from infra.content import content_key, serving_code
+from infra.imageconfig import ImageConfig
+from infra.providers import changed, plain_errors
+from infra.slipway import slipway_json
+from infra.spec import Registry
+
+LOCKS = {"none": "requirements.txt", "nvidia": "requirements-gpu.txt"}
+INPUTS = ("key", "name", "host")
+# Tags have 128 characters at most; half of a SHA-256 is enough to tell keys apart.
+TAG_CHARACTERS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceImageArgs:
+    """`registry`: where the image goes; None leaves it with the Docker daemon at `host` (None: docker's current one),
+    which then runs it. `settings`: the stack's `slipway:image`."""
+
+    service: str
+    artifact: ModelArtifact
+    accelerator: Literal["none", "nvidia"] = "none"
+    registry: Registry | None
+    settings: ImageConfig
+    host: str | None = None
+
+
+class ServiceImageProvider(ResourceProvider):
+    """Builds through the `slipway` command. Stateless, so it serializes by name alone."""
+
+    serialize_as_secret_always = False
+
+    @plain_errors
+    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
+        return DiffResult(changes=bool(changed(olds, news, INPUTS)))
+
+    @plain_errors
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        outs = _build(props, before=None)
+        return CreateResult(outs["key"], outs)
+
+    @plain_errors
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        return UpdateResult(_build(news, before=olds["ref"]))
+
+    @plain_errors
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """An image that is gone is a deleted resource. Where nobody can be asked it is taken to be there: who only
+        previews needs no Docker."""
+        found = slipway_json("image", "describe", props["ref"], *_daemon(props))
+        return ReadResult("" if found["found"] is False else id_, props)
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Leaves the image, which other stacks and clusters may use; the registry's life-cycle rules remove it."""
+
+
+class ServiceImage(Resource, module="slipway", name="ServiceImage"):
+    """The image that serves one artifact, in the registry.
+
+    Owns nothing but the wish that it is there: `delete` leaves it. Diffs on a key of all that goes in, which is also
+    its tag: an image that the registry has under it is used as it is, whoever built it. Credentials are docker's own.
+    Output: `ref`, `<repository>/<service>@sha256:...`, or the image's id where a daemon keeps it.
+    """
+
+    ref: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ServiceImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        where = pulumi.Output.from_input("slipway" if args.registry is None else args.registry.repository)
+        props = {
+            "key": args.artifact.digest.apply(lambda digest: image_key(digest, args.accelerator, args.settings)),
+            "name": where.apply(lambda repository: f"{repository}/{args.service}"),
+            "load": args.registry is None,
+            "host": args.host,
+            "artifact": args.artifact.artifactUri,
+            "accelerator": args.accelerator,
+            **args.settings.model_dump(),
+            "ref": None,
+        }
+        super().__init__(ServiceImageProvider(), name, props, opts)
+
+
+def image_key(digest: str, accelerator: str, settings: ImageConfig) -> str:
+    """Names all that goes into an image, by content: the artifact, the serving code, its locked requirements, how it is
+    put together and on what. Where packages are fetched makes no difference to what they are."""
+    made_of = {
+        "artifact": digest,
+        "code": content_key(ROOT, [*serving_code(), *recipe(accelerator)]),
+        "accelerator": accelerator,
+        **settings.model_dump(exclude={"packages"}),
+    }
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:TAG_CHARACTERS]
+
+
+def recipe(accelerator: str) -> list[Path]:
+    """The files that say how an image is made."""
+    service = ROOT / "service"
+    return [service / "Dockerfile", service / LOCKS[accelerator], *sorted((service / "image").glob("*.py"))]
+
+
+def _build(props: dict[str, Any], before: str | None) -> dict[str, Any]:
+    named = [f"--{key}={props[key]}" for key in ("name", "key", "accelerator", "base", "python", "arch", "packages")]
+    cache = [f"--cache-from={before}"] if before and not props.get("load") else []
+    built = slipway_json("image", "build", props["artifact"], *named, *cache, *_daemon(props), progress=True)
+    return {**props, "ref": built["ref"]}
+
+
+def _daemon(props: dict[str, Any]) -> list[str]:
+    if not props.get("load"):
+        return []
+    return ["--load", *([f"--host={props['host']}"] if props.get("host") else [])]

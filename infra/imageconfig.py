@@ -1,0 +1,31 @@
+"""`slipway:image`: what the images of a stack are made of."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from infra.settings import Settings
+
+# The digest of the official image for all its architectures, as Docker Hub had it in 2026.
+PYTHON = (
+    "docker.io/library/python:3.12.14-slim-bookworm"
+    "@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254"
+)
+
+
+class ImageConfig(Settings):
+    """How the image of every service of the stack is built. Credentials, certificates and proxies are the
+    environment's: docker's login, SSL_CERT_FILE, PIP_INDEX_URL, HTTPS_PROXY."""
+
+    base: str = Field(
+        default=PYTHON,
+        pattern=r"^[\w.:/-]+@sha256:[0-9a-f]{64}$",
+        description="a Python image by digest, yours or a mirror's: registry.example.org/python:3.12@sha256:...",
+    )
+    python: Literal["3.11", "3.12", "3.13"] = Field(default="3.12", description="the base's Python")
+    arch: Literal["amd64", "arm64"] = Field(default="amd64", description="the nodes' processors")
+    packages: Literal["copied", "fetched"] = Field(
+        default="copied", description="copied: wheels are fetched by who builds; fetched: inside of the build"
+    )

@@ -1,0 +1,81 @@
+"""Makes a folder of an image what it stays: settle.py FOLDER, inside of the build. Standard library only.
+
+What no process reads goes, byte code is compiled, packages get a bill of materials, and time stamps and modes are the
+same for the same content, so that the layer is.
+"""
+
+import compileall
+import json
+import os
+import re
+import shutil
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import Any
+
+BILL = "sbom.cdx.json"
+UNCHECKED = PycInvalidationMode.UNCHECKED_HASH
+# Sources of compiled modules, headers, and stubs for type checkers.
+UNREAD = (".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
+# Tests of the packages; scripts that start with the Python of who fetched them.
+UNUSED = ("tests", "__pycache__", "bin")
+
+
+def main() -> int:
+    folder = Path(sys.argv[1])
+    if wanted := os.environ.get("PYTHON"):
+        found = f"{sys.version_info.major}.{sys.version_info.minor}"
+        if found != wanted:
+            print(f"slipway: the base has Python {found}, the packages are for {wanted}: set slipway:image.python")
+            return 1
+    packages = sorted(distributions(path=[str(folder)]), key=lambda each: each.name.lower())
+    if packages:
+        (folder / BILL).write_text(json.dumps(_bill(packages), indent=1, sort_keys=True))
+    _drop(folder)
+    # Packages ship sources for other versions of Python, which do not compile here and are never imported.
+    compileall.compile_dir(folder, quiet=2, ddir=str(folder), invalidation_mode=UNCHECKED)
+    for path in [*folder.rglob("*"), folder]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+        os.utime(path, (0, 0), follow_symlinks=False)
+    return 0
+
+
+def _drop(folder: Path) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() and path.name in UNUSED:
+            shutil.rmtree(path)
+        elif path.is_file() and path.suffix in UNREAD:
+            path.unlink()
+
+
+def _bill(packages: list[Any]) -> dict[str, Any]:
+    """CycloneDX 1.5: the Python packages, and the base's Debian packages where it has any."""
+    components = [
+        {
+            "type": "library",
+            "name": each.name,
+            "version": each.version,
+            "purl": f"pkg:pypi/{re.sub('[-_.]+', '-', each.name).lower()}@{each.version}",
+        }
+        for each in packages
+    ]
+    return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [*components, *_debian()]}
+
+
+def _debian() -> list[dict[str, str]]:
+    status = Path("/var/lib/dpkg/status")
+    found = []
+    for paragraph in status.read_text(errors="replace").split("\n\n") if status.is_file() else ():
+        fields = dict(re.findall(r"^(Package|Version|Architecture|Status): (.*)$", paragraph, re.MULTILINE))
+        if fields.get("Status", "").endswith(" installed"):
+            name, version = fields["Package"], fields["Version"]
+            purl = f"pkg:deb/debian/{name}@{version}?arch={fields['Architecture']}"
+            found.append({"type": "library", "name": name, "version": version, "purl": purl})
+    return sorted(found, key=lambda each: each["name"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
