@@ -15,30 +15,49 @@ from service.pipeline.errors import PipelineError
 
 # What docker, BuildKit and registries say, and what helps; the first that fits is told.
 REMEDIES = (
-    (r"cannot connect to the docker daemon|error during connect|is the docker daemon running",
-     "no Docker daemon answers{where}: start it, or name another with DOCKER_HOST or `docker context use`"),
-    (r"permission denied.*docker(\.sock|d)|docker(\.sock| daemon socket).*permission denied",
-     "you may not use the Docker daemon{where}: add yourself to its group (docker), or name another with DOCKER_HOST"),
-    (r"buildkit is enabled but the buildx|buildx component is missing|unknown flag: --secret",
-     "docker can't build with BuildKit: install its buildx plugin"),
-    (r"no space left on device|disk quota exceeded",
-     "the disk is full where images are built{where}: `docker system df` shows by what, `docker system prune` helps"),
-    (r"exec format error|exec user process caused",
-     "the base is for another kind of processor than builds here: set slipway:image.arch, or install emulation "
-     "(docker run --privileged --rm tonistiigi/binfmt --install all)"),
-    (r"toomanyrequests|rate limit", "the registry has answered enough requests for now: log in to it (docker login), or "
-     "name a mirror in slipway:image.base"),
-    (r"no basic auth|unauthorized|authentication required|incorrect username or password|401|token has expired",
-     "the registry of {image} does not know you: docker login {registry} (ECR: aws ecr get-login-password | docker login "
-     "--username AWS --password-stdin {registry}; Artifact Registry: gcloud auth configure-docker {registry})"),
-    (r"denied|forbidden|403", "you may not push {image}: ask for the right to write there, or docker login {registry}"),
-    (r"name unknown|repository .*not (exist|found)|name_unknown",
-     "the registry has no repository for {image}: make it, or name another in slipway:image"),
-    (r"x509|certificate signed by unknown|tls: ",
-     "the certificate of {registry} is not trusted{where}: give its authority to the Docker daemon"),
-    (r"no such host|connection refused|i/o timeout|network is unreachable|context deadline|dial tcp|EOF",
-     "{registry} can't be reached{where}: look at its name and at the network"),
-)  # fmt: skip
+    (
+        r"cannot connect to the docker daemon|error during connect|is the docker daemon running",
+        "no Docker daemon answers{where}: start it, or name another with DOCKER_HOST or `docker context use`",
+    ),
+    (
+        r"permission denied.*docker|docker.*permission denied",
+        "you may not use the Docker daemon{where}: join its group (docker), or name another with DOCKER_HOST",
+    ),
+    (
+        r"buildkit is enabled but the buildx|buildx component is missing|unknown flag: --(secret|progress|platform)",
+        "docker can't build with BuildKit: install its buildx plugin",
+    ),
+    (
+        r"no space left on device|disk quota exceeded",
+        "the disk is full{where}: `docker system df` shows of what, `docker system prune` makes room",
+    ),
+    (
+        r"exec format error|exec user process caused",
+        "what builds has another kind of processor than the image: set slipway:image.arch, or install QEMU for binfmt",
+    ),
+    (
+        r"toomanyrequests|rate limit",
+        "the registry has answered enough for now: docker login to it, or name a mirror in slipway:image.base",
+    ),
+    (
+        r"no basic auth|unauthorized|authentication required|incorrect username or password|token has expired",
+        "{registry} does not know you: docker login {registry}; for ECR and Artifact Registry with the cloud's own "
+        "helper (aws ecr get-login-password, gcloud auth configure-docker {registry})",
+    ),
+    (r"denied|403 forbidden", "you may not write {image}: ask for the right to, or docker login {registry} as another"),
+    (
+        r"name unknown|name_unknown|repository .*(not exist|not found)",
+        "{registry} has no repository for {image}: make it there, or name one that it has",
+    ),
+    (
+        r"x509:|certificate signed by unknown|tls: ",
+        "{registry}'s certificate is not trusted{where}: give its authority to the Docker daemon",
+    ),
+    (
+        r"no such host|connection refused|i/o timeout|network is unreachable|deadline exceeded|dial tcp|: EOF$",
+        "{registry} can't be reached{where}: look at its name and at the network",
+    ),
+)
 ABSENT = r"no such manifest|manifest unknown|not found|name unknown|no such image|repository .*not (exist|found)"
 
 

@@ -1,6 +1,7 @@
 """`slipway image`: build, describe."""
 
 import json
+from typing import Any
 
 import click
 
@@ -14,7 +15,7 @@ def image() -> None:
 
 
 @image.command()
-@click.argument("artifact")
+@click.option("--artifact", help="What it serves, as <uri>@sha256:...; without it the image has no model.")
 @click.option("--name", required=True, help="The image's name without a tag, as registry.example.org/team/digits.")
 @click.option("--key", required=True, help="Its tag: what has it in the registry is not built again.")
 @click.option("--accelerator", type=click.Choice(["none", "nvidia"]), default="none")
@@ -26,8 +27,8 @@ def image() -> None:
 @click.option("--load", is_flag=True, help="Leave it with the Docker daemon instead of a registry.")
 @click.option("--host", help="That daemon, as ssh://user@machine; else docker's current one.")
 @JSON
-def build(load: bool, host: str | None, cache_from: str | None, as_json: bool, **request: str) -> None:
-    """Build the image that serves ARTIFACT, push it, and answer with its name by digest, as JSON."""
+def build(load: bool, host: str | None, cache_from: str | None, as_json: bool, **request: Any) -> None:
+    """Build the image of a service, push it, and answer with its name by digest, as JSON."""
     from cli.images import ImageRequest, loaded, pushed
 
     wanted = ImageRequest(**request)

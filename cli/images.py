@@ -33,13 +33,13 @@ INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 class ImageRequest:
     """What an image is made of. `name` without a tag; `key` is its tag, and stands for everything else in here.
 
-    `packages`: `copied` fetches wheels out here, `fetched` lets the build do it, with the certificates and the package
+    Without an `artifact` it has no model. `packages`: `copied` fetches wheels out here, `fetched` lets the build do it, with the certificates and the package
     index of this environment as secrets.
     """
 
     name: str
     key: str
-    artifact: str
+    artifact: str | None
     accelerator: str
     base: str
     python: str
@@ -94,7 +94,7 @@ def _build(docker: Docker, request: ImageRequest, cache_from: str | None) -> Non
             "org.opencontainers.image.version": request.key,
             "org.opencontainers.image.base.name": request.base.partition("@")[0],
             "org.opencontainers.image.base.digest": request.base.partition("@")[2],
-            "slipway.model": _digest(request.artifact),
+            "slipway.model": (request.artifact or "").rpartition("@")[2],
             "slipway.sbom": "/packages/sbom.cdx.json",
         }
         docker(
@@ -110,8 +110,8 @@ def _build(docker: Docker, request: ImageRequest, cache_from: str | None) -> Non
 @contextmanager
 def _context(request: ImageRequest) -> Iterator[Path]:
     """The folder that the Dockerfile copies from: the same bytes, modes and time stamps wherever it is made."""
-    model = described(request.artifact, home()).path
-    if model is None:
+    model = described(request.artifact, home()).path if request.artifact else None
+    if request.artifact and model is None:
         raise BadInput(f"{request.artifact}: the store holds no such artifact, or a damaged one; build the model again")
     with tempfile.TemporaryDirectory(prefix="slipway-image-") as folder:
         context = Path(folder)
@@ -120,7 +120,9 @@ def _context(request: ImageRequest) -> Iterator[Path]:
         shutil.copyfile(lock, context / "requirements" / "requirements.txt")
         shutil.copyfile(PARTS / "fetch.py", context / "requirements" / "fetch.py")
         shutil.copyfile(PARTS / "settle.py", context / "settle.py")
-        shutil.copytree(model, context / "model" / "model")
+        (context / "model").mkdir()
+        if model:
+            shutil.copytree(model, context / "model" / "model")
         _export(context / "bento")
         if request.packages == "copied":
             _copy_packages(lock, request, context / "packages")
@@ -193,7 +195,3 @@ def _secrets(context: Path, packages: str) -> Iterator[list[str]]:
 
 def _option(variable: str) -> str:
     return variable.removeprefix("PIP_").lower().replace("_", "-")
-
-
-def _digest(artifact: str) -> str:
-    return artifact.rpartition("@")[2]

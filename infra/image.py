@@ -28,7 +28,7 @@ TAG_CHARACTERS = 32
 @dataclass(frozen=True, kw_only=True)
 class ServiceImageArgs:
     """`registry`: where the image goes; None leaves it with the Docker daemon at `host` (None: docker's current one),
-    which then runs it. `settings`: the stack's `slipway:image`."""
+    which then runs it. `settings`: the stack's `slipway:image`. `with_model`: or without, where it is mounted."""
 
     service: str
     artifact: ModelArtifact
@@ -36,6 +36,7 @@ class ServiceImageArgs:
     registry: Registry | None
     settings: ImageConfig
     host: str | None = None
+    with_model: bool = True
 
 
 class ServiceImageProvider(ResourceProvider):
@@ -79,12 +80,13 @@ class ServiceImage(Resource, module="slipway", name="ServiceImage"):
 
     def __init__(self, name: str, args: ServiceImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         where = pulumi.Output.from_input("slipway" if args.registry is None else args.registry.repository)
+        model = args.artifact.digest if args.with_model else pulumi.Output.from_input("")
         props = {
-            "key": args.artifact.digest.apply(lambda digest: image_key(digest, args.accelerator, args.settings)),
+            "key": model.apply(lambda digest: image_key(digest, args.accelerator, args.settings)),
             "name": where.apply(lambda repository: f"{repository}/{args.service}"),
             "load": args.registry is None,
             "host": args.host,
-            "artifact": args.artifact.artifactUri,
+            "artifact": args.artifact.artifactUri if args.with_model else "",
             "accelerator": args.accelerator,
             **args.settings.model_dump(),
             "ref": None,
@@ -93,7 +95,7 @@ class ServiceImage(Resource, module="slipway", name="ServiceImage"):
 
 
 def image_key(digest: str, accelerator: str, settings: ImageConfig) -> str:
-    """Names all that goes into an image, by content: the artifact, the serving code, its locked requirements, how it is
+    """Names all that goes into an image, by content: the artifact (none: empty), the serving code, its locked requirements, how it is
     put together and on what. Where packages are fetched makes no difference to what they are."""
     made_of = {
         "artifact": digest,
@@ -113,7 +115,8 @@ def recipe(accelerator: str) -> list[Path]:
 def _build(props: dict[str, Any], before: str | None) -> dict[str, Any]:
     named = [f"--{key}={props[key]}" for key in ("name", "key", "accelerator", "base", "python", "arch", "packages")]
     cache = [f"--cache-from={before}"] if before and not props.get("load") else []
-    built = slipway_json("image", "build", props["artifact"], *named, *cache, *_daemon(props), progress=True)
+    model = [f"--artifact={props['artifact']}"] if props["artifact"] else []
+    built = slipway_json("image", "build", *model, *named, *cache, *_daemon(props), progress=True)
     return {**props, "ref": built["ref"]}
 
 

@@ -16,6 +16,7 @@ from tests.standins.books import Books
 EXAMPLES = Path(__file__).parent / "examples"
 SECONDS = 120
 BINARIES = (ROOT / ".slipway" / "bin", Path(sys.executable).parent)
+DOUBLES = Path(__file__).parent / "bin"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".slipway", "__pycache__", ".*_cache")
 
 
@@ -23,22 +24,24 @@ class Throwaway:
     """One stack of a program. `folder` takes a copy of the program, backend, home and books.
 
     The stand-ins run in a process of their own, as plugins do; leaving the context ends them. With a `kubeconfig` file
-    the Kubernetes one works on that cluster.
+    the Kubernetes one works on that cluster. The docker command is a stand-in as well, unless `docker`.
     """
 
     def __init__(
-        self, folder: Path, program: Path, stack: str = "example", scenario: Path | None = None, kubeconfig: str = ""
-    ) -> None:
+        self, folder: Path, program: Path, stack: str = "example", scenario: Path | None = None, kubeconfig: str = "",
+        docker: bool = False,
+    ) -> None:  # fmt: skip
         self.folder, self.program, self.stack, self.scenario = folder, folder / "program", stack, scenario
         # The engine writes its salt beside the program.
         shutil.copytree(program, self.program, ignore=NOT_COPIED, dirs_exist_ok=True)
         if (program / ".venv").exists() and not (self.program / ".venv").exists():
             (self.program / ".venv").symlink_to(program / ".venv")
         (folder / "state").mkdir(parents=True, exist_ok=True)
-        self.books = Books(folder / "books.json")
+        self.books, self.docker_books = Books(folder / "books.json"), folder / "docker.json"
         self.environment = {
             **os.environ,
-            "PATH": os.pathsep.join([*map(str, BINARIES), os.environ["PATH"]]),
+            "PATH": os.pathsep.join([*([] if docker else [str(DOUBLES)]), *map(str, BINARIES), os.environ["PATH"]]),
+            "SLIPWAY_DOCKER_BOOKS": str(self.docker_books),
             "PYTHONPATH": str(ROOT),
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_HOME": str(folder / "home"),

@@ -8,11 +8,12 @@ import pulumi
 import pulumi_kubernetes as k8s
 
 from infra.artifact import ModelArtifact
-from infra.config import ConfigError, ServiceConfig, StackConfig
+from infra.config import ServiceConfig, StackConfig
 from infra.environment import service_environment
+from infra.image import ServiceImage, ServiceImageArgs
 from infra.platforms.base import Platform, Served
 from infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
-from infra.spec import Cluster, Placement
+from infra.spec import Cluster, Placement, Registry
 from infra.workload.names import stack_label
 from infra.workload.namespace import Space, SpaceArgs
 from infra.workload.network import outside_of
@@ -45,7 +46,7 @@ class KubernetesPlatform(Platform):
             name,
             WorkloadArgs(
                 service=service,
-                image=_image(name, service),
+                image=self._image(name, service, artifact),
                 artifact=artifact,
                 access=access,
                 cluster=cluster,
@@ -66,6 +67,20 @@ class KubernetesPlatform(Platform):
         )
         made = route(name, to, pulumi.ResourceOptions(parent=workload, depends_on=[workload]))
         return Served(url=made.id.apply(lambda _: f"{gateway.scheme}://{service.host}"))
+
+    def _image(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> pulumi.Input[str]:
+        if service.image:
+            return service.image
+        assert self._own.registry, "the configuration was checked for it"
+        args = ServiceImageArgs(
+            service=name,
+            artifact=artifact,
+            accelerator=service.accelerator,
+            registry=Registry(repository=self._own.registry),
+            settings=self._config.image,
+            with_model=service.modelFrom == "image",
+        )
+        return ServiceImage(name, args).ref
 
 
 def namespace_of(own: KubernetesConfig, stack: str) -> str:
@@ -98,9 +113,3 @@ def _placement(config: PlacementConfig) -> Placement:
         runtime_class=config.runtimeClass,
         spot=config.spot,
     )
-
-
-def _image(name: str, service: ServiceConfig) -> pulumi.Input[str]:
-    if not service.image:
-        raise ConfigError(f"slipway:services.{name}.image: name an image by digest; none is built here yet")
-    return service.image

@@ -1,0 +1,23 @@
+"""Artifacts that no pipeline has built, for tests of what is done with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from service.artifact import Signature, TensorSpec, seal
+
+
+def promoted(store: Path, content: str = "weights", name: str = "digits") -> str:
+    """Puts an artifact whose model is `content` into a store; `<uri>@sha256:...`. No service can run it."""
+    staged = store / "staged"
+    staged.mkdir(parents=True)
+    tensor = TensorSpec(name="x", dtype="float32", shape=(None, 4))
+    signature = Signature(name=name, task="regression", inputs=(tensor,), outputs=(tensor,))
+    report = {"choice": {"variant": "fp32"}, "metric": {"name": "r2"}, "variants": [{"name": "fp32", "metric": 1.0}]}
+    for file, value in (("signature", signature.to_json()), ("report", report)):
+        (staged / f"{file}.json").write_text(json.dumps(value))
+    (staged / "model.onnx").write_text(content)
+    digest = seal(staged)
+    staged.rename(store / digest.replace(":", "-"))
+    return f"{store.as_uri()}@{digest}"

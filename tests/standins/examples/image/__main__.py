@@ -1,0 +1,21 @@
+"""A promoted artifact and its image: `image:artifact`, `image:repository` (none: the daemon keeps it), `image:settings`."""
+
+import json
+
+import pulumi
+
+from infra.artifact import ModelArtifact, ModelArtifactArgs, inputs_key
+from infra.image import ServiceImage, ServiceImageArgs
+from infra.imageconfig import ImageConfig
+from infra.spec import Registry
+
+config = pulumi.Config("image")
+model, repository = config.require("artifact"), config.get("repository")
+artifact = ModelArtifact("digits", ModelArtifactArgs(model=model, inputs_key=inputs_key(model, None)))
+args = ServiceImageArgs(
+    service="digits",
+    artifact=artifact,
+    registry=Registry(repository=repository) if repository else None,
+    settings=ImageConfig(**json.loads(config.get("settings") or "{}")),
+)
+pulumi.export("ref", ServiceImage("digits", args).ref)
