@@ -14,7 +14,12 @@ def promoted(store: Path, content: str = "weights", name: str = "digits") -> str
     staged.mkdir(parents=True)
     tensor = TensorSpec(name="x", dtype="float32", shape=(None, 4))
     signature = Signature(name=name, task="regression", inputs=(tensor,), outputs=(tensor,))
-    report = {"choice": {"variant": "fp32"}, "metric": {"name": "r2"}, "variants": [{"name": "fp32", "metric": 1.0}]}
+    report = {
+        "choice": {"variant": "fp32"},
+        "metric": {"name": "r2", "direction": "higher", "budget": 0.0},
+        "variants": [{"name": "fp32", "metric": 1.0}],
+        "provenance": {"evaluationDataSha256": "e" * 64},
+    }
     for file, value in (("signature", signature.to_json()), ("report", report)):
         (staged / f"{file}.json").write_text(json.dumps(value))
     (staged / "model.onnx").write_text(content)
