@@ -73,7 +73,7 @@ def _push(books: dict[str, Any], arguments: list[str]) -> str:
     if tag not in books["daemon"]:
         raise Refused(f"An image does not exist locally with the tag: {tag.rpartition(':')[0]}")
     image = books["daemon"][tag]
-    books["registry"][tag] = {**image, "digest": _hash(json.dumps(image, sort_keys=True))}
+    books["registry"][tag] = {**image, "digest": _hash(image["id"])}
     return tag
 
 

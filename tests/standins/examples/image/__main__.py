@@ -1,4 +1,7 @@
-"""A promoted artifact and its image: `image:artifact`, `image:repository` (none: the daemon keeps it), `image:settings`."""
+"""A promoted artifact and its image, as `image:artifact`, `image:repository` and `image:settings` have it.
+
+Without a repository the daemon keeps it.
+"""
 
 import json
 
