@@ -33,8 +33,8 @@ INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 class ImageRequest:
     """What an image is made of. `name` without a tag; `key` is its tag, and stands for everything else in here.
 
-    Without an `artifact` it has no model. `packages`: `copied` fetches wheels out here, `fetched` lets the build do it, with the certificates and the package
-    index of this environment as secrets.
+    Without an `artifact` it has no model. `packages`: `copied` fetches wheels out here, `fetched` lets the build do it,
+    with the certificates and the package index of this environment as secrets.
     """
 
     name: str

@@ -95,8 +95,9 @@ class ServiceImage(Resource, module="slipway", name="ServiceImage"):
 
 
 def image_key(digest: str, accelerator: str, settings: ImageConfig) -> str:
-    """Names all that goes into an image, by content: the artifact (none: empty), the serving code, its locked requirements, how it is
-    put together and on what. Where packages are fetched makes no difference to what they are."""
+    """Names all that goes into an image, by content: the artifact (none: empty), the serving code, its locked
+    requirements, how it is put together and on what. Where packages are fetched makes no difference to what they are.
+    """
     made_of = {
         "artifact": digest,
         "code": content_key(ROOT, [*serving_code(), *recipe(accelerator)]),
