@@ -14,6 +14,7 @@ PACKAGES = (
     "debian-archive-keyring", "iptables", "conntrack", "libip4tc2", "libip6tc2", "libxtables12", "libmnl0",
     "libnetfilter-conntrack3", "libnfnetlink0", "libnftnl11",
 )  # fmt: skip
+DOCKER = ("docker.io", "tini", "libdevmapper1.02.1", "libsystemd0")  # beside PACKAGES
 FIREWALL = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
 
@@ -21,6 +22,11 @@ def root() -> Path:
     """The folder that holds the packages' files as `/` would."""
     key = key_of(SUITE, *PACKAGES)
     return made("debian", key, _unpack, f"fetching {len(PACKAGES)} Debian packages")
+
+
+def docker() -> Path:
+    """As `root`, for what Docker needs besides."""
+    return made("docker", key_of(SUITE, *DOCKER), lambda into: _fetch(into, DOCKER), "fetching Docker's packages")
 
 
 def environment(debian: Path) -> dict[str, str]:
@@ -35,22 +41,26 @@ def path(debian: Path) -> str:
 
 
 def _unpack(into: Path) -> None:
-    done = _download(into, [])
-    if done.returncode:  # the system's own package lists are missing or too old
-        lists = _own_lists(into)
-        subprocess.run(["apt-get", *lists, "-q", "update"], capture_output=True)
-        done = _download(into, lists)
-    if done.returncode:
-        raise Unfit(f"apt-get can't fetch {', '.join(PACKAGES)}:\n{done.stderr.strip()[-500:]}")
-    for package in into.glob("*.deb"):
-        subprocess.run(["dpkg-deb", "-x", package, into], check=True)
-        package.unlink()
+    _fetch(into, PACKAGES)
     for name in FIREWALL:
         (into / "usr" / "sbin" / name).symlink_to("xtables-nft-multi")
 
 
-def _download(into: Path, options: list[str]) -> subprocess.CompletedProcess[str]:
-    command = ["apt-get", *options, "-q", "download", *PACKAGES]
+def _fetch(into: Path, packages: tuple[str, ...]) -> None:
+    done = _download(into, [], packages)
+    if done.returncode:  # the system's own package lists are missing or too old
+        lists = _own_lists(into)
+        subprocess.run(["apt-get", *lists, "-q", "update"], capture_output=True)
+        done = _download(into, lists, packages)
+    if done.returncode:
+        raise Unfit(f"apt-get can't fetch {', '.join(packages)}:\n{done.stderr.strip()[-500:]}")
+    for package in into.glob("*.deb"):
+        subprocess.run(["dpkg-deb", "-x", package, into], check=True)
+        package.unlink()
+
+
+def _download(into: Path, options: list[str], packages: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    command = ["apt-get", *options, "-q", "download", *packages]
     return subprocess.run(command, cwd=into, capture_output=True, text=True)
 
 

@@ -1,0 +1,123 @@
+"""A Docker daemon and a registry of a test's own, from Debian's packages: nothing of the machine's Docker is touched."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.request import urlopen
+
+import yaml
+
+from tests.cluster import debian, images
+from tests.cluster.cache import Unfit
+
+SECONDS = 30
+
+
+@dataclass
+class Dockerd:
+    """`environment`: DOCKER_HOST, and PATH with Debian's docker command first. `base`: the base image by digest."""
+
+    folder: Path
+    registry: str
+    environment: dict[str, str] = field(default_factory=dict)
+    base: str = ""
+
+    def __call__(self, *arguments: str, fails: bool = False) -> str:
+        """What `docker ARGUMENTS` says."""
+        done = subprocess.run(["docker", *arguments], env=self.environment, capture_output=True, text=True)
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return (done.stdout + (done.stderr if fails else "")).strip()
+
+    def forget(self) -> None:
+        """As a machine that has never built anything."""
+        self("image", "prune", "--all", "--force")
+        self("builder", "prune", "--all", "--force")
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Dockerd]:
+    """Both, until the context ends; then nothing of them is left. Raises Unfit where the machine can't."""
+    if os.geteuid():
+        raise Unfit("Docker needs root")
+    packages, docker = debian.root(), debian.docker()
+    port = _free_port()
+    daemon = Dockerd(folder, f"127.0.0.1:{port}")
+    daemon.environment = {
+        **os.environ,
+        "PATH": f"{debian.path(docker)}:{debian.path(packages)}:{os.environ['PATH']}",
+        "DOCKER_HOST": f"unix://{folder / 'docker.sock'}",
+        "DOCKER_CONFIG": str(folder / "config"),
+    }
+    settings = {
+        "version": 0.1,
+        "log": {"level": "warn"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}, "delete": {"enabled": True}},
+        "http": {"addr": daemon.registry},
+    }
+    (folder / "registry.yaml").write_text(yaml.safe_dump(settings))
+    libraries = debian.environment(packages)
+    libraries["LD_LIBRARY_PATH"] += f":{debian.environment(docker)['LD_LIBRARY_PATH']}"
+    # Its containers and mounts end with it, whatever happens; the firewall and all sysctls stay as they are.
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "dockerd"]
+    command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"), "--bridge", "none"]
+    command += ["--host", daemon.environment["DOCKER_HOST"], "--pidfile", str(folder / "pid")]
+    command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout", "5"]
+    with _process(folder, ["docker-registry", "serve", str(folder / "registry.yaml")], daemon.environment):
+        _until("the registry", lambda: urlopen(f"http://{daemon.registry}/v2/", timeout=1).status == 200)
+        with _process(folder, command, {**daemon.environment, **libraries}):
+            _until(f"dockerd (its log is in {folder})", lambda: bool(daemon("version")))
+            daemon("load", "--input", str(images.base()))
+            daemon("tag", images.BASE, f"{daemon.registry}/base:1")
+            daemon("push", f"{daemon.registry}/base:1")
+            repo = daemon("image", "inspect", "--format", "{{index .RepoDigests 0}}", f"{daemon.registry}/base:1")
+            daemon.base = repo
+            try:
+                yield daemon
+            finally:
+                if left := daemon("ps", "--all", "--quiet").split():
+                    daemon("rm", "--force", *left)
+                daemon("network", "prune", "--force")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _process(folder: Path, command: list[str], environment: dict[str, str]) -> Iterator[None]:
+    with (folder / f"{Path(command[-1]).name}.log").open("ab") as log:
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            inner = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+            subprocess.run(["kill", *(inner or [str(process.pid)])])
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _until(what: str, there: Callable[[], bool]) -> None:
+    end = time.monotonic() + SECONDS
+    while True:
+        try:
+            if there():
+                return
+        except (OSError, AssertionError) as error:
+            if time.monotonic() > end:
+                raise Unfit(f"{what} does not start: {error}") from None
+        time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
