@@ -73,6 +73,7 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
             "inputsKey": args.inputs_key,
             **dict.fromkeys(("digest", "artifactUri", "variant", "metric", "measured")),
         }
+        self.inputs_key = args.inputs_key  # known before anything is built
         super().__init__(ModelArtifactProvider(), name, props, opts)
 
 

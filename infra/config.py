@@ -15,6 +15,8 @@ from infra.imageconfig import ImageConfig
 from infra.lacks import lacking
 from infra.platforms.aws.config import AwsConfig
 from infra.platforms.aws.rules import problems as aws_problems
+from infra.platforms.docker.config import DockerConfig
+from infra.platforms.docker.config import problems as docker_problems
 from infra.platforms.kubernetes.config import KubernetesConfig
 from infra.platforms.kubernetes.config import problems as kubernetes_problems
 from infra.serving import ClusterServing
@@ -53,7 +55,9 @@ class ServiceConfig(ClusterServing):
 class StackConfig(Settings):
     """Everything a stack can set. The defaults live here; Pulumi.yaml repeats them under a test."""
 
-    platform: Literal["local", "kubernetes", "aws"] = Field(default="local", description="where the stack runs")
+    platform: Literal["local", "docker", "kubernetes", "aws"] = Field(
+        default="local", description="where the stack runs"
+    )
     environment: Literal["dev", "staging", "production"] = Field(
         default="dev", description="decides what is protected and retained"
     )
@@ -67,6 +71,9 @@ class StackConfig(Settings):
         default=KubernetesConfig(), description="any cluster: {context: ..., registry: ..., gateway: {...}}"
     )
     aws: AwsConfig = Field(default=AwsConfig(), description="EKS: {region, account, cluster, endpoint, ...}")
+    docker: DockerConfig = Field(
+        default=DockerConfig(), description="one host with Docker: {host: ssh://user@machine, ...}"
+    )
     image: ImageConfig = Field(
         default=ImageConfig(), description="what images are made of: {base: ...@sha256:..., arch: amd64, ...}"
     )
@@ -89,6 +96,8 @@ class StackConfig(Settings):
     def _fits_the_platform(self) -> StackConfig:
         found = [*lacking(self.platform, self.services)]
         match self.platform:
+            case "docker":
+                found += docker_problems(self)
             case "kubernetes":
                 found += kubernetes_problems(self)
             case "aws":
@@ -99,7 +108,7 @@ class StackConfig(Settings):
 
     @model_validator(mode="after")
     def _distinct_ports(self) -> StackConfig:
-        if self.platform != "local":
+        if self.platform not in ("local", "docker"):
             return self
         owners: dict[int, str] = {}
         for name, service in self.services.items():

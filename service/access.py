@@ -198,4 +198,5 @@ def _unauthorized(exchange: "Exchange", refused: Refused) -> Refused:
 
 def _state(path: Path) -> tuple[int, int, int]:
     found = os.stat(path)  # follows links: a Secret on Kubernetes changes by a link that points elsewhere
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    # Docker gives what it unpacks the time that the archive has, and a file system a freed number to the next file.
+    return found.st_ctime_ns, found.st_ino, found.st_size

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
-from service.artifact import Signature, TensorSpec, seal
+from service.artifact import Signature, TensorSpec, seal, verify
 
 
 def promoted(store: Path, content: str = "weights", name: str = "digits") -> str:
@@ -23,6 +24,18 @@ def promoted(store: Path, content: str = "weights", name: str = "digits") -> str
     for file, value in (("signature", signature.to_json()), ("report", report)):
         (staged / f"{file}.json").write_text(json.dumps(value))
     (staged / "model.onnx").write_text(content)
-    digest = seal(staged)
+    seal(staged)
+    return _kept(store, staged)
+
+
+def promoted_copy(store: Path, folder: Path) -> str:
+    """Puts a whole artifact folder into a store; `<uri>@sha256:...`."""
+    staged = store / "staged"
+    shutil.copytree(folder, staged)
+    return _kept(store, staged)
+
+
+def _kept(store: Path, staged: Path) -> str:
+    digest = verify(staged)
     staged.rename(store / digest.replace(":", "-"))
     return f"{store.as_uri()}@{digest}"

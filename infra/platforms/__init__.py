@@ -16,6 +16,10 @@ def platform_for(config: StackConfig) -> Platform:
             from infra.platforms.local.platform import LocalPlatform
 
             return LocalPlatform()
+        case "docker":
+            from infra.platforms.docker.platform import DockerPlatform
+
+            return DockerPlatform(config)
         case "kubernetes":
             from infra.platforms.kubernetes.platform import KubernetesPlatform
 

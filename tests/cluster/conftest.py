@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster import cluster, places
+from tests.cluster import cluster, dockerd, places
 from tests.cluster.cache import Unfit
 from tests.standins.kube.api import Api
 from tests.standins.throwaway import Throwaway
@@ -40,6 +40,18 @@ def fit() -> None:
     """A machine that can run the cluster, with all parts built."""
     try:
         cluster.prepare()
+    except Unfit as error:
+        cant(str(error))
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dockerd.Dockerd]:
+    """A Docker daemon and a registry of the tests' own; these need no cluster."""
+    if reason := cluster.unfit():
+        cant(reason)
+    try:
+        with dockerd.running(tmp_path_factory.mktemp("dockerd")) as daemon:
+            yield daemon
     except Unfit as error:
         cant(str(error))
 
@@ -81,6 +93,14 @@ def new_stack(
             return stack
 
         yield make
+
+
+def on(docker: dockerd.Dockerd, folder: Path, program: Path, stack: str = "example") -> Throwaway:
+    """A stack whose Docker, command and plugin, is the tests' own."""
+    made = Throwaway(folder, program, stack, docker=True)
+    made.environment |= {key: docker.environment[key] for key in ("DOCKER_HOST", "DOCKER_CONFIG")}
+    made.environment["PATH"] = f"{docker.path}:{made.environment['PATH']}"
+    return made
 
 
 def configure(stack: Throwaway, /, project: str = "web", **settings: str) -> None:

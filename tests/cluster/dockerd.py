@@ -1,4 +1,4 @@
-"""A Docker daemon and a registry of a test's own, from Debian's packages: nothing of the machine's Docker is touched."""
+"""A Docker daemon and a registry of the tests, from Debian's packages; the machine's own Docker is not touched."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ from tests.cluster import debian, images
 from tests.cluster.cache import Unfit
 
 SECONDS = 30
+BRIDGE, ADDRESS = "slipway-docker", "10.237.0.1"
 
 
 @dataclass
 class Dockerd:
-    """`environment`: DOCKER_HOST, and PATH with Debian's docker command first. `base`: the base image by digest."""
+    """`path`: where Debian's docker command is. `environment`: DOCKER_HOST, and PATH with it first.
+    `base`: the base image by digest."""
 
-    folder: Path
     registry: str
+    path: str
     environment: dict[str, str] = field(default_factory=dict)
     base: str = ""
 
@@ -48,11 +50,10 @@ def running(folder: Path) -> Iterator[Dockerd]:
     if os.geteuid():
         raise Unfit("Docker needs root")
     packages, docker = debian.root(), debian.docker()
-    port = _free_port()
-    daemon = Dockerd(folder, f"127.0.0.1:{port}")
+    daemon = Dockerd(f"127.0.0.1:{_free_port()}", f"{debian.path(docker)}:{debian.path(packages)}")
     daemon.environment = {
         **os.environ,
-        "PATH": f"{debian.path(docker)}:{debian.path(packages)}:{os.environ['PATH']}",
+        "PATH": f"{daemon.path}:{os.environ['PATH']}",
         "DOCKER_HOST": f"unix://{folder / 'docker.sock'}",
         "DOCKER_CONFIG": str(folder / "config"),
     }
@@ -67,10 +68,11 @@ def running(folder: Path) -> Iterator[Dockerd]:
     libraries["LD_LIBRARY_PATH"] += f":{debian.environment(docker)['LD_LIBRARY_PATH']}"
     # Its containers and mounts end with it, whatever happens; the firewall and all sysctls stay as they are.
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "dockerd"]
-    command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"), "--bridge", "none"]
+    command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"), "--bridge", BRIDGE]
     command += ["--host", daemon.environment["DOCKER_HOST"], "--pidfile", str(folder / "pid")]
     command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout", "5"]
-    with _process(folder, ["docker-registry", "serve", str(folder / "registry.yaml")], daemon.environment):
+    registry = ["docker-registry", "serve", str(folder / "registry.yaml")]
+    with _bridge(), _process(folder, registry, daemon.environment):
         _until("the registry", lambda: urlopen(f"http://{daemon.registry}/v2/", timeout=1).status == 200)
         with _process(folder, command, {**daemon.environment, **libraries}):
             _until(f"dockerd (its log is in {folder})", lambda: bool(daemon("version")))
@@ -86,6 +88,19 @@ def running(folder: Path) -> Iterator[Dockerd]:
                     daemon("rm", "--force", *left)
                 daemon("network", "prune", "--force")
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _bridge() -> Iterator[None]:
+    """What builds are on: they reach this machine at ADDRESS, and nothing else."""
+    subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True)  # of a run that was killed
+    subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
+    try:
+        subprocess.run(["ip", "address", "add", f"{ADDRESS}/24", "dev", BRIDGE], check=True)
+        subprocess.run(["ip", "link", "set", BRIDGE, "up"], check=True)
+        yield
+    finally:
+        subprocess.run(["ip", "link", "delete", BRIDGE], check=True)
 
 
 @contextmanager

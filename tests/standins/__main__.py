@@ -1,6 +1,7 @@
 """Serves stand-ins until it is told to stop: python -m tests.standins --books FILE [--scenario FILE] [PACKAGE ...].
 
-With --cluster the kubernetes stand-in works on the API server of its kubeconfig, else on the books.
+With --cluster the kubernetes stand-in works on the API server of its kubeconfig, with --docker that for docker on the
+daemon at $DOCKER_HOST; else on the books.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from tests.standins.books import Books
+from tests.standins.docker_host import DockerStandIn
 from tests.standins.faults import Faults
 from tests.standins.kube.provider import ClusterStandIn
 from tests.standins.provider import StandIn, cloud_for
@@ -29,14 +31,17 @@ def main() -> None:
     parser.add_argument("--books", type=Path, required=True)
     parser.add_argument("--scenario", type=Path)
     parser.add_argument("--cluster", action="store_true")
+    parser.add_argument("--docker", action="store_true")
     parser.add_argument("packages", nargs="*", default=PACKAGES)
     options = parser.parse_args()
     scenario = Scenario(options.scenario)
     books, faults = Books(options.books), Faults(scenario.faults)
+    real: dict[str, type[StandIn]] = {"kubernetes": ClusterStandIn} if options.cluster else {}
+    real |= {"docker": DockerStandIn} if options.docker else {}
     servers, ports = [], []
     for package in options.packages:
         server = grpc.server(futures.ThreadPoolExecutor(32))
-        kind = ClusterStandIn if options.cluster and package == "kubernetes" else StandIn
+        kind = real.get(package, StandIn)
         stand_in = kind(cloud_for(package, books, scenario), faults)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(stand_in, server)
         ports.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")

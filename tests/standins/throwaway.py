@@ -24,7 +24,8 @@ class Throwaway:
     """One stack of a program. `folder` takes a copy of the program, backend, home and books.
 
     The stand-ins run in a process of their own, as plugins do; leaving the context ends them. With a `kubeconfig` file
-    the Kubernetes one works on that cluster. The docker command is a stand-in as well, unless `docker`.
+    the Kubernetes one works on that cluster. With `docker` that for Docker works on the daemon at $DOCKER_HOST, and the
+    docker command is the real one; else that is a stand-in as well.
     """
 
     def __init__(
@@ -49,7 +50,7 @@ class Throwaway:
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }  # fmt: skip
-        self.cluster = ["--cluster"] if kubeconfig else []
+        self.real = [*(["--cluster"] if kubeconfig else []), *(["--docker"] if docker else [])]
         if kubeconfig:
             self.environment["KUBECONFIG"] = kubeconfig
         self.fault = ""
@@ -67,7 +68,7 @@ class Throwaway:
     def start(self, fault: str = "") -> None:
         """Starts the stand-ins, anew if they run; their books stay."""
         self.stop()
-        command = [sys.executable, "-m", "tests.standins", "--books", str(self.books.file), *self.cluster]
+        command = [sys.executable, "-m", "tests.standins", "--books", str(self.books.file), *self.real]
         command += ["--scenario", str(self.scenario)] if self.scenario else []
         environment = {**self.environment, "SLIPWAY_FAULT": fault}
         self._stand_ins = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)

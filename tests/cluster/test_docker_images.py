@@ -1,0 +1,201 @@
+"""The image with real BuildKit and a real registry: built once, by whoever is first. The tests run in this order."""
+
+import gzip
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from urllib.request import Request, urlopen
+
+import httpx
+import pytest
+import uv
+
+from cli.models import ROOT
+from tests.artifacts import promoted_copy
+from tests.callers import KEY, access
+from tests.cluster import dockerd, index
+from tests.cluster.conftest import configure, on
+from tests.service.conftest import EXAMPLES as INPUTS
+from tests.service.conftest import make_artifact
+from tests.standins.throwaway import EXAMPLES
+
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Two artifacts that a service can run, in one store."""
+    store = tmp_path_factory.mktemp("store")
+    folder = tmp_path_factory.mktemp("models")
+    return {name: promoted_copy(store, make_artifact(folder / name, name)) for name in ("linear", "classifier")}
+
+
+@pytest.fixture(scope="module")
+def stack(docker, models, tmp_path_factory):
+    with on(docker, tmp_path_factory.mktemp("images"), EXAMPLES / "image") as stack:
+        settings = json.dumps({"base": docker.base, "python": "3.11"})
+        configure(stack, "image", repository=f"{docker.registry}/team", artifact=models["linear"], settings=settings)
+        yield stack
+
+
+def ref(stack):
+    return json.loads(stack.pulumi("stack", "output", "--json", "--stack", stack.stack))["ref"]
+
+
+def layers(image):
+    """(digest, size) of each layer, the base's first."""
+    name, _, digest = image.partition("@")
+    registry, _, repository = name.partition("/")
+    request = Request(f"http://{registry}/v2/{repository}/manifests/{digest}", headers={"Accept": MANIFEST})
+    with urlopen(request, timeout=30) as answer:
+        return [(each["digest"], each["size"]) for each in json.load(answer)["layers"]]
+
+
+def files(image, layer):
+    """{name: content} of a layer."""
+    registry, _, repository = image.partition("@")[0].partition("/")
+    with urlopen(f"http://{registry}/v2/{repository}/blobs/{layer}", timeout=120) as answer:
+        content = gzip.decompress(answer.read())
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        return {each.name: tar.extractfile(each).read() for each in tar if each.isfile()}
+
+
+def test_an_update_from_nothing_builds_and_pushes_and_a_second_one_does_nothing(stack, docker):
+    stack.up()
+    assert ref(stack).startswith(f"{docker.registry}/team/digits@sha256:")
+    stack.up("--expect-no-changes")
+
+
+def test_another_clone_on_a_machine_without_a_cache_changes_and_builds_nothing(stack, docker, tmp_path):
+    docker.forget()
+    with on(docker, tmp_path, stack.program) as other:
+        shutil.copytree(stack.folder / "state", other.folder / "state", dirs_exist_ok=True)
+        other.up("--expect-no-changes")
+    assert docker("image", "ls", "--quiet") == ""
+    assert docker("system", "df", "--format", "{{.Type}} {{.TotalCount}}").splitlines()[-1] == "Build Cache 0"
+
+
+def test_a_new_model_changes_the_last_layer_alone_wherever_it_is_built(stack, docker, models):
+    before = layers(ref(stack))
+    docker.forget()
+    configure(stack, "image", artifact=models["classifier"])
+    stack.up()
+    after = layers(ref(stack))
+    assert after[:-1] == before[:-1] and after[-1] != before[-1]
+    assert {name.split("/")[0] for name in files(ref(stack), after[-1][0])} == {"model"}
+
+
+def test_the_same_content_is_the_same_layers_on_a_machine_that_has_no_cache_at_all(stack, docker, models):
+    docker.forget()
+    command = ["image", "build", "--artifact", models["classifier"], "--name", f"{docker.registry}/other/digits"]
+    command += ["--key", "anew", "--base", docker.base, "--python", "3.11"]
+    again = json.loads(slipway(docker, *command))
+    assert again["built"] and layers(again["ref"]) == layers(ref(stack))
+
+
+def slipway(docker, *arguments, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=ROOT, env={**docker.environment, **environment}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_serves_with_a_read_only_root_no_capabilities_and_a_numeric_user(stack, docker, tmp_path):
+    rules = tmp_path / "access.json"
+    rules.write_text(access())
+    rules.chmod(0o444)
+    docker("pull", "--quiet", ref(stack))
+    settings = json.loads(docker("image", "inspect", ref(stack)))
+    assert settings[0]["Config"]["User"] == "10001:10001"
+    assert settings[0]["Config"]["Labels"]["slipway.sbom"] == "/packages/sbom.cdx.json"
+    closed = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+    mounted = ["--volume", f"{rules}:/access.json:ro", "--env", "SLIPWAY_ACCESS=/access.json"]
+    container = docker("run", "--detach", *closed, *mounted, "--publish", "127.0.0.1::3000", ref(stack))
+    try:
+        port = docker("port", container, "3000").rpartition(":")[2]
+        end = time.monotonic() + 30
+        while docker("inspect", "--format", "{{.State.Health.Status}}", container) != "healthy":
+            assert time.monotonic() < end, docker("logs", container)
+            time.sleep(0.2)
+        body = {"inputs": INPUTS["classifier"]}
+        answer = httpx.post(f"http://127.0.0.1:{port}/predict", json=body, headers={"authorization": f"Bearer {KEY}"})
+        assert answer.status_code == 200, answer.text
+        script = "import json; print(len(json.load(open('/packages/sbom.cdx.json'))['components']))"
+        assert int(docker("exec", container, "python3", "-c", script)) > 100
+    finally:
+        docker("rm", "--force", container)
+
+
+def test_it_is_at_most_1_3_times_python_numpy_and_onnxruntime_on_the_same_base(stack, docker, tmp_path):
+    own = int(docker("image", "inspect", "--format", "{{.Size}}", ref(stack)))
+    lock = (ROOT / "service" / "requirements.txt").read_text()
+    wanted = [line.split()[0] for line in lock.splitlines() if line.startswith(("numpy==", "onnxruntime=="))]
+    where = ["--target", str(tmp_path / "packages"), "--python-platform", "x86_64-manylinux_2_28"]
+    command = [uv.find_uv_bin(), "pip", "install", "--quiet", *where, "--python-version", "3.11", *wanted]
+    subprocess.run([*command, "--only-binary", ":all:", "--link-mode=copy"], check=True)
+    dockerfile = (
+        f'FROM {docker.base}\nCOPY packages /packages\nRUN ["python3", "-m", "compileall", "-q", "/packages"]\n'
+    )
+    # In one layer, as ours: a second one would hold nothing but byte code, which counts all the same.
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    docker("build", "--quiet", "--tag", "bare", str(tmp_path))
+    bare = int(docker("image", "inspect", "--format", "{{.Size}}", "bare"))
+    print(f"\nimage {own / 1e6:.0f} MB, bare {bare / 1e6:.0f} MB, {own / bare:.2f} times")
+    assert own / bare <= 1.3
+
+
+def test_packages_can_be_fetched_inside_of_the_build_and_no_layer_keeps_the_secrets(docker, models, tmp_path):
+    wheels = tmp_path / "wheels"
+    lock = ROOT / "service" / "requirements.txt"
+    fetch = [
+        "download",
+        "--quiet",
+        "--require-hashes",
+        "--only-binary",
+        ":all:",
+        "--dest",
+        str(wheels),
+        "-r",
+        str(lock),
+    ]
+    subprocess.run([sys.executable, "-m", "pip", *fetch], check=True)
+    (tmp_path / "config").mkdir()
+    command = ["image", "build", "--artifact", models["linear"], "--name", f"{docker.registry}/fetched/digits"]
+    command += ["--key", "one", "--base", docker.base, "--python", "3.11", "--packages", "fetched"]
+    with index.serving(tmp_path, wheels, dockerd.ADDRESS) as company:
+        secrets = {"PIP_INDEX_URL": company.url, "PIP_CERT": str(company.certificate), "PIP_FIND_LINKS": ""}
+        built = json.loads(slipway(docker, *command, **secrets))
+    certificate = company.certificate.read_bytes().splitlines()[1]
+    for layer, _ in layers(built["ref"]):
+        for name, content in files(built["ref"], layer).items():
+            assert certificate not in content, name
+            assert index.PASSWORD.encode() not in content, name
+    docker("pull", "--quiet", built["ref"])
+    history = docker("history", "--no-trunc", built["ref"]) + docker("image", "inspect", built["ref"])
+    assert index.PASSWORD not in history
+
+
+def test_a_base_with_another_python_is_refused_naming_the_setting(docker, models):
+    command = ["image", "build", "--artifact", models["linear"], "--name", f"{docker.registry}/wrong/digits"]
+    command += ["--key", "one", "--base", docker.base, "--python", "3.12"]
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *command], cwd=ROOT, env=docker.environment, capture_output=True, text=True
+    )
+    assert done.returncode and "set slipway:image.python" in done.stderr
+
+
+def test_without_a_daemon_it_says_so_before_anything_is_fetched(docker, models):
+    command = ["image", "build", "--artifact", models["linear"], "--name", f"{docker.registry}/none/digits"]
+    command += ["--key", "one", "--base", docker.base, "--python", "3.11"]
+    environment = {**docker.environment, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *command], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode and "no Docker daemon answers" in done.stderr
+    assert "fetching" not in done.stderr and "Traceback" not in done.stderr
