@@ -8,6 +8,13 @@ from pathlib import Path
 
 from service.artifact import Signature, TensorSpec, seal, verify
 
+REPORT = {
+    "choice": {"variant": "fp32"},
+    "metric": {"name": "r2", "direction": "higher", "budget": 0.0},
+    "variants": [{"name": "fp32", "metric": 1.0}],
+    "provenance": {"evaluationDataSha256": "e" * 64},
+}
+
 
 def promoted(store: Path, content: str = "weights", name: str = "digits") -> str:
     """Puts an artifact whose model is `content` into a store; `<uri>@sha256:...`. No service can run it."""
@@ -15,23 +22,19 @@ def promoted(store: Path, content: str = "weights", name: str = "digits") -> str
     staged.mkdir(parents=True)
     tensor = TensorSpec(name="x", dtype="float32", shape=(None, 4))
     signature = Signature(name=name, task="regression", inputs=(tensor,), outputs=(tensor,))
-    report = {
-        "choice": {"variant": "fp32"},
-        "metric": {"name": "r2", "direction": "higher", "budget": 0.0},
-        "variants": [{"name": "fp32", "metric": 1.0}],
-        "provenance": {"evaluationDataSha256": "e" * 64},
-    }
-    for file, value in (("signature", signature.to_json()), ("report", report)):
+    for file, value in (("signature", signature.to_json()), ("report", REPORT)):
         (staged / f"{file}.json").write_text(json.dumps(value))
     (staged / "model.onnx").write_text(content)
     seal(staged)
     return _kept(store, staged)
 
 
-def promoted_copy(store: Path, folder: Path) -> str:
-    """Puts a whole artifact folder into a store; `<uri>@sha256:...`."""
+def promoted_copy(store: Path, folder: Path, note: str = "") -> str:
+    """Puts an artifact folder into a store, with a report; `<uri>@sha256:...`. A `note` makes it another one."""
     staged = store / "staged"
     shutil.copytree(folder, staged)
+    (staged / "report.json").write_text(json.dumps({**REPORT, "note": note}))
+    seal(staged)
     return _kept(store, staged)
 
 

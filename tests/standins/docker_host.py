@@ -136,9 +136,9 @@ def _container(inputs: dict[str, Any]) -> dict[str, Any]:
     networks = {each["name"]: {"Aliases": each.get("aliases")} for each in inputs.get("networksAdvanced") or ()}
     health = inputs.get("healthcheck")
     mounts = [
-        {"Type": each["type"], "Source": each["source"], "Target": each["target"], "ReadOnly": each.get("readOnly", False)}
+        {key.title(): each[key] for key in ("type", "source", "target")} | {"ReadOnly": each.get("readOnly", False)}
         for each in inputs.get("mounts") or ()
-    ]  # fmt: skip
+    ]
     ports = inputs.get("ports") or ()
     bound = {
         f"{int(each['internal'])}/tcp": [{"HostIp": each.get("ip", ""), "HostPort": str(int(each["external"]))}]

@@ -25,7 +25,10 @@ class DockerPlatform(Platform):
         provider = docker.Provider("docker", host=self._own.host)
         self._opts = pulumi.ResourceOptions(provider=provider)
         self._inside = pulumi.ResourceOptions(providers=[provider])
-        labels = [{"label": STACK_TAG, "value": stack_label()}, {"label": NAME_TAG, "value": "network"}]
+        labels = [
+            docker.NetworkLabelArgs(label=STACK_TAG, value=stack_label()),
+            docker.NetworkLabelArgs(label=NAME_TAG, value="network"),
+        ]
         self._network = docker.Network("network", name=stack_name(), driver="bridge", labels=labels, opts=self._opts)
         self._base = docker.RemoteImage("base", name=config.image.base, keep_locally=True, opts=self._opts)
 

@@ -121,7 +121,7 @@ class DockerService(pulumi.ComponentResource):
     def _upload(
         self, role: str, volume: docker.Volume, file: str, content: pulumi.Input[str], after: list[pulumi.Resource]
     ) -> docker.Container:
-        upload = {"file": file, "content": content, "owner": USER, "group": USER, "permissions": "0400"}
+        upload = docker.ContainerUploadArgs(file=file, content=content, owner=USER, group=USER, permissions="0400")
         return docker.Container(
             f"{self._name}-{role}",
             name=self._physical(role),
@@ -165,7 +165,7 @@ class DockerService(pulumi.ComponentResource):
     def _physical(self, role: str) -> str:
         return bounded(NAME_CHARACTERS, stack_name(), self._name, role)
 
-    def _labels(self, role: str) -> list[dict[str, str]]:
+    def _labels(self, role: str) -> list[Any]:
         return [{"label": STACK_TAG, "value": stack_label()}, {"label": NAME_TAG, "value": f"{self._name}-{role}"}]
 
 
