@@ -11,6 +11,11 @@ SERVICES = {"digits": {"model": "models/digits"}}
 IMAGE = "registry.example/digits@sha256:" + "a" * 64
 PLATFORMS = {
     "local": {"platform": "local", "services": SERVICES},
+    "docker": {
+        "platform": "docker",
+        "services": SERVICES,
+        "access": {"jwt": {"jwks": "https://issuer.example/keys", "audience": "a", "issuer": "i"}},
+    },
     "kubernetes": {
         "platform": "kubernetes",
         "services": {"digits": {**SERVICES["digits"], "image": IMAGE, "scale": {"min": 2, "max": 4}}},

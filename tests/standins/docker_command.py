@@ -1,7 +1,7 @@
 """A stand-in for the docker command: builds and pushes images in books of its own, $SLIPWAY_DOCKER_BOOKS.
 
 It knows the calls of `slipway image` and refuses all others. SLIPWAY_DOCKER_FAULT='push=no space left on device' makes
-a call fail with these words, as docker would.
+a call fail with these words, as docker would; 'push+=...' after it has done its work.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def main(arguments: list[str]) -> int:
         with _books() as books:
             books["calls"].append(call)
             answer = CALLS[call](books, arguments[len(call.split()) :])
+        if f"{call}+" == kind:
+            raise Refused(words)
     except Refused as refusal:
         print(refusal, file=sys.stderr)
         return 1
@@ -62,7 +64,13 @@ def _build(books: dict[str, Any], arguments: list[str]) -> str:
     for file in sorted(each for each in options.context.rglob("*") if each.is_file()):
         content.update(f"{file.relative_to(options.context)} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
     labels = dict(each.partition("=")[::2] for each in options.label)
-    image = {"id": f"sha256:{content.hexdigest()}", "labels": labels, "arguments": given, "cache": options.cache_from}
+    image = {
+        "id": f"sha256:{content.hexdigest()}",
+        "labels": labels,
+        "arguments": given,
+        "cache": options.cache_from,
+        "secrets": sorted(each.partition(",")[0] for each in options.secret),
+    }
     books["daemon"][options.tag] = image
     books["built"].append(options.tag)
     return ""
