@@ -24,7 +24,8 @@ def slipway(*arguments: str, progress: bool = False) -> str:
     Raises:
         SlipwayError: it exited non-zero; the message is the end of what it said.
     """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    path = os.pathsep.join(dict.fromkeys([str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])).rstrip(":")
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     said: deque[str] = deque(maxlen=20)
     with subprocess.Popen(
         [sys.executable, "-m", "cli", *arguments],

@@ -16,7 +16,7 @@ from tests.standins.books import Books
 EXAMPLES = Path(__file__).parent / "examples"
 SECONDS = 120
 BINARIES = (ROOT / ".slipway" / "bin", Path(sys.executable).parent)
-DOUBLES = Path(__file__).parent / "bin"
+DOUBLES, PLUGINS = Path(__file__).parent / "bin", Path(__file__).parent / "site"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".slipway", "__pycache__", ".*_cache")
 
 
@@ -25,7 +25,7 @@ class Throwaway:
 
     The stand-ins run in a process of their own, as plugins do; leaving the context ends them. With a `kubeconfig` file
     the Kubernetes one works on that cluster. With `docker` that for Docker works on the daemon at $DOCKER_HOST, and the
-    docker command is the real one; else that is a stand-in as well.
+    docker command is the real one; else that is a stand-in as well. Buckets are folders.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class Throwaway:
             **os.environ,
             "PATH": os.pathsep.join([*([] if docker else [str(DOUBLES)]), *map(str, BINARIES), os.environ["PATH"]]),
             "SLIPWAY_DOCKER_BOOKS": str(self.docker_books),
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGINS}",
+            "SLIPWAY_BUCKETS": str(folder / "buckets"),
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "simulated",
