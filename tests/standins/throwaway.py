@@ -54,7 +54,7 @@ class Throwaway:
         self.real = [*(["--cluster"] if kubeconfig else []), *(["--docker"] if docker else [])]
         if kubeconfig:
             self.environment["KUBECONFIG"] = kubeconfig
-        self.fault = ""
+        self.fault, self.seconds = "", SECONDS
         self._stand_ins: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class Throwaway:
         """What `pulumi ARGUMENTS` says. Asserts success, or failure where it `fails`; None takes either."""
         done = subprocess.run(
             ["pulumi", "--non-interactive", *arguments],
-            cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=SECONDS,
+            cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=self.seconds,
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert fails is None or (done.returncode != 0) == fails, said
@@ -113,7 +113,7 @@ class Throwaway:
         """What `slipway recover` says, run as `make` runs it."""
         done = subprocess.run(
             [sys.executable, "-m", "cli", "recover", "--stack", self.stack],
-            cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=SECONDS,
+            cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=self.seconds,
         )  # fmt: skip
         said = done.stdout + done.stderr
         assert fails is None or (done.returncode != 0) == fails, said
