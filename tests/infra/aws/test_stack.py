@@ -10,10 +10,10 @@ from tests.infra.aws.stacks import VARIANTS
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
 # Sealed: a change of what a variant declares is a change of this table.
 SEALED = {
-    "dev": {"aws": 60, "kubernetes": 11, "components": 10},
-    "example": {"aws": 0, "kubernetes": 0, "components": 0},
-    "production": {"aws": 0, "kubernetes": 0, "components": 0},
-    "existing": {"aws": 0, "kubernetes": 0, "components": 0},
+    "dev": {"aws": 66, "kubernetes": 8, "components": 9},
+    "example": {"aws": 104, "kubernetes": 24, "components": 18},
+    "production": {"aws": 123, "kubernetes": 15, "components": 13},
+    "existing": {"aws": 41, "kubernetes": 9, "components": 8},
 }
 
 
