@@ -59,7 +59,7 @@ def prepare(folder: Path, program: Path = PROGRAM, stack: str = "example") -> Pa
 
 def _outcome(prepared: Path, fault: str, strike: Callable[[Throwaway], None], name: str = "") -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(prepared, folder, dirs_exist_ok=True)
+        shutil.copytree(prepared, folder, dirs_exist_ok=True, symlinks=True)
         (chosen,) = {file.stem for file in (prepared / "state" / ".pulumi" / "stacks").rglob("*.json")}
         stack = Throwaway(Path(folder), prepared / "program", chosen)
         stack.fault = fault

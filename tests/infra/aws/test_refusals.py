@@ -150,7 +150,7 @@ def recorders(monkeypatch):
             "test",
             r"gpu\.steady\.instances: p5\.48xlarge is not offered in .* of eu-central-1, but in no zone",
         ),
-        ({"aws__network__zones": ["eu-central-1c", "eu-central-1d"]}, "test", r"g6\.xlarge .*but in eu-central-1a, eu"),
+        ({"aws__network__zones": ["eu-central-1c", "eu-central-1d"]}, "test", r"g6\.xlarge.* but in eu-central-1a, eu"),
         ({}, "my_stack", "the stack 'my_stack' names what is made"),
     ],
 )
