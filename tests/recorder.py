@@ -113,7 +113,11 @@ class Recorder(mocks.Mocks):
 
 
 def run_program(
-    stack: str = "test", program: Path = ROOT / "__main__.py", settings: dict[str, str] | None = None, **config: Any
+    stack: str = "test",
+    program: Path = ROOT / "__main__.py",
+    settings: dict[str, str] | None = None,
+    project: str = "slipway",
+    **config: Any,
 ) -> Recorder:
     """Runs a program, ours by default, to its end. Raises what it raises.
 
@@ -128,7 +132,7 @@ def run_program(
         declared = runpy.run_path(str(program)).get("services", {})
         return pulumi.Output.from_input(declared).apply(lambda known: recorder.outputs.update(services=known))
 
-    pulumi.runtime.set_mocks(recorder, project="slipway", stack=stack, preview=False, monitor=Monitor(recorder))
+    pulumi.runtime.set_mocks(recorder, project=project, stack=stack, preview=False, monitor=Monitor(recorder))
     with warnings.catch_warnings():
         # The SDKs warn of their own deprecated modules when they load them; of deprecated arguments the checks tell.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"pulumi_\w+")

@@ -76,7 +76,9 @@ def test_other_counts_pools_and_rates_replace_nothing_that_lasts(stack):
 def test_what_somebody_changed_by_hand_is_seen(stack):
     (cluster,) = [each for each in stack.books.all() if each["type"] == "aws:eks/cluster:Cluster"]
     drifted = {"deletionProtection": True}
-    stack.books.put({**cluster, "inputs": {**cluster["inputs"], **drifted}, "outputs": {**cluster["outputs"], **drifted}})
+    stack.books.put(
+        {**cluster, "inputs": {**cluster["inputs"], **drifted}, "outputs": {**cluster["outputs"], **drifted}}
+    )
     said = stack.pulumi("refresh", "--stack", "aws", "--diff", "--preview-only", "--expect-no-changes", fails=True)
     assert "cluster" in said and "deletionProtection" in said
     stack.books.put(cluster)

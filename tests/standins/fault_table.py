@@ -127,7 +127,7 @@ def main() -> None:
     kinds, moments = [each for each in options.kinds.split(",") if each], random.Random(options.seed)
     started, bad, total = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        prepared = prepare(Path(folder), options.program, options.stack)
+        prepared = prepare(Path(folder), options.program.resolve(), options.stack)
         waiting = [
             *(pool.submit(at_operation, prepared, kind, k) for kind in kinds for k in operations),
             *(

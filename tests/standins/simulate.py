@@ -54,7 +54,9 @@ def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
     if with_checkov:
         findings = checkov.check(resources)
         accepted = findings.accepted()
-        print(f"\ncheckov: {findings.passed} passed, {len(findings.failed)} failed, {len(accepted)} of them with a reason")
+        print(
+            f"\ncheckov: {findings.passed} passed, {len(findings.failed)} failed, {len(accepted)} of them with a reason"
+        )
         for (check, demand), count in Counter((check, demand) for check, _, demand in findings.failed).items():
             names = ", ".join(sorted(name for each, name, _ in findings.failed if each == check))
             print(f"  {check} {demand} ({names if count < 4 else f'{count} resources'})")

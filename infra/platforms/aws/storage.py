@@ -96,9 +96,7 @@ class Storage(pulumi.ComponentResource):
         aws.s3.BucketOwnershipControls(
             name, bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
         )
-        aws.s3.BucketVersioning(
-            name, bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}, opts=own
-        )
+        aws.s3.BucketVersioning(name, bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}, opts=own)
         closed = aws.s3.BucketPublicAccessBlock(
             name,
             bucket=bucket.bucket,

@@ -203,7 +203,7 @@ def test_alarms_and_budget_reach_somebody(variant):
     topic = program.inputs_of("errors", "MetricAlarm")["alarmActions"]
     for alarm in ("errors", "latency", "unhealthy-digits"):
         assert program.inputs_of(alarm, "MetricAlarm")["alarmActions"] == topic
-    (budget,) = [each for each in program.of_type("aws:budgets/budget:Budget")]
+    (budget,) = program.of_type("aws:budgets/budget:Budget")
     assert {each["notificationType"] for each in budget.inputs["notifications"]} == {"ACTUAL", "FORECASTED"}
     assert budget.inputs["costFilters"][0]["values"] == [
         "user:slipway:stack$slipway/test", "aws:eks:cluster-name$slipway-test",
