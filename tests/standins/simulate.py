@@ -51,6 +51,7 @@ def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
     assert not stack.astray(), "\n".join(stack.astray())
     print(f"\n{len(resources)} resources\n" + "\n".join(graph.tree(resources)))
     print("\n```mermaid\n" + "\n".join(graph.mermaid(resources)) + "\n```")
+    print("\nIts components\n\n```mermaid\n" + "\n".join(graph.components(resources)) + "\n```")
     if with_checkov:
         findings = checkov.check(resources)
         accepted = findings.accepted()
