@@ -100,6 +100,10 @@ class Api:
         """A merge patch, as `kubectl patch` or somebody's script would; `part`: `/status`."""
         return dict(self._call("PATCH", self._path(ref) + part, change, "application/merge-patch+json"))
 
+    def create(self, path: str, value: Object) -> Object:
+        """Puts a value below a path of its own, such as an eviction."""
+        return dict(self._call("POST", path, value))
+
     def delete(self, ref: Ref, propagation: str = "Foreground") -> None:
         """Nothing happens where it is gone already."""
         try:

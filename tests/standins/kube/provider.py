@@ -112,7 +112,7 @@ class ClusterStandIn(StandIn):
         moved = [path for path, _ in found if path in ("kind", "metadata.name", "metadata.namespace")]
         refused = moved or (self._refused(kind, new, self._target(context)) if found else [])
         replaced = [path for path, _ in found if any(_covers(each, path) for each in refused)]
-        if refused and not replaced:
+        if refused and not replaced and is_known(new):  # the server refuses, in words of its own; a table only lists
             replaced = [path for path, _ in found]
         autonamed = (new.get("metadata", {}).get("annotations") or {}).get(AUTONAMED)
         detail = {
