@@ -211,7 +211,7 @@ def test_the_autoscaler_adds_pods_under_load_and_takes_them_away_after(stack, ap
     stack.up()
     started = time.monotonic()
     with load(api, "flat", rate=150) as loading:
-        until(lambda: len(pods(api, "flat")) == 3, 120)
+        until(lambda: len(pods(api, "flat")) == 3 and all(map(is_ready, pods(api, "flat").values())), 120)
         print(f"\nthree pods after {time.monotonic() - started:.0f} s")
         stack.up("--expect-no-changes")
         assert len(pods(api, "flat")) == 3
