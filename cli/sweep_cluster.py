@@ -75,7 +75,9 @@ def _delete(kind: Any, each: Any) -> None:
     from kubernetes.dynamic.exceptions import NotFoundError
 
     try:
-        kind.delete(name=each.metadata.name, namespace=each.metadata.namespace, body={"propagationPolicy": "Background"})
+        kind.delete(
+            name=each.metadata.name, namespace=each.metadata.namespace, body={"propagationPolicy": "Background"}
+        )
     except NotFoundError:
         return
 

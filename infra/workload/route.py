@@ -42,7 +42,11 @@ def route(name: str, args: RouteArgs, opts: pulumi.ResourceOptions) -> k8s.apiex
         ],
     }
     # Accepted and ResolvedRefs, in whichever order the Gateway's controller writes them.
-    taken = {"pulumi.com/waitFor": json.dumps([f"jsonpath={{.status.parents[0].conditions[{n}].status}}=True" for n in (0, 1)])}
+    taken = {
+        "pulumi.com/waitFor": json.dumps(
+            [f"jsonpath={{.status.parents[0].conditions[{n}].status}}=True" for n in (0, 1)]
+        )
+    }
     return k8s.apiextensions.CustomResource(
         name,
         api_version="gateway.networking.k8s.io/v1",

@@ -71,7 +71,9 @@ class Served(Throwaway):
 
     def set(self, name: str, **keys: Any) -> None:
         """Changes keys of a service; None takes one out."""
-        self.services[name] = {key: value for key, value in {**self.services[name], **keys}.items() if value is not None}
+        self.services[name] = {
+            key: value for key, value in {**self.services[name], **keys}.items() if value is not None
+        }
         self.write()
 
     def slipway(self, *arguments: str, fails: bool | None = False) -> str:

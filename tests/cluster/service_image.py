@@ -119,4 +119,5 @@ def _digest(blob: Path | bytes) -> str:
 def _content(blob: Path | bytes) -> object:
     if isinstance(blob, bytes):
         return blob
-    return (piece for piece in iter(lambda file=blob.open("rb"): file.read(1 << 20), b""))
+    file = blob.open("rb")
+    return iter(lambda: file.read(1 << 20), b"")

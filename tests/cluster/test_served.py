@@ -154,7 +154,11 @@ def test_a_version_that_cant_start_is_refused_by_reason_and_the_old_pods_serve(s
     corrupt = {"artifact/model.onnx": damaged((path / "model.onnx").read_bytes())}
     crash = {"service/app.py": b"raise RuntimeError('the new version is broken')\n"}
     with load(api, "steep") as loading:
-        for broken, reason in ((corrupt, "model.onnx is damaged"), (crash, "the new version is broken"), (None, "Pull")):
+        for broken, reason in (
+            (corrupt, "model.onnx is damaged"),
+            (crash, "the new version is broken"),
+            (None, "Pull"),
+        ):
             if broken:
                 stack.train("steep", 4.0, broken)
             else:
@@ -184,7 +188,9 @@ def test_a_new_key_is_taken_without_a_restart(stack, api):
     print(f"\nthe new key was taken after {time.monotonic() - started:.0f} s")
     assert pods(api, "flat").keys() == before
     assert all(
-        status["restartCount"] == 0 for pod in pods(api, "flat").values() for status in pod["status"]["containerStatuses"]
+        status["restartCount"] == 0
+        for pod in pods(api, "flat").values()
+        for status in pod["status"]["containerStatuses"]
     )
 
 

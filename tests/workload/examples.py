@@ -16,7 +16,13 @@ TAINT = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 SPOT = {"key": "spot", "operator": "Exists", "effect": "NoSchedule"}
 POOLS = [
     {"selector": {"gpu": "l4"}, "tolerations": [TAINT], "resource": GPU, "gpus": 4},
-    {"selector": {"gpu": "t4", "capacity": "spot"}, "tolerations": [TAINT, SPOT], "resource": GPU, "spot": True, "gpus": 4},
+    {
+        "selector": {"gpu": "t4", "capacity": "spot"},
+        "tolerations": [TAINT, SPOT],
+        "resource": GPU,
+        "spot": True,
+        "gpus": 4,
+    },
 ]
 PROMETHEUS = {"monitoring": "prometheus", "prometheus": "http://prometheus.monitoring:9090"}
 STACKS: dict[str, dict[str, Any]] = {

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from infra.config import ROOT
 from infra.workload.names import stack_label
 from infra.workload.observability import HERE, rules
 from infra.workload.pod import memory, start_budget
-from infra.config import ROOT
 from tests.workload.examples import GPU, STACKS, manifests, one, program
 
 EVERY = pytest.mark.parametrize("stack", STACKS)

@@ -1,6 +1,6 @@
-module slipway/promtool
+module slipway/tests/cluster/promtool
 
-go 1.24.0
+go 1.26.0
 
 require github.com/prometheus/prometheus v0.305.0
 
