@@ -8,8 +8,8 @@ from infra.spec import Placement
 from infra.workload.names import Manifest
 
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
-# The same on all nodes. A pod without a wish of its own is spread over zones and hosts by the scheduler's default, which
-# weighs as much as the order of the kinds of nodes.
+# The same on all nodes. A pod that wishes for nothing is spread over zones and hosts all the same, which weighs as much
+# for the scheduler as the order of the kinds of nodes.
 ALIKE = "kubernetes.io/os"
 
 

@@ -11,7 +11,9 @@ from tests.cluster.build import shipped
 # {module: file}, pinned in go/crds.
 FILES = {
     "github.com/kedacore/keda/v2": "config/crd/bases/keda.sh_scaledobjects.yaml",
-    "github.com/prometheus-operator/prometheus-operator": "example/prometheus-operator-crd/monitoring.coreos.com_{}.yaml",
+    "github.com/prometheus-operator/prometheus-operator": (
+        "example/prometheus-operator-crd/monitoring.coreos.com_{}.yaml"
+    ),
     "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
 }
 OPERATED = ("podmonitors", "prometheusrules")

@@ -122,17 +122,18 @@ def test_a_drain_moves_one_pod_at_a_time_and_waits_for_room(stack, api):
     there = [
         each["metadata"]["name"] for each in api.list("v1", "Pod", SPACE) if each["spec"].get("nodeName") == "l4-a"
     ]
-    refused = 0
+    put_off = 0
     for name in there:
         eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": SPACE}}
 
         def evicted(name=name, eviction=eviction):
-            nonlocal refused
+            nonlocal put_off
             try:
                 api.create(f"/api/v1/namespaces/{SPACE}/pods/{name}/eviction", eviction)
             except ApiError as error:
-                assert "disruption budget" in str(error)
-                refused += 1
+                if "disruption budget" not in str(error):
+                    raise
+                put_off += 1
                 return False
             return True
 
@@ -140,7 +141,7 @@ def test_a_drain_moves_one_pod_at_a_time_and_waits_for_room(stack, api):
         assert len(where(api)) >= 3
     until(lambda: len(where(api)) == 4, 60)
     assert "l4-a" not in where(api)
-    print(f"\ndrained two pods, {refused} evictions put off")
+    print(f"\ndrained two pods, {put_off} evictions put off")
     api.patch(Ref("v1", "Node", "", "l4-a"), {"spec": {"unschedulable": None}})
 
 
