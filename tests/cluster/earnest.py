@@ -22,7 +22,7 @@ from tests.cluster.conftest import PROGRAMS, configure, labelled
 from tests.cluster.kills import LABELS, Victim, rounds
 from tests.cluster.load import Load, post
 from tests.cluster.served import KEY, Served, address, predict
-from tests.standins.kube.api import Api
+from tests.standins.kube.api import Api, Ref
 from tests.standins.throwaway import Throwaway
 
 DOCUMENT = ROOT / "docs" / "cluster.md"
@@ -36,7 +36,12 @@ SERVED = (
     f"our own program and service: {ROLLOUTS} updates of two replicas to another model in {ROLLOUTS * SECONDS} s, "
     f"{RATE} predictions a second with a key, a connection each, 5 s before and 3 s of drain"
 )
-SHOT = ", and in each of the five minutes one pod's process is killed (kill -9); a client that finds nobody asks again"
+TRIES = 5
+SHOT = (
+    ", and in each of the five minutes one pod's process is killed (kill -9); a client that finds nobody asks again, "
+    f"{TRIES - 1} times within 3 s"
+)
+TAKEN = ", and in each of the five minutes one pod is deleted; nothing is asked again"
 KILLED = (
     "at random moments of a create, change, replace and rename, about half of them with the plugin; "
     "then `slipway recover` and `up`"
@@ -77,10 +82,10 @@ def rollouts() -> tuple[str, bool]:
     return text, not failed and found["sent"] >= RATE * SECONDS * ROLLOUTS
 
 
-def served(api: Api, shoot: bool) -> tuple[str, bool]:
-    """What a constant load saw of our own service while its model was exchanged, and pods were killed."""
+def served(api: Api, lose: str = "") -> tuple[str, bool]:
+    """What a constant load saw of our own service while its model was exchanged. `lose`: pods, "deleted" or "killed"."""
     body = json.dumps({"inputs": {"x": [1, 2, 3, 4]}})
-    killed = 0
+    lost = 0
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "earnest"
         folder.mkdir()
@@ -90,32 +95,36 @@ def served(api: Api, shoot: bool) -> tuple[str, bool]:
             stack.up()
             time.sleep(5)
             where = address(api, "earnest", "steep")
-            with Load(3000, RATE, where, post("/predict", KEY, body), tries=3 if shoot else 1) as load:
+            with Load(3000, RATE, where, post("/predict", KEY, body), tries=TRIES if lose == "killed" else 1) as load:
                 for number in range(ROLLOUTS):
                     end = time.monotonic() + SECONDS
                     stack.train("steep", 3.0 + number)
                     stack.up()
                     assert predict(api, "earnest", "steep", [1, 2, 3, 4]) == 10 * (3.0 + number)
-                    if shoot:
+                    if lose:
                         time.sleep(10)
-                        killed += kill_service_of(next(iter(ready_pods(api, "earnest"))))
+                        lost += take_one(api, lose)
                     say(f"rollout {number + 1} done")
                     time.sleep(max(0.0, end - time.monotonic()))
             stack.destroy()
     found = load.result
     failed = sum(found["failed"].values())
     text = f"{failed} of {found['sent']:,} failed; p50 {found['p50_ms']} ms, p99 {found['p99_ms']} ms"
-    text += f"; {killed} processes killed, {found['again']} requests asked again" if shoot else ""
+    text += f"; {lost} pods {lose}, {found['again']} requests asked again" if lose else ""
     say(f"{text} {found['failed']}")
-    return text, not failed and found["sent"] >= RATE * SECONDS * ROLLOUTS and killed == (ROLLOUTS if shoot else 0)
+    return text, not failed and found["sent"] >= RATE * SECONDS * ROLLOUTS and lost == (ROLLOUTS if lose else 0)
 
 
-def ready_pods(api: Api, namespace: str) -> Iterator[str]:
-    """Their UIDs, without those that are ending."""
-    for pod in api.list("v1", "Pod", namespace):
+def take_one(api: Api, how: str) -> int:
+    """Loses one pod that is ready; how many it was."""
+    for pod in api.list("v1", "Pod", "earnest"):
         ready = any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"]["conditions"])
         if ready and not pod["metadata"].get("deletionTimestamp"):
-            yield pod["metadata"]["uid"]
+            if how == "killed":
+                return kill_service_of(pod["metadata"]["uid"])
+            api.delete(Ref.to(pod), "Background")
+            return 1
+    return 0
 
 
 def kill_service_of(pod: str) -> int:
@@ -158,6 +167,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", choices=("kills", "rollouts", "served"))
+    parser.add_argument("--losing", choices=("", "deleted", "killed"), help="of `served`, that run alone")
     options = parser.parse_args()
     rows: dict[str, tuple[str, str]] = {}
     well = True
@@ -168,13 +178,15 @@ def main() -> None:
         try:
             api = Api(places.kubeconfig().read_text())
             if options.only in (None, "served"):
-                for name, how, shoot in (
-                    ("model exchanged under load", SERVED, False),
-                    ("the same, with pods killed", SERVED + SHOT, True),
+                for name, how, lose in (
+                    ("model exchanged under load", SERVED, ""),
+                    ("the same, with pods deleted", SERVED + TAKEN, "deleted"),
+                    ("the same, with pods killed", SERVED + SHOT, "killed"),
                 ):
-                    found, whole = served(api, shoot)
-                    rows[name] = (how, found)
-                    well = well and whole
+                    if options.losing in (None, lose):
+                        found, whole = served(api, lose)
+                        rows[name] = (how, found)
+                        well = well and whole
             if options.only in (None, "rollouts"):
                 found, whole = rollouts()
                 well = well and whole

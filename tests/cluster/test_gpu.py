@@ -17,6 +17,7 @@ T4 = {"selector": {"gpu": "t4"}, "resource": GPU, "spot": True,
 def pool(name, gpus, zone, gpu, spot=False):
     made = node(name, gpus, zone, spot)
     made["metadata"]["labels"] |= {"gpu": gpu, "kubernetes.io/os": "linux"}
+    made["status"]["allocatable"]["ephemeral-storage"] = "100Gi"
     return made
 
 
@@ -89,6 +90,7 @@ def test_spot_nodes_that_go_away_leave_the_base_and_the_others_fall_back(stack, 
     api.apply(spot, "test")
     api.patch(Ref.to(spot), {"status": spot["status"]}, "/status")
     until(lambda: is_ready(api.get(Ref.to(spot))))
+    scale(stack, min=4)  # a base that is given up goes last: there has to be room beside it
 
 
 def test_a_pool_without_a_spare_gpu_is_refused_when_it_is_told_of_and_rolls_one_by_one_when_asked_to(stack, api):
