@@ -104,6 +104,11 @@ class Calls:
     def asking_status(self, deadline: float | None) -> Flow[dict[str, Any]]:
         return dict((yield from self._asking("GET", "/status", deadline)).json())
 
+    def fetching_example(self, deadline: float | None) -> Flow[dict[str, Any]]:
+        document = (yield from self._asking("GET", "/openapi.json", deadline)).json()
+        content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
+        return dict(content["application/json"]["example"]["inputs"])
+
     def describing(self, deadline: float | None) -> Flow[dict[str, Any]]:
         """Name, version and signature of the model, limits of requests."""
         if self._about is None:

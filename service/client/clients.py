@@ -50,7 +50,12 @@ class Client(Calls):
     def status(self, *, deadline: float | None = None) -> dict[str, Any]:
         return self._run(self.asking_status(deadline))
 
+    def example(self, *, deadline: float | None = None) -> dict[str, Any]:
+        """A sample that the model takes."""
+        return self._run(self.fetching_example(deadline))
+
     def about(self, *, deadline: float | None = None) -> dict[str, Any]:
+        """Name, digest, version, task and signature of the model, and the limits of requests."""
         return self._run(self.describing(deadline))
 
     def close(self) -> None:
@@ -109,6 +114,9 @@ class AsyncClient(Calls):
 
     async def status(self, *, deadline: float | None = None) -> dict[str, Any]:
         return await self._run(self.asking_status(deadline))
+
+    async def example(self, *, deadline: float | None = None) -> dict[str, Any]:
+        return await self._run(self.fetching_example(deadline))
 
     async def about(self, *, deadline: float | None = None) -> dict[str, Any]:
         return await self._run(self.describing(deadline))
