@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OPEN = "open"
 # What probes ask, which bring no credentials and have addresses of their own.
 HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
-PAGE = frozenset(("/ui", "/ui/page.css", "/ui/page.js"))
+PAGE = frozenset(("/ui", *(f"/ui/{name}" for name in ("page.css", "page.js", "dom.js", "inputs.js", "views.js"))))
 LOOK_SECONDS = 1.0
 _MOST_KNOWN = 256
 
