@@ -80,7 +80,9 @@ async def run(client: AsyncClient, job: Job) -> None:
             click.echo(f"{output.rows:,} rows in {job.output}", err=True)
 
 
-async def _answered(client: AsyncClient, batch: Batch, job: Job, model: dict[str, Any], form: str) -> tuple[Batch, bytes]:
+async def _answered(
+    client: AsyncClient, batch: Batch, job: Job, model: dict[str, Any], form: str
+) -> tuple[Batch, bytes]:
     rows = [row async for row in _rows(client, batch, job, model)]
     return batch, _csv(rows, model, batch) if form == "csv" else _jsonl(rows)
 

@@ -65,7 +65,9 @@ async def _sample(client: AsyncClient, files: tuple[Path, ...]) -> Any:
     return await client.example()
 
 
-async def _load(client: AsyncClient, inputs: Any, seconds: float, connections: int, rate: float | None) -> dict[str, Any]:
+async def _load(
+    client: AsyncClient, inputs: Any, seconds: float, connections: int, rate: float | None
+) -> dict[str, Any]:
     from service.client import Refused, SlipwayError
 
     times: list[float] = []

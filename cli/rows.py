@@ -73,8 +73,10 @@ def _csv(file: Path, specs: Specs, columns: Sequence[str], size: int, skip: int)
             for number, row in enumerate(rows):
                 if len(row) != len(header):
                     raise BadInput(f"{file}: row {first + number} has {len(row)} columns, the header {len(header)}")
-            yield len(rows), {name: _cells(file, rows, at, spec, first) for name, (at, spec) in take.items()}, (
-                raw.tell() / total
+            yield (
+                len(rows),
+                {name: _cells(file, rows, at, spec, first) for name, (at, spec) in take.items()},
+                (raw.tell() / total),
             )
             first += len(rows)
 
@@ -91,7 +93,9 @@ def _columns(
     size = spec["shape"][1] if len(spec["shape"]) == 2 else 1
     if more or len(spec["shape"]) > 2 or size not in (None, len(names)):
         wanted = ", ".join(f"{each['name']} of {'x'.join(map(str, each['shape'][1:])) or '1'}" for each in specs)
-        raise BadInput(f"{file}: {len(names)} columns, the model takes {wanted}: name the columns with --columns a,b,...")
+        raise BadInput(
+            f"{file}: {len(names)} columns, the model takes {wanted}: name the columns with --columns a,b,..."
+        )
     return {spec["name"]: ([header.index(name) for name in names], spec)}
 
 
@@ -104,11 +108,15 @@ def _cells(file: Path, rows: list[list[str]], at: list[int], spec: dict[str, Any
         values = [[float(row[index] or "nan") for index in at] for row in rows]
     except ValueError:
         number, index = next((n, i) for n, row in enumerate(rows) for i in at if not _is_number(row[i]))
-        raise BadInput(f"{file}: row {first + number}, column {index + 1}: {rows[number][index]!r} is no number") from None
+        raise BadInput(
+            f"{file}: row {first + number}, column {index + 1}: {rows[number][index]!r} is no number"
+        ) from None
     array = np.array(values, np.float64)
     if not spec["dtype"].startswith("float"):
         if not np.array_equal(array, np.rint(array)):
-            raise BadInput(f"{file}: {spec['name']} takes whole numbers, rows {first} to {first + len(rows)} have others")
+            raise BadInput(
+                f"{file}: {spec['name']} takes whole numbers, rows {first} to {first + len(rows)} have others"
+            )
         array = array.astype(np.int64)
     return (array[:, 0] if flat else array).astype(np.dtype(spec["dtype"]))
 
@@ -142,7 +150,9 @@ def _sample(where: str, text: bytes, specs: Specs) -> dict[str, Any]:
         raise BadInput(f"{where} is not JSON: {error}") from None
     value = value.get("inputs", value) if isinstance(value, dict) else {specs[0]["name"]: value}
     if set(value) != {spec["name"] for spec in specs}:
-        raise BadInput(f"{where}: the model takes {', '.join(spec['name'] for spec in specs)}; found {', '.join(value)}")
+        raise BadInput(
+            f"{where}: the model takes {', '.join(spec['name'] for spec in specs)}; found {', '.join(value)}"
+        )
     return dict(value)
 
 
@@ -198,7 +208,9 @@ def _of_images(files: list[Path], specs: Specs, size: int, start: int) -> Iterat
     for at in range(start, len(files), size):
         part = files[at : at + size]
         array = np.stack([image(file, specs[0]) for file in part])
-        yield Batch(at, len(part), {specs[0]["name"]: array}, (at + len(part)) / len(files), [str(file) for file in part])
+        yield Batch(
+            at, len(part), {specs[0]["name"]: array}, (at + len(part)) / len(files), [str(file) for file in part]
+        )
 
 
 def image(file: Path, spec: dict[str, Any]) -> np.ndarray:
@@ -214,7 +226,7 @@ def image(file: Path, spec: dict[str, Any]) -> np.ndarray:
             picture = opened.convert("RGB" if channels == 3 else "L")
             if height and width and picture.size != (width, height):
                 picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-            values = np.asarray(picture, np.float32)
+            values: np.ndarray = np.asarray(picture, np.float32)
     except (UnidentifiedImageError, OSError) as error:
         raise BadInput(f"{file} is no image that can be read: {error}") from None
     low, high = spec["minimum"] or 0.0, 255.0 if spec["maximum"] is None else spec["maximum"]

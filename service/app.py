@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from time import perf_counter
+from typing import Any
 
 from service import metrics
 from service.access import PAGE, Access
@@ -70,7 +71,12 @@ class App:
         process = secrets.token_hex(6)
         self._ids = (b"%b-%x" % (process.encode(), number) for number in itertools.count())
         page = Page(self.access)
-        about = {"name": name, "digest": model.artifact.digest, "task": signature.task, "version": version}
+        about: dict[str, Any] = {
+            "name": name,
+            "digest": model.artifact.digest,
+            "task": signature.task,
+            "version": version,
+        }
         limits = {"samples": settings.max_batch, "bytes": self._max_body}
         about |= {"model": signature.to_json(), "limits": limits, "explains": self._explain.there}
         self._document = cache(lambda: encode(describe(model.artifact, settings, version)))
@@ -83,9 +89,9 @@ class App:
             "/openapi.json": (metrics.OPENAPI, _READS, self._openapi),
             "/explain": (metrics.EXPLAIN, ("POST",), self._answer_explain),
             "/": (metrics.INDEX, _READS, partial(_fixed, encode(about))),
-            **{path: (metrics.UI, _READS, page) for path in PAGE},
+            **dict.fromkeys(PAGE, (metrics.UI, _READS, page)),
             **self._model_routes(),
-            **self._open_routes(),
+            **self._open_routes(about),
         }
         self._other = (metrics.OTHER, (), self._behind)
         self._unknown = (metrics.V2, (), self._no_such_model)
@@ -135,10 +141,10 @@ class App:
     def _fallback(self, path: str) -> tuple[int, tuple[str, ...], _Handler]:
         return self._unknown if path.startswith("/v2/") else self._other
 
-    def _open_routes(self) -> dict[str, tuple[int, tuple[str, ...], _Handler]]:
+    def _open_routes(self, about: dict[str, Any]) -> dict[str, tuple[int, tuple[str, ...], _Handler]]:
         served, read = self._open, (metrics.V2, _READS)
         routes: dict[str, tuple[int, tuple[str, ...], _Handler]] = {
-            "/v2": (*read, partial(_fixed, encode(served.server))),
+            "/v2": (*read, partial(_fixed, encode({**served.server, "service": about}))),
             "/v2/health/live": (*read, partial(_fixed, encode({"live": True}))),
             "/v2/health/ready": (*read, self._readyz),
         }
@@ -159,7 +165,6 @@ class App:
 
     async def _answer_explain(self, exchange: Exchange) -> int:
         content_kind(exchange.given, (JSON,))
-        self._explain.admit()
         body = await exchange.read(self._max_body, self.settings.body_seconds)
         return await exchange.reply(200, await self._explain(body))
 

@@ -24,6 +24,12 @@ _LINE_BYTES = 64_000_000
 _FIELDS = ("inputs", "target", "method")
 
 
+def explains(artifact: Artifact, settings: Settings) -> bool:
+    """Whether answers are explained: the artifact brings baselines along, answers numbers, and settings want it."""
+    numbers = artifact.signature.outputs[0].dtype not in ("string", "bool")
+    return numbers and (artifact.path / "explanation.npz").exists() and settings.max_explain > 0
+
+
 class Explain:
     """Explains one sample at a time in a process of its own, which starts with the first request.
 
@@ -32,24 +38,15 @@ class Explain:
 
     def __init__(self, artifact: Artifact, validator: Validator, settings: Settings) -> None:
         self._artifact, self._validator, self._settings = artifact, validator, settings
-        numbers = artifact.signature.outputs[0].dtype not in ("string", "bool")
-        self.there = numbers and (artifact.path / "explanation.npz").exists() and settings.max_explain > 0
+        self.there = explains(artifact, settings)
         self._waiting, self._turn = 0, asyncio.Lock()
         self._process: Process | None = None
         self._idle: asyncio.TimerHandle | None = None
 
-    def admit(self) -> None:
-        """Raises Refused: 404 where nothing is explained, 429 while the queue is full."""
-        if not self.there:
-            raise Refused(404, "not_explained", "the artifact brings no baseline along, or the service is told not to")
-        if self._waiting >= self._settings.max_explain:
-            again = max(1, round(self._waiting * self._settings.explain_seconds))
-            raise Refused(429, "overloaded", f"{self._waiting} explanations are waiting already", retry_after=again)
-
     async def __call__(self, body: bytes) -> bytes:
-        """The answer as JSON. Raises Refused: 400, 422, 429, 504."""
+        """The answer as JSON. Raises Refused: 400, 404, 422, 429, 504."""
+        self._admit()  # before the work of parsing: what is too much has to cost little
         line = self._request(parse(body))
-        self.admit()
         self._waiting += 1
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS), self._turn:
@@ -72,6 +69,13 @@ class Explain:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+    def _admit(self) -> None:
+        if not self.there:
+            raise Refused(404, "not_explained", "the artifact brings no baseline along, or the service is told not to")
+        if self._waiting >= self._settings.max_explain:
+            again = max(1, round(self._waiting * self._settings.explain_seconds))
+            raise Refused(429, "overloaded", f"{self._waiting} explanations are waiting already", retry_after=again)
 
     def _request(self, given: Any) -> bytes:
         """The line for the process; the sample is checked here already, so that a bad one takes no turn."""

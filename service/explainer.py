@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 
 from service.artifact import Artifact
-from service.model import Model, load_model
+from service.model import load_model
 from service.refusal import Refused
 from service.settings import Settings
 from service.shapley import METHODS, Arrays, Sample, is_places

@@ -6,6 +6,7 @@ import numpy as np
 
 from service.access import HEALTH
 from service.artifact import Artifact, Signature, TensorSpec
+from service.explain import explains
 from service.openinference import DATATYPES
 from service.settings import Settings
 from service.shapley import METHODS
@@ -65,7 +66,7 @@ def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
     model = f"/v2/models/{signature.name}"
     paths: dict[str, Schema] = {
         "/predict": {"post": _predict(artifact, settings)},
-        "/explain": {"post": _explain(artifact, settings)},
+        **({"/explain": {"post": _explain(artifact, settings)}} if explains(artifact, settings) else {}),
         "/feedback": {"post": _feedback(signature)},
         "/status": {"get": _read("What the service knows of itself", {"type": "object", "required": ["artifact"]})},
         "/livez": {"get": _probe("The process runs", ("200",))},

@@ -91,9 +91,7 @@ def shapley(sample: Sample, value: Value, seconds: float) -> Credits:
         baselines.append(float(values[0]))
         evaluations += len(values)
     credits = {name: np.mean([each[name] for each in found], axis=0) for name in found[0]}
-    return Credits(
-        credits=credits, baseline=float(np.mean(baselines)), error=_error(found), evaluations=evaluations
-    )
+    return Credits(credits=credits, baseline=float(np.mean(baselines)), error=_error(found), evaluations=evaluations)
 
 
 def occlusion(sample: Sample, value: Value, _seconds: float) -> Credits:

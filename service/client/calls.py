@@ -93,29 +93,27 @@ class Calls:
             raise SlipwayError("one sample is explained at a time")
         asked: dict[str, Any] = {"inputs": {name: _plain(array[0]) for name, array in arrays.items()}}
         asked |= {"method": method} | ({} if target is None else {"target": target})
-        told = (yield from self._asking("POST", "/explain", deadline, json=asked)).json()
-        return _explanation(told)
+        return _explanation(_json((yield from self._asking("POST", "/explain", deadline, json=asked))))
 
     def scoring(self, token: str, label: Any, deadline: float | None) -> Flow[dict[str, Any]]:
         asked = {"token": token, "label": label}
-        response = yield from self._asking("POST", "/feedback", deadline, repeatable=False, json=asked)
-        return dict(response.json())
+        return _json((yield from self._asking("POST", "/feedback", deadline, repeatable=False, json=asked)))
 
     def asking_status(self, deadline: float | None) -> Flow[dict[str, Any]]:
-        return dict((yield from self._asking("GET", "/status", deadline)).json())
+        return _json((yield from self._asking("GET", "/status", deadline)))
 
     def fetching_example(self, deadline: float | None) -> Flow[dict[str, Any]]:
-        document = (yield from self._asking("GET", "/openapi.json", deadline)).json()
+        document = _json((yield from self._asking("GET", "/openapi.json", deadline)))
         content = document["paths"]["/predict"]["post"]["requestBody"]["content"]
         return dict(content["application/json"]["example"]["inputs"])
 
     def describing(self, deadline: float | None) -> Flow[dict[str, Any]]:
         """Name, version and signature of the model, limits of requests."""
         if self._about is None:
-            about = (yield from self._asking("GET", "/", deadline)).json()
-            if not isinstance(about, dict) or "model" not in about:
+            told = _json((yield from self._asking("GET", "/v2", deadline)))
+            if "service" not in told:
                 raise SlipwayError(f"{self.url} is not a service of Slipway")
-            self._about = about
+            self._about = told["service"]
         return self._about
 
     def _asking(
@@ -125,6 +123,16 @@ class Calls:
         request = httpx.Request(method, self.url + path, headers=headers, **given)
         seconds = self.deadline if deadline is None else deadline
         return (yield from attempts(request, self.retry, seconds, repeatable=repeatable))
+
+
+def _json(response: httpx.Response) -> dict[str, Any]:
+    try:
+        told = response.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise SlipwayError(f"{response.request.url}: the answer is no object of JSON")
+    return told
 
 
 def _prediction(response: httpx.Response, model: dict[str, Any], single: bool) -> Prediction:
@@ -176,5 +184,6 @@ def _plain(value: Any) -> Any:
     """Nested lists; a missing number is null."""
     array = np.asarray(value)
     if array.dtype.kind == "f" and np.isnan(array).any():
-        return np.where(np.isnan(array), None, array.astype(object)).tolist()
+        array = array.astype(object)
+        array[array != array] = None
     return array.tolist()

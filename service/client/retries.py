@@ -53,7 +53,7 @@ Steps = Generator[Send | Wait, httpx.Response | httpx.TransportError | None, htt
 
 
 def attempts(request: httpx.Request, retry: Retry, seconds: float, *, repeatable: bool) -> Steps:
-    """Returns the first answer below 400; raises Refused, Unreachable or DeadlineExceeded after the last attempt.
+    """Returns the first good answer; raises Refused, Unreachable or DeadlineExceeded after the last attempt.
 
     `repeatable`: doing it twice does no harm.
     """
@@ -61,7 +61,7 @@ def attempts(request: httpx.Request, retry: Retry, seconds: float, *, repeatable
     for attempt in count():
         outcome = yield Send(request, max(end - monotonic(), 0.001))
         if isinstance(outcome, httpx.Response):
-            if outcome.status_code < 400:
+            if outcome.is_success:
                 return outcome
             error: Exception = refused(outcome)
             again = outcome.status_code in (_AGAIN if repeatable else _NOT_BEGUN)
