@@ -14,7 +14,7 @@ export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m cli
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-cluster test-faults simulate bench variants check lock
+.PHONY: help setup install engine select up preview down test test-cluster test-page test-faults simulate bench variants check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -72,6 +72,9 @@ test: engine ## the tests
 test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and root; builds it once, see docs/cluster.md
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
 
+test-page: install ## the page in a real Chromium, which has to be there; and explanations of held-out digits
+	@$$($(SLIPWAY) env requirements.txt tests/page/requirements.txt) -m pytest tests/page
+
 test-faults: engine ## faults and abuse in earnest, about two and a half hours; writes docs/faults.md and docs/cluster.md
 	@.venv/bin/python -m pytest tests/faults
 	@.venv/bin/python -m tests.standins.fault_table
@@ -92,6 +95,6 @@ check: install ## format, lint and types
 
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
-	    tests/service/peers tests/pipeline/buckets tools/checkers tools/checkov tools/iam tools/uv; do \
+	    tests/service/peers tests/page/requirements tests/pipeline/buckets tools/checkers tools/checkov tools/iam tools/uv; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from cli.stack import STACK, config_of, outputs
-from infra.localkey import key_file
+from cli.addresses import KEY_FILE, URL, key, services
+from cli.stack import STACK
 from service.pipeline.errors import PipelineError
 
 _SECONDS = 10
@@ -23,19 +22,15 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 @click.command()
 @click.argument("service", required=False)
 @STACK
-@click.option("--url", help="A service by its address, whatever runs it; instead of --stack.")
-@click.option(
-    "--key-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The API key, alone or as a header line; else $SLIPWAY_KEY.",
-)
+@URL
+@KEY_FILE
 @click.option("--json", "as_json", is_flag=True, help="What /status answered, unrendered.")
 def doctor(service: str | None, stack: str, url: str | None, key_file: Path | None, as_json: bool) -> None:
     """Ask running services how they are; exits with 1 where something looks wrong."""
-    key = _key(key_file, stack if url is None else None)
+    secret = key(key_file, stack if url is None else None)
     sick = False
-    for name, address in _services(service, stack, url).items():
-        told, problems = _ask(address, key)
+    for name, address in services(service, stack, url).items():
+        told, problems = _ask(address, secret)
         if not told:
             problems += _of_this_machine(address)
         if as_json and told:
@@ -81,25 +76,6 @@ def _ask(url: str, key: str) -> tuple[dict[str, Any], list[str]]:
         return told, find_problems(told)
     except (httpx.HTTPError, ValueError) as error:
         return {}, [f"no answer: {error}"]
-
-
-def _services(service: str | None, stack: str, url: str | None) -> dict[str, str]:
-    if url is not None:
-        if urlsplit(url).scheme not in ("http", "https"):
-            raise click.ClickException(f"--url {url}: not an address such as https://digits.example.org")
-        return {service or url: url.rstrip("/")}
-    found = {name: each["url"] for name, each in outputs(stack).get("services", {}).items()}
-    if service is not None and service not in found:
-        raise click.ClickException(f"{service}: stack {stack} has {', '.join(found) or 'no services'}")
-    return found if service is None else {service: found[service]}
-
-
-def _key(file: Path | None, stack: str | None) -> str:
-    if file is None and (key := os.environ.get("SLIPWAY_KEY")):
-        return key
-    if file is None and stack is not None and config_of(stack).makes_own_key and key_file().exists():
-        file = key_file()
-    return file.read_text().strip().rpartition(" ")[2] if file else ""
 
 
 def _of_this_machine(url: str) -> list[str]:

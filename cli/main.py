@@ -6,9 +6,11 @@ from typing import Any, NoReturn
 
 import click
 
+from cli.ask import explain, feedback, predict
 from cli.doctor import doctor
 from cli.env import env
 from cli.image import image
+from cli.load import load
 from cli.model import model
 from cli.stack import recover, stack
 from service.pipeline.errors import PipelineError
@@ -41,6 +43,8 @@ slipway.add_command(model)
 slipway.add_command(stack)
 slipway.add_command(recover)
 slipway.add_command(doctor)
+for each in (predict, explain, feedback, load):
+    slipway.add_command(each)
 
 
 def _terminated(number: int, _frame: object) -> NoReturn:

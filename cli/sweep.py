@@ -1,4 +1,4 @@
-"""Looks for what a stack on this machine may have left: processes, ports, files, state."""
+"""Looks for what a stack may have left: processes, ports, files, objects in a cluster, state."""
 
 from __future__ import annotations
 
@@ -17,10 +17,28 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
 
     Another stack's services and state are left alone, and so are the caches, which any stack may use.
     """
+    config = StackConfig.from_file(stack)
+    match config.platform:
+        case "local":
+            looked, left = _sweep_machine(stack, config)
+        case "kubernetes":
+            from cli.sweep_cluster import sweep_cluster
+
+            looked, left = sweep_cluster(stack, config)
+        case "aws":
+            from cli.sweep_aws import sweep_aws
+
+            looked, left = sweep_aws(stack, config)
+    looked.append(_sweep_state(left))
+    looked.append(f"caches kept in {home()}: environments, artifacts, engine, serving code, this machine's key")
+    return looked, left
+
+
+def _sweep_machine(stack: str, config: StackConfig) -> tuple[list[str], list[str]]:
     label = stack_label(f"{PROJECT}/{stack}")
     runs = home() / "run"
     owned = [run for run in sorted(runs.glob("*")) if (owner := runtime.owner_of(run)) and owner.stack == label]
-    ports = sorted({int(run.name) for run in owned} | {s.port for s in StackConfig.from_file(stack).services.values()})
+    ports = sorted({int(run.name) for run in owned} | {s.port for s in config.services.values()})
     looked, left = [], []
     ended = 0
     for port in ports:
@@ -35,14 +53,12 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
         left += [str(run)] if run.exists() else []
         free = runtime.is_free(port)
         looked.append(f"port {port}: {'free' if free else f'in use{runtime.listener(port)}, not ours'}")
-    for service in StackConfig.from_file(stack).services.values():
+    for service in config.services.values():
         if (metrics_port := service.metricsPort) is not None:
             used = "free" if runtime.is_free(metrics_port) else f"in use{runtime.listener(metrics_port)}, not ours"
             looked.append(f"metrics port {metrics_port}: {used}")
     looked.append(f"processes of {label}: {f'{ended} found and ended' if ended else 'none'}")
     looked.append(f"run folders in {runs}: {len(owned)} found{' and removed' if owned else ''}")
-    looked.append(_sweep_state(left))
-    looked.append(f"caches kept in {home()}: environments, artifacts, engine, serving code, this machine's key")
     return looked, left
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 OPEN = "open"
 # What probes ask, which bring no credentials and have addresses of their own.
 HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
+PAGE = frozenset(("/ui", *(f"/ui/{name}" for name in ("page.css", "page.js", "dom.js", "inputs.js", "views.js"))))
 LOOK_SECONDS = 1.0
 _MOST_KNOWN = 256
 
@@ -39,6 +40,8 @@ class Access:
         """Raises AccessError where the file can't be used."""
         self._path = Path(source) if source not in ("", OPEN) else None
         self.open = source == OPEN
+        # The page's files are no secret: they are open on these ports, which reach this machine alone.
+        self.page_ports: set[int] = set()
         self.rules = Rules()
         # Headers of keys that were let in, by which the next request is: a lookup goes by a secret hash of the whole
         # header, so how long it takes says nothing of a key, as with the comparison that it saves.
@@ -65,6 +68,8 @@ class Access:
             name, expires = self._known[given]
             if expires > time.time():
                 return self._limited(name)
+        if given is None and self.is_page(exchange):
+            return ""
         if given is None or doubled:
             what = "several authorization headers" if doubled else "no authorization header"
             code = "doubled_credentials" if doubled else "no_credentials"
@@ -77,6 +82,11 @@ class Access:
         except Refused as refused:
             raise _unauthorized(exchange, refused) from None
         return self._limited(name)
+
+    def is_page(self, exchange: "Exchange") -> bool:
+        """Whether a request is for one of the page's files, on a port that has it."""
+        scope = exchange.scope
+        return scope["path"] in PAGE and (scope.get("server") or ("", None))[1] in self.page_ports
 
     async def watch(self) -> None:
         """Take changes of the file from now on, and get an issuer's keys; a file that can't be used is not taken."""

@@ -1,23 +1,27 @@
 """The application that serves: predictions on a short path of its own, all else through BentoML."""
 
 import asyncio
+import contextlib
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from time import perf_counter
+from typing import Any
 
 from service import metrics
-from service.access import Access
+from service.access import PAGE, Access
 from service.answer import encode
 from service.batching import Batcher
 from service.bento import Bento
+from service.explain import Explain
 from service.logs import RequestLog
 from service.machine import Machine
 from service.metrics import Metrics
 from service.model import Model
 from service.openapi import describe
 from service.openinference import OpenInference
+from service.page import Page
 from service.predict import KINDS, Predict
 from service.refusal import Refused
 from service.settings import Settings
@@ -29,6 +33,7 @@ from service.wire import JSON, RAW, ClientLeft, Exchange, Message, Receive, Scop
 _BODY_BYTES = 1_000_000
 _FEEDBACK_BYTES = 20_000
 _READS = ("GET", "HEAD")
+_TOLD = {"card.md": b"text/markdown; charset=utf-8", "report.json": JSON, "variants.png": b"image/png"}
 
 _Handler = Callable[[Exchange], Awaitable[int]]
 
@@ -61,10 +66,19 @@ class App:
         validator = Validator(signature, settings)
         self._predict = Predict(signature, validator, self._batcher, self.watch)
         self._open = OpenInference(signature, version, validator, self._batcher, self.watch)
+        self._explain = Explain(model.artifact, validator, settings)
         self._scoring = asyncio.Lock()
         process = secrets.token_hex(6)
         self._ids = (b"%b-%x" % (process.encode(), number) for number in itertools.count())
-        about = encode({"name": name, "digest": model.artifact.digest, "task": signature.task})
+        page = Page(self.access)
+        about: dict[str, Any] = {
+            "name": name,
+            "digest": model.artifact.digest,
+            "task": signature.task,
+            "version": version,
+        }
+        limits = {"samples": settings.max_batch, "bytes": self._max_body}
+        about |= {"model": signature.to_json(), "limits": limits, "explains": self._explain.there}
         self._document = cache(lambda: encode(describe(model.artifact, settings, version)))
         self._routes: dict[str, tuple[int, tuple[str, ...], _Handler]] = {
             "/predict": (metrics.PREDICT, ("POST",), self._answer_predict),
@@ -73,8 +87,11 @@ class App:
             "/feedback": (metrics.FEEDBACK, ("POST",), self._feedback),
             "/status": (metrics.STATUS, _READS, self._status),
             "/openapi.json": (metrics.OPENAPI, _READS, self._openapi),
-            "/": (metrics.INDEX, _READS, partial(_fixed, about)),
-            **self._open_routes(),
+            "/explain": (metrics.EXPLAIN, ("POST",), self._answer_explain),
+            "/": (metrics.INDEX, _READS, partial(_fixed, encode(about))),
+            **dict.fromkeys(PAGE, (metrics.UI, _READS, page)),
+            **self._model_routes(),
+            **self._open_routes(about),
         }
         self._other = (metrics.OTHER, (), self._behind)
         self._unknown = (metrics.V2, (), self._no_such_model)
@@ -113,6 +130,7 @@ class App:
         """Stop what stands behind the hot path."""
         await self.access.close()
         await self._bento.close()
+        await self._explain.close()
         self._batcher.close()
         self.metrics.close()
 
@@ -123,10 +141,10 @@ class App:
     def _fallback(self, path: str) -> tuple[int, tuple[str, ...], _Handler]:
         return self._unknown if path.startswith("/v2/") else self._other
 
-    def _open_routes(self) -> dict[str, tuple[int, tuple[str, ...], _Handler]]:
+    def _open_routes(self, about: dict[str, Any]) -> dict[str, tuple[int, tuple[str, ...], _Handler]]:
         served, read = self._open, (metrics.V2, _READS)
         routes: dict[str, tuple[int, tuple[str, ...], _Handler]] = {
-            "/v2": (*read, partial(_fixed, encode(served.server))),
+            "/v2": (*read, partial(_fixed, encode({**served.server, "service": about}))),
             "/v2/health/live": (*read, partial(_fixed, encode({"live": True}))),
             "/v2/health/ready": (*read, self._readyz),
         }
@@ -135,6 +153,20 @@ class App:
             routes[f"{base}/ready"] = (*read, self._readyz)
             routes[f"{base}/infer"] = (metrics.INFER, ("POST",), self._answer_infer)
         return routes
+
+    def _model_routes(self) -> dict[str, tuple[int, tuple[str, ...], _Handler]]:
+        """What is told about the model; not the model."""
+        routes: dict[str, tuple[int, tuple[str, ...], _Handler]] = {}
+        for name, kind in _TOLD.items():
+            with contextlib.suppress(OSError):
+                content = (self.model.artifact.path / name).read_bytes()
+                routes[f"/model/{name}"] = (metrics.MODEL, _READS, partial(_fixed, content, kind=kind))
+        return routes
+
+    async def _answer_explain(self, exchange: Exchange) -> int:
+        content_kind(exchange.given, (JSON,))
+        body = await exchange.read(self._max_body, self.settings.body_seconds)
+        return await exchange.reply(200, await self._explain(body))
 
     async def _answer_predict(self, exchange: Exchange) -> int:
         kind = content_kind(exchange.given, KINDS)
@@ -205,5 +237,5 @@ class App:
         return status
 
 
-async def _fixed(body: bytes, exchange: Exchange) -> int:
-    return await exchange.reply(200, body)
+async def _fixed(body: bytes, exchange: Exchange, kind: bytes = JSON) -> int:
+    return await exchange.reply(200, body, kind)

@@ -16,8 +16,11 @@ from time import perf_counter
 from typing import Any
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
-ENDPOINTS = ("/predict", "/v2/infer", "/v2", "/feedback", "/status", "/livez", "/readyz", "/openapi.json", "/", "other")
-PREDICT, INFER, V2, FEEDBACK, STATUS, LIVEZ, READYZ, OPENAPI, INDEX, OTHER = range(len(ENDPOINTS))
+ENDPOINTS = (
+    *("/predict", "/v2/infer", "/v2", "/explain", "/feedback", "/status", "/livez", "/readyz"),
+    *("/openapi.json", "/", "/model", "/ui", "other"),
+)
+PREDICT, INFER, V2, EXPLAIN, FEEDBACK, STATUS, LIVEZ, READYZ, OPENAPI, INDEX, MODEL, UI, OTHER = range(len(ENDPOINTS))
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATUSES = frozenset((200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504))

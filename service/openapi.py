@@ -6,8 +6,10 @@ import numpy as np
 
 from service.access import HEALTH
 from service.artifact import Artifact, Signature, TensorSpec
+from service.explain import explains
 from service.openinference import DATATYPES
 from service.settings import Settings
+from service.shapley import METHODS
 
 Schema = dict[str, Any]
 
@@ -64,6 +66,7 @@ def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
     model = f"/v2/models/{signature.name}"
     paths: dict[str, Schema] = {
         "/predict": {"post": _predict(artifact, settings)},
+        **({"/explain": {"post": _explain(artifact, settings)}} if explains(artifact, settings) else {}),
         "/feedback": {"post": _feedback(signature)},
         "/status": {"get": _read("What the service knows of itself", {"type": "object", "required": ["artifact"]})},
         "/livez": {"get": _probe("The process runs", ("200",))},
@@ -131,6 +134,27 @@ def _predict(artifact: Artifact, settings: Settings) -> Schema:
         "responses": {
             "200": {"description": "The model's outputs", "content": answer},
             **_refusals(_ERROR, "400", "405", "406", "408", "413", "415", "422", "429", "504"),
+        },
+    }
+
+
+def _explain(artifact: Artifact, settings: Settings) -> Schema:
+    payload = _payload(artifact.signature.inputs, settings, batch=False)
+    more = {"target": {"type": ["string", "integer", "null"]}, "method": {"enum": list(METHODS)}}
+    schema = payload | {"properties": payload["properties"] | more}
+    fields = {"value": {"type": "number"}, "baseline": {"type": "number"}, "attributions": {"type": "object"}}
+    answer = {"type": "object", "required": list(fields), "properties": fields}
+    return {
+        "summary": "Explain the answer to one sample",
+        "description": "For each value of the sample how much of the answer comes from it: of the probability of "
+        "`target`, which is the predicted class if left out. Shapley values add up to `value` less `baseline`.",
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": schema, "example": artifact.read("example")}},
+        },
+        "responses": {
+            "200": {"description": "The attributions", "content": {"application/json": {"schema": answer}}},
+            **_refusals(_ERROR, "400", "404", "405", "408", "413", "415", "422", "429", "504"),
         },
     }
 

@@ -48,10 +48,15 @@ async def _serve(settings: Settings) -> None:
         await prove(app, model)
         await app.access.watch()
         _settle_garbage()
-        listener = _listen(settings.fd, settings.host, settings.port)
+        listeners = [_listen(settings.fd, settings.host, settings.port)]
+        if _is_loopback(settings):
+            app.access.page_ports.add(listeners[0].getsockname()[1])
+        if settings.page_port is not None:
+            listeners.append(socket.create_server(("127.0.0.1", settings.page_port), reuse_port=True))
+            app.access.page_ports.add(listeners[1].getsockname()[1])
         if is_wanted():
             traced = Traced(app)
-        await _Server(app, settings, traced or app).serve([listener])
+        await _Server(app, settings, traced or app).serve(listeners)
     finally:
         if traced:
             await asyncio.to_thread(traced.close)
@@ -89,10 +94,10 @@ class _Server(uvicorn.Server):
         """Accepts by itself: asyncio's servers take all connections at once that wait, and leave other workers none."""
         assert sockets is not None
         await super().startup([])
-        (self._listener,) = sockets
-        self._listener.setblocking(False)
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._listener, self._readable)
+        self._listeners, loop = sockets, asyncio.get_running_loop()
+        for listener in sockets:
+            listener.setblocking(False)
+            loop.add_reader(listener, self._readable, listener)
         if self._settings.metrics_port is not None or self._settings.metrics_fd is not None:
             await self._start_metrics()
         if self._settings.parent_fd is not None:
@@ -124,8 +129,9 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closing an idle connection may cross with a request on its way; asking its client to close can't."""
         self._app.draining = True
-        asyncio.get_running_loop().remove_reader(self._listener)
-        self._listener.close()
+        for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
         if self._metrics:
             self._metrics.close()
         end = time.monotonic() + self._settings.drain_seconds
@@ -133,22 +139,22 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0.02)
         await super().shutdown([])
 
-    def _readable(self) -> None:
+    def _readable(self, listener: socket.socket) -> None:
         if not self._app.metrics.busier():
-            self._accept()
+            self._accept(listener)
             return
         loop = asyncio.get_running_loop()
-        loop.remove_reader(self._listener)
-        loop.call_later(_YIELD_SECONDS, self._accept_late)
+        loop.remove_reader(listener)
+        loop.call_later(_YIELD_SECONDS, self._accept_late, listener)
 
-    def _accept_late(self) -> None:
+    def _accept_late(self, listener: socket.socket) -> None:
         if not self._app.draining:
-            self._accept()
-            asyncio.get_running_loop().add_reader(self._listener, self._readable)
+            self._accept(listener)
+            asyncio.get_running_loop().add_reader(listener, self._readable, listener)
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):  # another worker was faster, the client is gone, or no descriptor is left
-            client, _ = self._listener.accept()
+            client, _ = listener.accept()
             self._limits.arrive()
             loop = asyncio.get_running_loop()
             task = loop.create_task(loop.connect_accepted_socket(self._protocol, client))

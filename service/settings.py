@@ -30,6 +30,7 @@ class Settings:
     log_inputs: float = 0.0  # the share of requests whose input is written, masked
     mask_fields: str = ""  # names of fields to mask in logs besides the usual, as a JSON array
     mask_patterns: str = ""  # regular expressions to mask in logs besides the usual, as a JSON array
+    page_port: int | None = None  # a second port, of the loopback address alone, that serves all this and the page
     metrics_port: int | None = None  # where /metrics is, on the same host; nowhere if not set
     metrics_fd: int | None = None  # a listening socket, instead of metrics_port
     ready_fd: int | None = None  # gets "ready\n" once requests are accepted
@@ -41,6 +42,8 @@ class Settings:
     max_text: int = 10_000  # characters of one string
     max_queue: int = 128  # requests that wait for the model; more are refused with 429
     max_connections: int = 4096
+    max_explain: int = 4  # explanations that run or wait; more are refused with 429, 0 gives none at all
+    explain_seconds: float = 2.0  # for gathering one explanation's samples
     limit_range: int = 0  # 1 refuses inputs outside the minimum and maximum of the signature
     header_seconds: float = 10.0  # for a request's head to arrive
     body_seconds: float = 10.0  # for a request's body to arrive, and for an answer to be taken

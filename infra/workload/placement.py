@@ -8,16 +8,20 @@ from infra.spec import Placement
 from infra.workload.names import Manifest
 
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+# The same on all nodes. A pod that wishes for nothing is spread over zones and hosts all the same, which weighs as much
+# for the scheduler as the order of the kinds of nodes.
+ALIKE = "kubernetes.io/os"
 
 
 def scheduling(placements: Sequence[Placement], select: Mapping[str, str]) -> Manifest:
     """Fields of a pod's spec: the first kind of node that has room is taken. `select`: the pods to spread."""
+    one = len(placements) == 1
     fields: Manifest = {
         "tolerations": _tolerations(placements),
         "runtimeClassName": placements[0].runtime_class,
-        "topologySpreadConstraints": [_spread(key, select) for key in (ZONE, HOST)],
+        "topologySpreadConstraints": [_spread(key, select) for key in ((ZONE, HOST) if one else (ALIKE,))],
     }
-    if len(placements) == 1:
+    if one:
         fields["nodeSelector"] = dict(placements[0].selector)
     else:
         fields["affinity"] = {"nodeAffinity": _ordered(placements)}
@@ -27,7 +31,7 @@ def scheduling(placements: Sequence[Placement], select: Mapping[str, str]) -> Ma
 def _ordered(placements: Sequence[Placement]) -> Manifest:
     """Any of them will do, the earlier the better; one without a selector is every node."""
     terms = [_term(each) for each in placements if each.selector]
-    step = 100 // len(placements)
+    step = 99 // (len(placements) - 1)
     preferred = [
         {"weight": 100 - step * rank, "preference": _term(each)}
         for rank, each in enumerate(placements)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pulumi
@@ -40,7 +41,12 @@ def route(name: str, args: RouteArgs, opts: pulumi.ResourceOptions) -> k8s.apiex
             }
         ],
     }
-    taken = {"pulumi.com/waitFor": 'jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True'}
+    # Accepted and ResolvedRefs, in whichever order the Gateway's controller writes them.
+    taken = {
+        "pulumi.com/waitFor": json.dumps(
+            [f"jsonpath={{.status.parents[0].conditions[{n}].status}}=True" for n in (0, 1)]
+        )
+    }
     return k8s.apiextensions.CustomResource(
         name,
         api_version="gateway.networking.k8s.io/v1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 from infra.config import ROOT
@@ -29,6 +30,11 @@ COMMANDS = {
     "kwok": {"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
     "metrics-server": {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
 }  # fmt: skip
+# What checks manifests and rules; no cluster is needed for it, and no cluster needs it.
+CHECKERS = {
+    "kube-score": {"kube-score": "github.com/zegl/kube-score/cmd/kube-score"},
+    "promtool": {"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+}
 # What a module ships beside its commands and they need.
 FILES = {"kwok": ("kustomize/stage/node/fast", "kustomize/stage/pod/fast")}
 VERSIONED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
@@ -39,6 +45,14 @@ def commands(module: str) -> Path:
     source = MODULES / module
     key = key_of(_flags(module), *FILES.get(module, ()), *sorted(source.glob("*")))
     return made(module, key, lambda into: _build(module, into), "building from source, once for this machine")
+
+
+def shipped(module: str, path: str) -> Path:
+    """Where the files of a module are that `module`'s go.mod asks for; downloaded where they are not there yet."""
+    with tempfile.TemporaryDirectory() as scratch:
+        command = ["go", "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", path]
+        run_go(["go", "mod", "download", path], Path(scratch), MODULES / module)
+        return Path(run_go(command, Path(scratch), MODULES / module).strip())
 
 
 def _required(module: str) -> tuple[str, str]:
@@ -58,7 +72,7 @@ def _run(module: str, into: Path) -> None:
     source = MODULES / module
     scratch = into / ".scratch"
     scratch.mkdir()
-    for name, package in COMMANDS[module].items():
+    for name, package in {**COMMANDS, **CHECKERS}[module].items():
         say(f"  {' '.join(_required(module))}: {name}")
         # One set of flags for all: with another, everything that they share is compiled again.
         options = ["-v", "-mod=readonly", "-trimpath", "-ldflags", _flags(module), "-o", str(into / name)]

@@ -84,6 +84,19 @@ def test_what_somebody_changed_by_hand_is_seen(stack):
     stack.books.put(cluster)
 
 
+def test_a_sweep_finds_all_that_is_tagged_while_it_is_there(stack, monkeypatch):
+    """Asked of the stand-in's tagging API, through the engine."""
+    from cli.adopt import tagged_resources
+
+    monkeypatch.chdir(stack.program)
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    found = tagged_resources("slipway/aws", {"region": "eu-central-1"})
+    held = [each for each in stack.books.all() if each["arn"] and each["tags"]]
+    assert len(found) == len(held) > 40
+    assert tagged_resources("slipway/other", {"region": "eu-central-1"}) == []
+
+
 def test_a_destroy_releases_pods_from_load_balancers_first_and_leaves_nothing(stack):
     said = stack.destroy()
     gone = [line.split() for line in said.splitlines() if " deleted" in line and line.lstrip().startswith("-")]

@@ -71,6 +71,13 @@ EXAMPLES = {
 }
 
 
+# Training samples, which stand in for what an explanation leaves out; the others are not explained.
+BACKGROUNDS = {
+    "classifier": [[0.0, 0.0, 0.0, 0.0], [1.0, -1.0, 1.0, -1.0]],
+    "loop": [[1]],
+}
+
+
 def runtime(folder: Path, inputs: dict[str, list]) -> list[np.ndarray]:
     """What ONNX Runtime itself answers to a batch."""
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
@@ -91,6 +98,10 @@ def make_artifact(folder: Path, name: str) -> Path:
     (folder / "signature.json").write_text(json.dumps(signature))
     (folder / "example.json").write_text(json.dumps({"inputs": EXAMPLES[name]}))
     (folder / "example.response.json").write_text(json.dumps(response))
+    if name in BACKGROUNDS:
+        background = np.array(BACKGROUNDS[name])
+        key = signature["inputs"][0]["name"]
+        np.savez(folder / "explanation.npz", **{f"background:{key}": background, f"baseline:{key}": background[0]})
     seal(folder)
     return folder
 

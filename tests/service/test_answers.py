@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from service.app import App
+from service.artifact import Signature
 from service.model import load_model
 from service.settings import Settings
 from tests.service.conftest import EXAMPLES, runtime
@@ -85,7 +86,10 @@ async def test_the_index_names_the_model_and_nothing_of_the_machine(artifacts, c
     async with client_of("linear") as client:
         about = (await client.get("/")).json()
     digest = load_model(artifacts["linear"]).artifact.digest
-    assert about == {"name": "linear", "digest": digest, "task": "regression"}
+    told = ("name", "digest", "task", "version", "explains")
+    assert [about[name] for name in told] == ["linear", digest, "regression", digest[7:19], False]
+    assert Signature.from_json(about["model"]) == load_model(artifacts["linear"]).signature
+    assert about["limits"] == {"samples": 1024, "bytes": 1_000_000}
 
 
 async def test_bentoml_answers_to_the_byte_what_the_hot_path_answers(artifacts, client_of, monkeypatch):

@@ -6,6 +6,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from tests.standins.kube import values, waits
 from tests.standins.kube.api import Api
 from tests.standins.kube.target import is_another_cluster
+from tests.standins.kube.views import left_to_others
 
 
 def test_a_secret_in_a_list_is_a_secret_in_what_the_server_returns():
@@ -118,3 +119,21 @@ def test_another_cluster_is_told_by_its_settings_or_its_identifier():
 def test_a_kubeconfig_that_can_not_be_used_says_so(text):
     with pytest.raises(ValueError, match="kubeconfig"):
         Api(text)
+
+
+def owned(manager, *fields):
+    return {"manager": manager, "fieldsV1": {"f:spec": {f"f:{each}": {} for each in fields}}}
+
+
+@pytest.mark.parametrize(
+    ("managers", "left"),
+    [
+        ([owned("pulumi-kubernetes", "replicas")], {"replicas": 2, "paused": False}),
+        ([owned("pulumi-kubernetes", "paused"), owned("kube-controller-manager", "replicas")], {"paused": False}),
+        ([owned("kube-controller-manager", "paused")], {"replicas": 2, "paused": False}),
+    ],
+)
+def test_an_ignored_field_is_left_to_who_has_it_by_now(managers, left):
+    given = {"spec": {"replicas": 2, "paused": False}}
+    assert left_to_others(given, {"metadata": {"managedFields": managers}}, ["spec.replicas"]) == {"spec": left}
+    assert given == {"spec": {"replicas": 2, "paused": False}}

@@ -17,6 +17,7 @@ from infra.spec import Cluster, Placement, Registry
 from infra.workload.names import stack_label
 from infra.workload.namespace import Space, SpaceArgs
 from infra.workload.network import outside_of
+from infra.workload.observability import Observability, ObservabilityArgs
 from infra.workload.route import RouteArgs, route
 from infra.workload.workload import Workload, WorkloadArgs
 
@@ -39,6 +40,8 @@ class KubernetesPlatform(Platform):
             "space", SpaceArgs(namespace=namespace_of(own, pulumi.get_stack()), create=own.createNamespace), provided
         )
         self._cluster = _cluster(own, provider, space)
+        if own.monitoring:
+            Observability("monitoring", ObservabilityArgs(cluster=self._cluster))
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
         cluster, gateway = self._cluster, self._own.gateway
@@ -65,7 +68,7 @@ class KubernetesPlatform(Platform):
             gateway=(gateway.name, gateway.namespace),
             section=gateway.section,
         )
-        made = route(name, to, pulumi.ResourceOptions(parent=workload, depends_on=[workload]))
+        made = route(name, to, pulumi.ResourceOptions(parent=workload))
         return Served(url=made.id.apply(lambda _: f"{gateway.scheme}://{service.host}"))
 
     def _image(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> pulumi.Input[str]:

@@ -31,9 +31,10 @@ def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
     if not code.is_dir():
         code.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix="new-", dir=code.parent))
-        (staging / "service").mkdir()
         for file in serving_code():
-            shutil.copyfile(file, staging / "service" / file.name)
+            target = staging / file.relative_to(ROOT)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
         compileall.compile_dir(staging, quiet=2)
         try:
             staging.rename(code)

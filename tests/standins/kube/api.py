@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import ssl
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -99,6 +99,18 @@ class Api:
     def patch(self, ref: Ref, change: Object, part: str = "") -> Object:
         """A merge patch, as `kubectl patch` or somebody's script would; `part`: `/status`."""
         return dict(self._call("PATCH", self._path(ref) + part, change, "application/merge-patch+json"))
+
+    def strict(self, value: Object) -> list[str]:
+        """The warnings of a dry run that refuses unknown and doubled fields. Raises ApiError for what is refused."""
+        path = self._path(replace(Ref.to(value), name=""))
+        answer = self._http.post(f"{path}?dryRun=All&fieldValidation=Strict", json=value)
+        if not answer.is_success:
+            raise ApiError(answer.status_code, "", answer.text, ())
+        return list(answer.headers.get_list("warning"))
+
+    def create(self, path: str, value: Object) -> Object:
+        """Puts a value below a path of its own, such as an eviction."""
+        return dict(self._call("POST", path, value))
 
     def delete(self, ref: Ref, propagation: str = "Foreground") -> None:
         """Nothing happens where it is gone already."""

@@ -22,7 +22,7 @@ from tests.standins.kube import waits
 from tests.standins.kube.api import ApiError, Object, Ref
 from tests.standins.kube.target import Target, configured, is_another_cluster, online
 from tests.standins.kube.values import changes, is_known, plain, received, sealed, secret
-from tests.standins.kube.views import FORCE, MANAGER, id_of, is_forced, outputs, preview, ref_of
+from tests.standins.kube.views import FORCE, MANAGER, id_of, is_forced, left_to_others, outputs, preview, ref_of
 from tests.standins.kube.views import inputs as inputs_of
 from tests.standins.kube.why import explain
 from tests.standins.kubernetes import CLUSTER_SCOPED
@@ -112,7 +112,7 @@ class ClusterStandIn(StandIn):
         moved = [path for path, _ in found if path in ("kind", "metadata.name", "metadata.namespace")]
         refused = moved or (self._refused(kind, new, self._target(context)) if found else [])
         replaced = [path for path, _ in found if any(_covers(each, path) for each in refused)]
-        if refused and not replaced:
+        if refused and not replaced and is_known(new):  # the server refuses, in words of its own; a table only lists
             replaced = [path for path, _ in found]
         autonamed = (new.get("metadata", {}).get("annotations") or {}).get(AUTONAMED)
         detail = {
@@ -152,7 +152,10 @@ class ClusterStandIn(StandIn):
         if request.preview:
             return provider_pb2.UpdateResponse(properties=_struct(preview(target, given)))
         with_fault = self.faults.before(f"updating {kind} {name}")
-        applied = online(target).apply(plain(given), MANAGER, force=is_forced(given))
+        manifest = plain(given)
+        if request.ignoreChanges:
+            manifest = left_to_others(manifest, online(target).get(Ref.to(manifest)), list(request.ignoreChanges))
+        applied = online(target).apply(manifest, MANAGER, force=is_forced(given))
         self.faults.after(with_fault, f"updating {kind} {name}")
         live = self._ready(applied, given, request, context)
         return provider_pb2.UpdateResponse(properties=_struct(outputs(live, given)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
@@ -45,6 +46,29 @@ def outputs(live: Object, given: Object) -> Object:
     if live["kind"] == "Secret":
         found |= {key: secret(live[key]) for key in ("data", "stringData") if key in live}
     return dict(found)
+
+
+def left_to_others(given: Object, live: Object | None, ignored: list[str]) -> Object:
+    """Without the ignored fields that another manager has by now, such as an autoscaler's `spec.replicas`: as the
+    official plugin, which else would take them back."""
+    managers = (live or {}).get("metadata", {}).get("managedFields") or ()
+    for path in ignored:
+        *way, last = path.split(".")
+        owned = [_field(each.get("fieldsV1") or {}, [*way, last]) for each in managers if each["manager"] != MANAGER]
+        if any(owned):
+            within = given = json.loads(json.dumps(given))
+            for key in way:
+                within = within.get(key, {})
+            within.pop(last, None)
+    return given
+
+
+def _field(fields: Object, way: list[str]) -> bool:
+    for key in way:
+        if f"f:{key}" not in fields:
+            return False
+        fields = fields[f"f:{key}"]
+    return True
 
 
 def inputs(live: Object, given: Object) -> Object:

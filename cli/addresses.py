@@ -1,0 +1,56 @@
+"""Which service a command asks, and with which key."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from cli.stack import STACK, config_of, outputs
+from infra.localkey import key_file
+
+URL = click.option("--url", help="A service by its address, whatever runs it; instead of --stack.")
+KEY_FILE = click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The API key, alone or as a header line; else $SLIPWAY_KEY.",
+)
+SERVICE = click.option("--service", "-s", help="The service's name in the stack, where it has several.")
+
+
+def asking(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say which service is asked: service, stack, url, key_file."""
+    return SERVICE(STACK(URL(KEY_FILE(command))))
+
+
+def services(service: str | None, stack: str, url: str | None) -> dict[str, str]:
+    """Addresses by name: the one at `url`, else the stack's, all of them where none is named."""
+    if url is not None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise click.ClickException(f"--url {url}: not an address such as https://digits.example.org")
+        return {service or url: url.rstrip("/")}
+    found = {name: each["url"] for name, each in outputs(stack).get("services", {}).items()}
+    if service is not None and service not in found:
+        raise click.ClickException(f"{service}: stack {stack} has {', '.join(found) or 'no services'}")
+    return found if service is None else {service: found[service]}
+
+
+def one(service: str | None, stack: str, url: str | None, file: Path | None) -> tuple[str, str]:
+    """The address and the key of the one service that is meant."""
+    found = services(service, stack, url)
+    if len(found) != 1:
+        raise click.ClickException(f"stack {stack} has {', '.join(found) or 'no services'}: name one with --service")
+    return next(iter(found.values())), key(file, stack if url is None else None)
+
+
+def key(file: Path | None, stack: str | None) -> str:
+    """From the file, $SLIPWAY_KEY, or this machine's own for a stack that takes it; empty where there is none."""
+    if file is None and (found := os.environ.get("SLIPWAY_KEY")):
+        return found
+    if file is None and stack is not None and config_of(stack).makes_own_key and key_file().exists():
+        file = key_file()
+    return file.read_text().strip().rpartition(" ")[2] if file else ""

@@ -1,0 +1,96 @@
+"""Looks for what a stack may have left in a Kubernetes cluster, by its label, and removes it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from infra.config import PROJECT, StackConfig
+from infra.workload.names import STACK, stack_label
+
+SECONDS = 120.0
+# What others keep about objects, and end with them.
+KEPT_BY_OTHERS = ("Event", "Endpoints", "EndpointSlice", "PodMetrics", "NodeMetrics", "ControllerRevision")
+
+
+def sweep_cluster(stack: str, config: StackConfig) -> tuple[list[str], list[str]]:
+    """(What was looked at, what could not be removed) after a destroy; what other stacks have is left alone."""
+    from kubernetes.config.config_exception import ConfigException
+    from kubernetes.dynamic.exceptions import DynamicApiError
+    from urllib3.exceptions import HTTPError
+
+    label = stack_label(PROJECT, stack)
+    try:
+        client = _client(config)
+        kinds = list(_kinds(client))
+        found = list(_labelled(kinds, label))
+        for kind, each in found:
+            _delete(kind, each)
+        left = _until_gone(kinds, label)
+    except (ConfigException, HTTPError, DynamicApiError, OSError) as error:
+        return [], [f"the cluster can't be looked at: {str(error).splitlines()[0] if str(error) else error!r}"]
+    looked = [f"{len(kinds)} kinds of objects in {client.configuration.host}, label {STACK}={label}: "
+              + (f"{len(found)} found and removed" if found else "none found")]  # fmt: skip
+    looked += [f"removed {_name(kind, each)}" for kind, each in found]
+    return looked, left
+
+
+def _client(config: StackConfig) -> Any:
+    from kubernetes import config as kubeconfig
+    from kubernetes import dynamic
+
+    own = config.kubernetes
+    file = str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else os.environ.get("KUBECONFIG")
+    return dynamic.DynamicClient(kubeconfig.new_client_from_config(config_file=file, context=own.context))
+
+
+def _kinds(client: Any) -> Iterator[Any]:
+    """Everything that can be listed and deleted, once each."""
+    seen = set()
+    for kind in client.resources.search():
+        verbs = getattr(kind, "verbs", None) or ()
+        name = (getattr(kind, "group", None), kind.kind)
+        wanted = {"list", "delete"} <= set(verbs) and "/" not in kind.name and kind.kind not in KEPT_BY_OTHERS
+        if wanted and name not in seen and not kind.kind.endswith("List"):
+            seen.add(name)
+            yield kind
+
+
+def _labelled(kinds: list[Any], label: str) -> Iterator[tuple[Any, Any]]:
+    """What carries the label and belongs to nothing else: what it owns goes with it."""
+    from kubernetes.dynamic.exceptions import ForbiddenError, MethodNotAllowedError, NotFoundError
+
+    for kind in kinds:
+        try:
+            items = kind.get(label_selector=f"{STACK}={label}").items
+        except (ForbiddenError, MethodNotAllowedError, NotFoundError):
+            continue  # a kind that this user may not list, or whose server is away
+        yield from ((kind, each) for each in items if not each.metadata.ownerReferences)
+
+
+def _delete(kind: Any, each: Any) -> None:
+    from kubernetes.dynamic.exceptions import NotFoundError
+
+    try:
+        kind.delete(
+            name=each.metadata.name, namespace=each.metadata.namespace, body={"propagationPolicy": "Background"}
+        )
+    except NotFoundError:
+        return
+
+
+def _until_gone(kinds: list[Any], label: str) -> list[str]:
+    end = time.monotonic() + SECONDS
+    while left := [_name(kind, each) for kind, each in _labelled(kinds, label)]:
+        if time.monotonic() > end:
+            return left
+        time.sleep(1)
+    return []
+
+
+def _name(kind: Any, each: Any) -> str:
+    place = f"{each.metadata.namespace}/" if each.metadata.namespace else ""
+    return f"{kind.kind} {place}{each.metadata.name}"

@@ -1,0 +1,135 @@
+"""The manifests of every example stack before the API server at its strictest, kube-score and promtool."""
+
+import copy
+import json
+import subprocess
+import time
+
+import pytest
+import yaml
+
+from infra.workload.observability import rules
+from tests.cluster.build import commands
+from tests.cluster.crds import definitions
+from tests.standins.kube.api import ApiError, Ref
+from tests.workload.examples import STACKS, manifests
+
+# What kube-score finds and is as it should be.
+ACCEPTED = {
+    "container-image-pull-policy": "images are named by digest: a registry that is away stops no restart",
+    "deployment-has-host-podantiaffinity": "topologySpreadConstraints spread them, as a wish and not as a condition",
+    "deployment-replicas": "one pod is what these services ask for: scale.min",
+    "deployment-targeted-by-hpa-does-not-have-replicas-configured": "what it starts with; its changes are ignored",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster(api):
+    """With the custom resources' definitions, and the namespace of the example stacks; both go afterwards."""
+    made = [*definitions(), next(each for each in manifests("small") if each["kind"] == "Namespace")]
+    for each in made:
+        api.apply(each, "test", force=True)
+    end = time.monotonic() + 30
+    for each in made[:-1]:
+        while not any(
+            one["type"] == "Established" and one["status"] == "True"
+            for one in api.get(Ref.to(each)).get("status", {}).get("conditions", ())
+        ):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+    yield api
+    for each in reversed(made):
+        api.delete(Ref.to(each), "Background")
+
+
+def objects(stack):
+    return [each for each in manifests(stack) if each["kind"] != "Namespace"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_server_takes_every_object_strictly_and_without_a_warning(stack, cluster):
+    warned = {f"{each['kind']} {each['metadata']['name']}": cluster.strict(each) for each in objects(stack)}
+    assert {name: texts for name, texts in warned.items() if texts} == {}
+
+
+def test_the_server_trips_over_the_bad_twin(cluster):
+    (good,) = [each for each in objects("public") if each["kind"] == "Deployment"]
+    bad = copy.deepcopy(good)
+    bad["spec"]["template"]["spec"]["hostNetwork"] = True
+    assert any("would violate PodSecurity" in each for each in cluster.strict(bad))
+    for kind, place in (("Deployment", "spec"), ("HTTPRoute", "spec"), ("PodMonitor", "spec")):
+        (found,) = [each for each in objects("public") if each["kind"] == kind]
+        bad = copy.deepcopy(found)
+        bad[place]["misspelt"] = True
+        with pytest.raises(ApiError, match="misspelt"):
+            cluster.strict(bad)
+
+
+def scored(found, tmp_path):
+    """What kube-score calls critical or warns of: {check: objects}."""
+    file = tmp_path / "objects.yaml"
+    file.write_text(yaml.safe_dump_all(found))
+    command = [commands("kube-score") / "kube-score", "score", "--output-format", "json"]
+    command += ["--ignore-container-cpu-limit", "--kubernetes-version", "v1.35", file]  # as checkov's CKV_K8S_11
+    report = json.loads(subprocess.run([*map(str, command)], capture_output=True, text=True).stdout)
+    problems = {}
+    for each in report:
+        for check in each["checks"]:
+            if check["grade"] and check["grade"] < 10 and not check["skipped"]:
+                problems.setdefault(check["check"]["id"], []).append(each["object_name"])
+    return problems
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_kube_score_finds_nothing_but_what_is_accepted(stack, tmp_path):
+    problems = scored(manifests(stack), tmp_path)
+    assert {check: names for check, names in problems.items() if check not in ACCEPTED} == {}
+
+
+def test_kube_score_trips_over_the_bad_twin(tmp_path):
+    bad = copy.deepcopy(manifests("two"))
+    for each in bad:
+        if each["kind"] == "Deployment":
+            pod = each["spec"]["template"]["spec"]
+            del pod["securityContext"], pod["containers"][0]["resources"], pod["containers"][0]["readinessProbe"]
+            pod["containers"][0] |= {"image": "digits:latest", "securityContext": {"privileged": True}}
+    bad = [each for each in bad if each["kind"] not in ("NetworkPolicy", "PodDisruptionBudget")]
+    assert scored(bad, tmp_path).keys() >= {
+        "container-resources", "container-image-tag", "container-security-context-privileged", "pod-networkpolicy",
+        "pod-probes", "deployment-has-poddisruptionbudget",
+    }  # fmt: skip
+
+
+RATE = "bentoml_service_request_total{namespace='space',service_name='a',endpoint='/predict',http_response_code='%s'}"
+CASES = {
+    "SlipwayFailing": [(RATE % 200, "0+600x60"), (RATE % 500, "0+60x60")],
+    "SlipwaySaturated": [(RATE % 200, "0+600x60"), (RATE % 429, "0+60x60")],
+    "SlipwayDrift": [("slipway_input_drifted{namespace='space',service_name='a'}", "2x60")],
+    "SlipwayGpuFull": [
+        ("slipway_gpu_memory_used_bytes{namespace='space',service_name='a',gpu='0'}", "97x60"),
+        ("slipway_gpu_memory_bytes{namespace='space',service_name='a',gpu='0'}", "100x60"),
+    ],
+    "": [(RATE % 200, "0+600x60"), ("slipway_input_drifted{namespace='space',service_name='a'}", "0x60")],
+}
+
+
+def test_the_rules_are_ones_that_prometheus_takes_and_raise_their_alerts(tmp_path):
+    tool = commands("promtool") / "promtool"
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules("space")))
+    command = [tool, "check", "rules", "--lint=all", tmp_path / "rules.yaml"]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    alerts = [rule["alert"] for group in rules("space")["groups"] for rule in group["rules"] if "alert" in rule]
+    tests = []
+    for raised, series in CASES.items():
+        tests.append(
+            {"interval": "1m", "input_series": [{"series": name, "values": values} for name, values in series],
+             "promql_expr_test": [
+                 {"expr": f"count(ALERTS{{alertname='{name}',alertstate='firing'}}) or vector(0)", "eval_time": "50m",
+                  "exp_samples": [{"labels": "{}", "value": float(name == raised)}]}
+                 for name in alerts
+             ]}
+        )  # fmt: skip
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests}))
+    tested = subprocess.run([tool, "test", "rules", tmp_path / "tests.yaml"], capture_output=True, text=True)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
