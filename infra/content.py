@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def serving_code() -> list[Path]:
     """The files of `service/` that every platform runs, and nothing that only builds models."""
-    return sorted((ROOT / "service").glob("*.py"))
+    service = ROOT / "service"
+    return sorted([*service.glob("*.py"), *(service / "page").iterdir()])
 
 
 def content_key(root: Path, files: Iterable[Path]) -> str:
