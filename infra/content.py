@@ -13,7 +13,8 @@ LOCKS = {"none": "requirements.txt", "nvidia": "requirements-gpu.txt"}
 
 def serving_code() -> list[Path]:
     """The files of `service/` that every platform runs, and nothing that only builds models."""
-    return sorted((ROOT / "service").glob("*.py"))
+    service = ROOT / "service"
+    return sorted([*service.glob("*.py"), *(service / "page").iterdir()])
 
 
 def image_recipe(accelerator: str) -> list[Path]:
