@@ -124,7 +124,7 @@ def test_the_key_is_asked_for_kept_in_memory_and_gone_with_the_page(start, model
     box.press("Enter")
     opened.wait_for_selector("canvas.pad")
     draw(opened, STROKES["0"])
-    _, told = ask(opened)
+    ask(opened)
     opened.locator("#label").select_option("0")
     opened.get_by_role("button", name="Tell").click()
     expect(opened.locator("#message")).to_have_text("Counted.")
