@@ -91,7 +91,8 @@ variants: install ## models beside OpenVINO and plain quantizing (6 GB for PyTor
 
 check: install ## format, lint and types
 	@python="$$($(SLIPWAY) env tools/checkers.txt)" && bin="$$(dirname "$$python")" && \
-	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/mypy" --python-executable .venv/bin/python
+	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/hadolint" service/Dockerfile && \
+	"$$bin/mypy" --python-executable .venv/bin/python
 
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \

@@ -8,7 +8,7 @@ export function answer(told, model) {
   const [first] = Object.values(told.outputs);
   const values = flattened(first);
   if (told.label !== undefined) {
-    const ranked = values.map((value, at) => [model.labels[at], value]).sort((a, b) => b[1] - a[1]).slice(0, MOST);
+    const ranked = values.map((value, at) => [model.labels[at], value]).sort((a, b) => b[1] - a[1]).slice(0, 5);
     return [
       make("p", { className: "best", id: "best" }, told.label),
       make("p", { className: "quiet" }, `with a probability of ${figure(told.probability)}`),

@@ -113,6 +113,7 @@ def test_a_model_s_answer_is_explained_for_the_class_that_is_asked_for(served, a
         {"inputs": inputs, "target": "low"},
         {"inputs": inputs, "target": 0},
         {"inputs": inputs, "method": "occlusion"},
+        explain_seconds=20.0,  # enough for all walks, however busy the machine is
     )
     probabilities = runtime(artifacts["classifier"], {"features": [inputs["features"], *BACKGROUNDS["classifier"]]})[0]
     told = answer.json()
