@@ -1,4 +1,4 @@
-"""Looks for what a stack may have left in its AWS account, by its tag. It removes nothing: what is left may hold data."""
+"""Looks for what a stack may have left in its AWS account, by its tag. Removes nothing: what is left may hold data."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ def test_a_state_out_of_order_is_seen(resources):
 
 
 def test_a_pending_create_that_can_not_be_looked_up_is_refused_with_the_way_on(backend, monkeypatch):
-    unknown = "urn:pulumi:dev::slipway::aws:route53/record:Record::www"
+    unknown = "urn:pulumi:dev::slipway::aws:sqs/queue:Queue::www"
     write_state(backend, [resource(STACK)], [pending(unknown)])
     exported = {"deployment": {"resources": [resource(STACK)], "pending_operations": [pending(unknown)]}}
     monkeypatch.setattr(recover, "export_state", lambda _: exported)
