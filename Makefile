@@ -91,10 +91,11 @@ variants: install ## models beside OpenVINO and plain quantizing (6 GB for PyTor
 
 check: install ## format, lint and types
 	@python="$$($(SLIPWAY) env tools/checkers.txt)" && bin="$$(dirname "$$python")" && \
-	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/mypy" --python-executable .venv/bin/python
+	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/hadolint" service/Dockerfile && \
+	"$$bin/mypy" --python-executable .venv/bin/python
 
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
-	    tests/service/peers tests/page/requirements tests/pipeline/buckets tools/checkers tools/checkov tools/uv; do \
+	    tests/service/peers tests/page/requirements tests/pipeline/buckets tools/checkers tools/checkov tools/iam tools/uv; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))

@@ -49,7 +49,8 @@ def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list
     """
     resources = exported["deployment"].setdefault("resources", [])
     before = {each["urn"]: dict(each) for each in resources if not each.get("delete")}
-    fresh = [each for each in found if _place(each, resources)]
+    there = {*before, *(f"{urn}::{each.get('id')}" for urn, each in before.items())}
+    fresh = [each for each in found if _was_begun(each.record, there) and _place(each, resources)]
     pending = exported["deployment"].get("pending_operations") or []
     exported["deployment"]["pending_operations"] = [each for each in pending if each["type"] != "creating"]
     pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
@@ -59,12 +60,17 @@ def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list
         named = [argument for urn in dict.fromkeys(targets) for argument in ("--target", urn)]
         pulumi("refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates", *named)
     exported = export_state(stack)
-    there = {each["urn"]: each for each in exported["deployment"].get("resources") or [] if not each.get("delete")}
-    if foreign := {each.record["urn"] for each in fresh if _is_foreign(each.record, there.get(each.record["urn"]))}:
+    now = {each["urn"]: each for each in exported["deployment"].get("resources") or [] if not each.get("delete")}
+    if foreign := {each.record["urn"] for each in fresh if _is_foreign(each.record, now.get(each.record["urn"]))}:
         kept = exported["deployment"]["resources"]
         exported["deployment"]["resources"] = list(_without(foreign, kept, before))
         pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
-    return [each.record["urn"] for each in found if each.record["urn"] in there.keys() - foreign]
+    return [each.record["urn"] for each in found if each.record["urn"] in now.keys() - foreign]
+
+
+def _was_begun(record: dict[str, Any], there: set[str]) -> bool:
+    """Whether the update can have come as far: a parent and a provider are recorded before what needs them is made."""
+    return all(not record.get(key) or record[key] in there for key in ("parent", "provider"))
 
 
 def _place(each: Found, resources: list[dict[str, Any]]) -> bool:

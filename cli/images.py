@@ -18,12 +18,11 @@ from cli.docker import Docker, DockerError
 from cli.env import environment
 from cli.home import home
 from cli.models import ROOT
-from infra.content import content_key, serving_code
+from infra.content import LOCKS, content_key, serving_code
 from service.pipeline.errors import BadInput, PipelineError, shown
 
 DOCKERFILE = ROOT / "service" / "Dockerfile"
 PARTS = ROOT / "service" / "image"
-LOCKS = {"none": "requirements.txt", "nvidia": "requirements-gpu.txt"}
 PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")

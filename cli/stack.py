@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -50,10 +51,12 @@ def show(stack: str) -> None:
     key = f"@{key_file()}" if config_of(stack).makes_own_key else "'authorization: Bearer <your key>'"
     for name, service in outputs(stack).get("services", {}).items():
         model, metric = service["model"], service["model"]["metric"]
+        page = f"  the page: {service['url']}/ui\n" if urlsplit(service["url"]).hostname == "127.0.0.1" else ""
         example = f"{_artifact(service['artifactUri'])}/example.json"
         click.echo(
             f"\n{name}  {service['url']}\n"
             f"  {model['variant']} of {model['digest'][:19]}, {metric['name']} {metric['value']:.4g}\n"
+            f"{page}"
             f"  curl -s {service['url']}/predict -H {key} -H 'content-type: application/json' -d @{example}"
         )
 

@@ -25,6 +25,10 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
             from cli.sweep_cluster import sweep_cluster
 
             looked, left = sweep_cluster(stack, config)
+        case "aws":
+            from cli.sweep_aws import sweep_aws
+
+            looked, left = sweep_aws(stack, config)
     looked.append(_sweep_state(left))
     looked.append(f"caches kept in {home()}: environments, artifacts, engine, serving code, this machine's key")
     return looked, left

@@ -7,11 +7,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# What is installed into an image, by what runs its model.
+LOCKS = {"none": "requirements.txt", "nvidia": "requirements-gpu.txt"}
 
 
 def serving_code() -> list[Path]:
     """The files of `service/` that every platform runs, and nothing that only builds models."""
-    return sorted((ROOT / "service").glob("*.py"))
+    service = ROOT / "service"
+    return sorted([*service.glob("*.py"), *(service / "page").iterdir()])
+
+
+def image_recipe(accelerator: str) -> list[Path]:
+    """The files that say how an image is made."""
+    service = ROOT / "service"
+    return [service / "Dockerfile", service / LOCKS[accelerator], *sorted((service / "image").glob("*.py"))]
 
 
 def content_key(root: Path, files: Iterable[Path]) -> str:

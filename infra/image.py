@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pulumi
@@ -13,13 +12,12 @@ from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, Resou
 
 from infra.artifact import ModelArtifact
 from infra.config import ROOT
-from infra.content import content_key, serving_code
+from infra.content import content_key, image_recipe, serving_code
 from infra.imageconfig import ImageConfig
 from infra.providers import changed, plain_errors
 from infra.slipway import slipway_json
 from infra.spec import Registry
 
-LOCKS = {"none": "requirements.txt", "nvidia": "requirements-gpu.txt"}
 INPUTS = ("key", "name", "host")
 # Tags have 128 characters at most; half of a SHA-256 is enough to tell keys apart.
 TAG_CHARACTERS = 32
@@ -100,17 +98,11 @@ def image_key(digest: str, accelerator: str, settings: ImageConfig) -> str:
     """
     made_of = {
         "artifact": digest,
-        "code": content_key(ROOT, [*serving_code(), *recipe(accelerator)]),
+        "code": content_key(ROOT, [*serving_code(), *image_recipe(accelerator)]),
         "accelerator": accelerator,
         **settings.model_dump(exclude={"packages"}),
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:TAG_CHARACTERS]
-
-
-def recipe(accelerator: str) -> list[Path]:
-    """The files that say how an image is made."""
-    service = ROOT / "service"
-    return [service / "Dockerfile", service / LOCKS[accelerator], *sorted((service / "image").glob("*.py"))]
 
 
 def _build(props: dict[str, Any], before: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ in the service.
 import os
 import signal
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -121,6 +122,8 @@ def answer(explainer: Explainer, line: bytes) -> dict[str, Any]:
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the service, which ends this process
     os.nice(NICE)
+    with suppress(OSError):  # where memory ends this process does, and not the service
+        Path("/proc/self/oom_score_adj").write_text("1000")
     explainer = Explainer(Path(sys.argv[1]))
     for line in sys.stdin.buffer:
         told = orjson.dumps(answer(explainer, line), option=orjson.OPT_SERIALIZE_NUMPY)

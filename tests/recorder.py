@@ -36,6 +36,15 @@ OUTPUTS: dict[str, dict[str, Any]] = {
 CLOUDS = {file.stem for file in TABLES.glob("*.yaml")}
 
 
+class Monitor(mocks.MockMonitor):
+    """Keeps what resources are registered with: dependencies, protection, providers."""
+
+    def RegisterResource(self, request: Any) -> Any:
+        answer = super().RegisterResource(request)
+        self.mocks.requests[answer.urn] = request  # type: ignore[attr-defined]
+        return answer
+
+
 class Recorder(mocks.Mocks):
     """A double for the engine and every provider: it declares nothing and remembers all.
 
@@ -46,6 +55,7 @@ class Recorder(mocks.Mocks):
         self.declared: list[mocks.MockResourceArgs] = []
         self.outputs: dict[str, Any] = {}
         self.scenario = Scenario()
+        self.requests: dict[str, Any] = {}
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         self.declared.append(args)
@@ -70,6 +80,24 @@ class Recorder(mocks.Mocks):
         (found,) = (a.inputs for a in self.of_type(kind) if a.name == name)
         return {key: value for key, value in found.items() if key != "__provider"}
 
+    def request(self, kind: str, name: str) -> Any:
+        """The registration of one resource: protect, retainOnDelete, ignoreChanges, ..."""
+        (found,) = (each for each in self.requests.values() if each.name == name and each.type.split(":")[-1] == kind)
+        return found
+
+    def waits_for(self, kind: str, name: str) -> set[str]:
+        """All that has to be there before a resource, near and far, as `Kind name`."""
+        found: set[str] = set()
+        waiting = list(self.request(kind, name).dependencies)
+        while waiting:
+            urn = waiting.pop()
+            each = self.requests.get(urn)
+            if each is None or (label := f"{each.type.split(':')[-1]} {each.name}") in found:
+                continue
+            found.add(label)
+            waiting += [*each.dependencies, each.provider.rpartition("::")[0]]
+        return found
+
     def _in_cloud(self, package: str, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         cloud = cloud_for(package, Books(Path("no-books")), self.scenario)
         assert cloud.row(args.typ) is not None, f"{args.typ} is not in tables/{package}.yaml"
@@ -85,7 +113,11 @@ class Recorder(mocks.Mocks):
 
 
 def run_program(
-    stack: str = "test", program: Path = ROOT / "__main__.py", settings: dict[str, str] | None = None, **config: Any
+    stack: str = "test",
+    program: Path = ROOT / "__main__.py",
+    settings: dict[str, str] | None = None,
+    project: str = "slipway",
+    **config: Any,
 ) -> Recorder:
     """Runs a program, ours by default, to its end. Raises what it raises.
 
@@ -100,7 +132,7 @@ def run_program(
         declared = runpy.run_path(str(program)).get("services", {})
         return pulumi.Output.from_input(declared).apply(lambda known: recorder.outputs.update(services=known))
 
-    pulumi.runtime.set_mocks(recorder, project="slipway", stack=stack, preview=False)
+    pulumi.runtime.set_mocks(recorder, project=project, stack=stack, preview=False, monitor=Monitor(recorder))
     with warnings.catch_warnings():
         # The SDKs warn of their own deprecated modules when they load them; of deprecated arguments the checks tell.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"pulumi_\w+")

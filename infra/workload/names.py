@@ -14,6 +14,8 @@ Manifest = Any
 STACK, NAME, PART = "slipway-stack", "slipway-name", "slipway-part"
 SERVICE, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 HTTP_PORT, METRICS_PORT = 3000, 9000
+# Of the pod's loopback address alone: the page, for `kubectl port-forward`.
+PAGE_PORT = 3001
 
 
 def stack_label(project: str, stack: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 
 from infra.spec import Placement
-from infra.workload.names import HTTP_PORT, METRICS_PORT, PART, Manifest, labels, selector
+from infra.workload.names import HTTP_PORT, METRICS_PORT, PAGE_PORT, PART, Manifest, labels, selector
 from infra.workload.placement import scheduling
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ def _environment(service: str, args: WorkloadArgs) -> dict[str, pulumi.Input[str
         "SLIPWAY_HOST": "0.0.0.0",  # noqa: S104 - the pod's own address
         "SLIPWAY_PORT": str(HTTP_PORT),
         "SLIPWAY_METRICS_PORT": str(METRICS_PORT),
+        "SLIPWAY_PAGE_PORT": str(PAGE_PORT),
         "SLIPWAY_ACCESS": f"{ACCESS}/access.json",
         "SLIPWAY_THREADS": str(max(1, int(args.service.resources.cores))),
         "SLIPWAY_PROVIDER": {"none": "cpu", "nvidia": "cuda"}[args.service.accelerator],

@@ -166,3 +166,12 @@ def test_an_object_is_foreign_without_the_labels_that_the_stack_gives():
     assert adopt._is_foreign(wanted, {"outputs": {"metadata": {"labels": {"slipway-stack": "b"}}}})
     assert not adopt._is_foreign(wanted, {"outputs": {"metadata": {"labels": {"slipway-stack": "a", "more": "c"}}}})
     assert not adopt._is_foreign({"inputs": {"metadata": "a text"}}, {"outputs": {}})
+
+
+def test_what_the_update_never_came_to_is_not_taken_into_the_state():
+    there = {"urn:stack", "urn:component", "urn:provider", "urn:provider::id"}
+    begun = {"parent": "urn:component", "provider": "urn:provider::id"}
+    assert adopt._was_begun(begun, there)
+    assert adopt._was_begun({"parent": "", "provider": ""}, there)
+    assert not adopt._was_begun({**begun, "parent": "urn:later component"}, there)
+    assert not adopt._was_begun({**begun, "provider": "urn:provider::unknown yet"}, there)

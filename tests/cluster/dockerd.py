@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -16,7 +17,7 @@ from urllib.request import urlopen
 import yaml
 
 from tests.cluster import debian, images
-from tests.cluster.cache import Unfit
+from tests.cluster.cache import Unfit, folder
 
 SECONDS = 30
 BRIDGE, ADDRESS = "slipway-docker", "10.237.0.1"
@@ -45,7 +46,7 @@ class Dockerd:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Dockerd]:
+def running(place: Path) -> Iterator[Dockerd]:
     """Both, until the context ends; then nothing of them is left. Raises Unfit where the machine can't."""
     if os.geteuid():
         raise Unfit("Docker needs root")
@@ -54,28 +55,28 @@ def running(folder: Path) -> Iterator[Dockerd]:
     daemon.environment = {
         **os.environ,
         "PATH": f"{daemon.path}:{os.environ['PATH']}",
-        "DOCKER_HOST": f"unix://{folder / 'docker.sock'}",
-        "DOCKER_CONFIG": str(folder / "config"),
+        "DOCKER_HOST": f"unix://{place / 'docker.sock'}",
+        "DOCKER_CONFIG": str(place / "config"),
     }
     settings = {
         "version": 0.1,
         "log": {"level": "warn"},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}, "delete": {"enabled": True}},
+        "storage": {"filesystem": {"rootdirectory": str(place / "images")}, "delete": {"enabled": True}},
         "http": {"addr": daemon.registry},
     }
-    (folder / "registry.yaml").write_text(yaml.safe_dump(settings))
+    (place / "registry.yaml").write_text(yaml.safe_dump(settings))
     libraries = debian.environment(packages)
     libraries["LD_LIBRARY_PATH"] += f":{debian.environment(docker)['LD_LIBRARY_PATH']}"
     # Its containers and mounts end with it, whatever happens; the firewall and all sysctls stay as they are.
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "dockerd"]
-    command += ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec"), "--bridge", BRIDGE]
-    command += ["--host", daemon.environment["DOCKER_HOST"], "--pidfile", str(folder / "pid")]
+    command += ["--data-root", str(place / "data"), "--exec-root", str(place / "exec"), "--bridge", BRIDGE]
+    command += ["--host", daemon.environment["DOCKER_HOST"], "--pidfile", str(place / "pid")]
     command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout", "5"]
-    registry = ["docker-registry", "serve", str(folder / "registry.yaml")]
-    with _bridge(), _process(folder, registry, daemon.environment):
+    registry = ["docker-registry", "serve", str(place / "registry.yaml")]
+    with _bridge(), _process(place, registry, daemon.environment):
         _until("the registry", lambda: urlopen(f"http://{daemon.registry}/v2/", timeout=1).status == 200)
-        with _process(folder, command, {**daemon.environment, **libraries}):
-            _until(f"dockerd (its log is in {folder})", lambda: bool(daemon("version")))
+        with _process(place, command, {**daemon.environment, **libraries}):
+            _until(f"dockerd (its log is in {place})", lambda: bool(daemon("version")))
             daemon("load", "--input", str(images.base()))
             daemon("tag", images.BASE, f"{daemon.registry}/base:1")
             daemon("push", f"{daemon.registry}/base:1")
@@ -87,12 +88,14 @@ def running(folder: Path) -> Iterator[Dockerd]:
                 if left := daemon("ps", "--all", "--quiet").split():
                     daemon("rm", "--force", *left)
                 daemon("network", "prune", "--force")
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager
 def _bridge() -> Iterator[None]:
-    """What builds are on: they reach this machine at ADDRESS, and nothing else."""
+    """What builds are on: they reach this machine at ADDRESS, and nothing else. A second run waits for the first."""
+    lock = (folder() / "docker.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     subprocess.run(["ip", "link", "delete", BRIDGE], capture_output=True)  # of a run that was killed
     subprocess.run(["ip", "link", "add", BRIDGE, "type", "bridge"], check=True)
     try:
@@ -101,11 +104,12 @@ def _bridge() -> Iterator[None]:
         yield
     finally:
         subprocess.run(["ip", "link", "delete", BRIDGE], check=True)
+        lock.close()
 
 
 @contextmanager
-def _process(folder: Path, command: list[str], environment: dict[str, str]) -> Iterator[None]:
-    with (folder / f"{Path(command[-1]).name}.log").open("ab") as log:
+def _process(place: Path, command: list[str], environment: dict[str, str]) -> Iterator[None]:
+    with (place / f"{Path(command[-1]).name}.log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             yield

@@ -51,8 +51,14 @@ def unencrypted(program: Recorder) -> Iterator[str]:
                 good = bool(args.inputs.get("encryptionConfig"))
             case "aws:s3/bucket:Bucket":
                 settings = program.of_type("BucketServerSideEncryptionConfiguration")
+                # Load balancers and S3 can log to no bucket that is encrypted with a key of one's own.
+                takes_logs = any(
+                    args.inputs.get("bucket") == each.inputs.get("targetBucket")
+                    for each in program.of_type("BucketLogging")
+                )
                 good = any(
-                    each.inputs["bucket"] == args.inputs.get("bucket") and "aws:kms" in str(each.inputs)
+                    each.inputs["bucket"] == args.inputs.get("bucket")
+                    and ("AES256" if takes_logs else "aws:kms") in str(each.inputs)
                     for each in settings
                 )
             case "gcp:storage/bucket:Bucket":

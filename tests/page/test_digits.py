@@ -29,6 +29,8 @@ def test_removing_the_most_credited_pixels_changes_answers_as_random_ones_do_not
             answer = explainer._values({"image": without.reshape(1, *image.shape)})[0]
             lost[kind] += (told["value"] - answer[int(told["target"])]) / SAMPLES
             changed[kind] += int(answer.argmax() != int(told["target"]))
-    print(f"\n{count} of {mean.size} pixels: lost {lost}, changed {changed} of {SAMPLES}, {np.median(times):.3f} s each")
+    print(
+        f"\n{count} of {mean.size} pixels: lost {lost}, changed {changed} of {SAMPLES}, {np.median(times):.3f} s each"
+    )
     assert lost["top"] > 5 * lost["random"]
     assert changed["top"] > 4 * max(1, changed["random"])

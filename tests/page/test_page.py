@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from tests.callers import HEADERS, KEY
 
@@ -47,7 +48,7 @@ def ask(page):
 def shot(page, name):
     """Kept where SLIPWAY_SCREENSHOTS names a folder."""
     if folder := os.environ.get("SLIPWAY_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def test_a_drawn_digit_is_read_and_explained(start, models, page):
@@ -62,7 +63,7 @@ def test_a_drawn_digit_is_read_and_explained(start, models, page):
         assert re.search(r"^Most speaks for it at the [a-z ]+ \(\+", opened.locator("#map").get_attribute("aria-label"))
         right.append(shown == digit)
     assert sum(right) >= 5, right
-    opened.wait_for_function("document.getElementById('figures').textContent.includes('answered12')")
+    expect(opened.locator("#figures dd").nth(1)).to_contain_text("12; refused 0, failed 0", timeout=20_000)
     assert "features of the inputs have drifted" in opened.locator("#drifted").inner_text()
     assert opened.locator("#card").get_by_text("int8-dynamic").count()
     assert opened.evaluate("document.getElementById('plot').naturalWidth") == 960
@@ -126,7 +127,7 @@ def test_the_key_is_asked_for_kept_in_memory_and_gone_with_the_page(start, model
     _, told = ask(opened)
     opened.locator("#label").select_option("0")
     opened.get_by_role("button", name="Tell").click()
-    opened.wait_for_function("document.getElementById('message').textContent === 'Counted.'")
+    expect(opened.locator("#message")).to_have_text("Counted.")
     status = httpx.get(f"{worker.url}/status", headers=HEADERS).json()
     assert status["feedback"]["outcomes"]["scored"] == 1
     kept = opened.evaluate("[{...localStorage}, {...sessionStorage}, document.cookie, location.href, history.length]")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import yaml
 from infra.config import ROOT
 from tests.standins.tfplan import address, plan
 
+ACCEPTED = Path(__file__).with_name("accepted.yaml")
 # Of the other kinds checkov counts only those that it has something to say of.
 WORKLOADS = ("Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 
@@ -30,6 +32,16 @@ class Findings:
     @property
     def ids(self) -> set[str]:
         return {check for check, _, _ in self.failed}
+
+    def accepted(self) -> dict[tuple[str, str], str]:
+        """The reasons for which failed checks are taken as they are, by check and resource."""
+        reasons: dict[str, dict[str, str]] = yaml.safe_load(ACCEPTED.read_text())
+        return {
+            (check, resource): reason
+            for check, resource, _ in self.failed
+            for pattern, reason in reasons.get(check, {}).items()
+            if fnmatch(resource, pattern)
+        }
 
 
 def check(resources: list[dict[str, Any]]) -> Findings:

@@ -61,6 +61,16 @@ class Cloud:
         }
         return _merged(inputs, computed)
 
+    @staticmethod
+    def updated(before: Properties, inputs: Properties, outputs: Properties) -> Properties:
+        """The outputs after an update in place: what was computed stays, also inside of objects."""
+        kept = {key: value for key, value in outputs.items() if key not in before or key in inputs}
+        for key, value in inputs.items():
+            old, live = before.get(key), kept.get(key)
+            nested = all(isinstance(each, dict) for each in (value, old, live))
+            kept[key] = Cloud.updated(old, value, live) if nested else value
+        return kept
+
     def refuse(self, entry: Entry) -> None:
         """Raises CloudError where the account has no room or no such machine."""
         if twin := self.books.twin(entry):

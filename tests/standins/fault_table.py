@@ -1,6 +1,7 @@
 """The fault table: every fault at every operation, and random kills; then `slipway recover` and `up`.
 
 python -m tests.standins.fault_table [--kinds fail,hang,die] [--kills 50] [--operations 1-30]
+    [--program DIR --stack NAME --operations 5,25,45]
 """
 
 from __future__ import annotations
@@ -50,16 +51,17 @@ def at_moment(prepared: Path, made: int, delay: float) -> Outcome:
     return _outcome(prepared, "", lambda stack: _kill(stack, made, delay), f"kill at {made} + {delay * 1000:.0f} ms")
 
 
-def prepare(folder: Path) -> Path:
+def prepare(folder: Path, program: Path = PROGRAM, stack: str = "example") -> Path:
     """An empty stack to start from, made once: to make one takes as long as to update it."""
-    with Throwaway(folder, PROGRAM):
+    with Throwaway(folder, program, stack):
         return folder
 
 
 def _outcome(prepared: Path, fault: str, strike: Callable[[Throwaway], None], name: str = "") -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copytree(prepared, folder, dirs_exist_ok=True)
-        stack = Throwaway(Path(folder), PROGRAM)
+        shutil.copytree(prepared, folder, dirs_exist_ok=True, symlinks=True)
+        (chosen,) = {file.stem for file in (prepared / "state" / ".pulumi" / "stacks").rglob("*.json")}
+        stack = Throwaway(Path(folder), prepared / "program", chosen)
         stack.fault = fault
         with stack:
             recovered, problem = "", ""
@@ -114,17 +116,20 @@ def main() -> None:
     """Prints one line per fault, and why where it did not converge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default="fail,hang,die", help="comma-separated, of those in faults.py")
-    parser.add_argument("--operations", default=f"1-{OPERATIONS}", help="first-last")
+    parser.add_argument("--program", type=Path, default=PROGRAM, help="folder of the Pulumi program")
+    parser.add_argument("--stack", default="example", help="as in Pulumi.<stack>.yaml")
+    parser.add_argument("--operations", default=f"1-{OPERATIONS}", help="first-last, or one by one with commas")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=9)
     options = parser.parse_args()
-    first, last = map(int, options.operations.split("-"))
+    first, _, last = options.operations.partition("-")
+    operations = range(int(first), int(last) + 1) if last else [int(each) for each in first.split(",") if each]
     kinds, moments = [each for each in options.kinds.split(",") if each], random.Random(options.seed)
     started, bad, total = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
-        prepared = prepare(Path(folder))
+        prepared = prepare(Path(folder), options.program.resolve(), options.stack)
         waiting = [
-            *(pool.submit(at_operation, prepared, kind, k) for kind in kinds for k in range(first, last + 1)),
+            *(pool.submit(at_operation, prepared, kind, k) for kind in kinds for k in operations),
             *(
                 pool.submit(at_moment, prepared, moments.randrange(OPERATIONS), moments.uniform(0, 0.05))
                 for _ in range(options.kills)

@@ -36,6 +36,28 @@ def mermaid(resources: list[Resource]) -> Iterator[str]:
         yield from (f"  {keys[each]} --> {keys[urn]}" for each in sorted(needed - indirect, key=keys.__getitem__))
 
 
+def components(resources: list[Resource]) -> Iterator[str]:
+    """The same of what stands right under the stack: which component needs which, by what their resources need."""
+    known = {each["urn"]: each for each in resources if not _is_default(each)}
+    (stack,) = [urn for urn, each in known.items() if each["type"] == "pulumi:pulumi:Stack"]
+
+    def top(urn: str) -> str:
+        parent = known[urn].get("parent")
+        return urn if parent in (None, stack) else top(parent)
+
+    tops = list(dict.fromkeys(top(urn) for urn in known if urn != stack))
+    needs: dict[str, set[str]] = {each: set() for each in tops}
+    for urn, each in known.items():
+        if urn != stack:
+            needs[top(urn)] |= {top(other) for other in _needs(each) if other in known} - {top(urn)}
+    keys = {urn: f"n{index}" for index, urn in enumerate(tops)}
+    yield "flowchart LR"
+    yield from (f'  {keys[urn]}["{_kind(known[urn])}<br/>{_name(known[urn])}"]' for urn in tops)
+    for urn, needed in needs.items():
+        indirect = {far for near in needed for far in _reach(near, needs, urn)}
+        yield from (f"  {keys[each]} --> {keys[urn]}" for each in sorted(needed - indirect, key=keys.__getitem__))
+
+
 def _branch(resource: Resource, shown: list[Resource], own: str, below: str) -> Iterator[str]:
     yield f"{own}{_kind(resource)} {_name(resource)}"
     children = [each for each in shown if each.get("parent") == resource["urn"]]
@@ -49,8 +71,15 @@ def _needs(resource: Resource) -> set[str]:
     return {*(resource.get("dependencies") or ()), provider}
 
 
-def _reach(urn: str, needs: dict[str, set[str]]) -> set[str]:
-    return {far for near in needs[urn] for far in {near, *_reach(near, needs)}}
+def _reach(urn: str, needs: dict[str, set[str]], start: str = "") -> set[str]:
+    """All that is needed, near and far. Components may need each other, so each is looked at once."""
+    found: set[str] = set()
+    waiting = [urn]
+    while waiting:
+        fresh = needs[waiting.pop()] - found - {start}
+        found |= fresh
+        waiting += fresh
+    return found
 
 
 def _is_default(resource: Resource) -> bool:

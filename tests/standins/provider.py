@@ -126,14 +126,14 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         kind, name = _kind_and_name(request.urn)
         inputs = _plain(request.news)
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=_struct({**_plain(request.olds), **inputs}))
+            planned = self.cloud.updated(_plain(request.old_inputs), inputs, _plain(request.olds))
+            return provider_pb2.UpdateResponse(properties=_struct(planned))
         with_fault = self.faults.before(f"updating {kind} {name}")
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             raise CloudError(f"{kind} {request.id} NotFound", grpc.StatusCode.NOT_FOUND)
-        gone = entry["inputs"].keys() - inputs.keys()
-        outputs = {key: value for key, value in entry["outputs"].items() if key not in gone}
-        entry = {**entry, "inputs": inputs, "outputs": {**outputs, **inputs}}
+        outputs = self.cloud.updated(entry["inputs"], inputs, entry["outputs"])
+        entry = {**entry, "inputs": inputs, "outputs": outputs}
         self.cloud.books.put(entry)
         self.faults.after(with_fault, f"updating {kind} {name}")
         return provider_pb2.UpdateResponse(properties=_struct(entry["outputs"]))

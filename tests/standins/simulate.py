@@ -51,12 +51,21 @@ def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
     assert not stack.astray(), "\n".join(stack.astray())
     print(f"\n{len(resources)} resources\n" + "\n".join(graph.tree(resources)))
     print("\n```mermaid\n" + "\n".join(graph.mermaid(resources)) + "\n```")
+    print("\nIts components\n\n```mermaid\n" + "\n".join(graph.components(resources)) + "\n```")
     if with_checkov:
         findings = checkov.check(resources)
-        print(f"\ncheckov: {findings.passed} passed, {len(findings.failed)} failed")
+        accepted = findings.accepted()
+        print(
+            f"\ncheckov: {findings.passed} passed, {len(findings.failed)} failed, {len(accepted)} of them with a reason"
+        )
         for (check, demand), count in Counter((check, demand) for check, _, demand in findings.failed).items():
             names = ", ".join(sorted(name for each, name, _ in findings.failed if each == check))
             print(f"  {check} {demand} ({names if count < 4 else f'{count} resources'})")
+            for reason in sorted({why for (each, _), why in accepted.items() if each == check}):
+                print(f"    accepted: {reason}")
+        if stack.stack != "example":  # the small examples are no stacks of ours
+            bare = sorted(f"{check} {name}" for check, name, _ in findings.failed if (check, name) not in accepted)
+            assert not bare, "failed with no reason in accepted.yaml:\n" + "\n".join(bare)
         assert not findings.uncounted, f"checkov did not look at {', '.join(findings.uncounted)}"
     print()
     _timed("destroy", stack.destroy)

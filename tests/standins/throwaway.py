@@ -131,7 +131,7 @@ class Throwaway:
         """What the books and the state do not agree on: orphans, ghosts and duplicates."""
         in_state = sorted(
             (each["type"], each["id"]) for each in self.resources()
-            if each["custom"] and not each["type"].startswith("pulumi:")
+            if each["custom"] and not each["type"].startswith(("pulumi:", "pulumi-python:"))
         )  # fmt: skip
         in_books = sorted((each["type"], each["id"]) for each in self.books.all())
         names = [(each["type"], each["name"]) for each in self.books.all()]

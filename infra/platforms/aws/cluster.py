@@ -76,7 +76,7 @@ class EksCluster(pulumi.ComponentResource):
             name=args.name,
             auto=self._auto,
             arn=cluster.arn,
-            security_group=cluster.vpc_config.apply(lambda vpc: vpc["cluster_security_group_id"]),
+            security_group=cluster.vpc_config.apply(lambda vpc: str(vpc.cluster_security_group_id)),
             kubeconfig=pulumi.Output.secret(kubeconfig),
             provider=provider,
             node_role=nodes,

@@ -11,8 +11,9 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from infra.artifact import ModelArtifact
-from infra.config import ConfigError, ServiceConfig, StackConfig
+from infra.config import ServiceConfig, StackConfig
 from infra.environment import service_environment
+from infra.image import ServiceImage, ServiceImageArgs
 from infra.names import STACK_TAG, stack_label, stack_name
 from infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
 from infra.platforms.aws.budget import Budget, BudgetArgs
@@ -109,7 +110,7 @@ class AwsPlatform(Platform):
             name,
             WorkloadArgs(
                 service=service,
-                image=self._image(name, service),
+                image=self._image(name, service, artifact),
                 artifact=artifact,
                 access=access,
                 cluster=self._spec,
@@ -256,15 +257,22 @@ class AwsPlatform(Platform):
             Budget("budget", budget, self._opts)
         return watch
 
-    def _image(self, name: str, service: ServiceConfig) -> pulumi.Input[str]:
+    def _image(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> pulumi.Input[str]:
         if service.image:
             return service.image
-        repository = RepositoryArgs(
-            repository=f"{self._name}/{name}", key_arn=self._key.arn, production=self._production
+        repository = ImageRepository(
+            name,
+            RepositoryArgs(repository=f"{self._name}/{name}", key_arn=self._key.arn, production=self._production),
+            self._opts,
         )
-        ImageRepository(name, repository, self._opts)
-        registry_of(self._account, self._region, self._name)
-        raise ConfigError(f"slipway:services.{name}.image: name an image by digest; none is built here yet")
+        args = ServiceImageArgs(
+            service=name,
+            artifact=artifact,
+            accelerator=service.accelerator,
+            registry=registry_of(self._account, self._region, self._name),
+            settings=self._config.image,
+        )
+        return ServiceImage(name, args, pulumi.ResourceOptions(depends_on=[repository])).ref
 
     def _routed(self, name: str, host: str, workload: Workload) -> Served:
         """Leads a public name to a service's pods: the binding goes first when the stack goes, while its controller

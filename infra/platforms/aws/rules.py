@@ -19,6 +19,8 @@ def problems(config: StackConfig) -> Iterator[str]:
     for key in ("region", "account"):
         if getattr(aws, key) is None:
             yield f"aws.{key}: is not set; it takes {type(aws).model_fields[key].description}"
+    if config.image.arch != "amd64":
+        yield f"image.arch: {config.image.arch}: the nodes are amd64, as GPUs are there: leave it out"
     yield from _network(aws)
     yield from _cluster(aws)
     yield from _services(config)

@@ -46,9 +46,6 @@ class Storage(pulumi.ComponentResource):
             "models", self.bucket_name, {"sse_algorithm": "aws:kms", "kms_master_key_id": args.key_arn}, ()
         )
         own = pulumi.ResourceOptions(parent=self)
-        aws.s3.BucketVersioning(
-            "models", bucket=models.bucket, versioning_configuration={"status": "Enabled"}, opts=own
-        )
         aws.s3.BucketLifecycleConfiguration(
             "models",
             bucket=models.bucket,
@@ -72,6 +69,7 @@ class Storage(pulumi.ComponentResource):
                     "status": "Enabled",
                     "filter": {},
                     "expiration": {"days": LOG_DAYS},
+                    "noncurrent_version_expiration": {"noncurrent_days": 1},
                     "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
                 }
             ],
@@ -98,6 +96,7 @@ class Storage(pulumi.ComponentResource):
         aws.s3.BucketOwnershipControls(
             name, bucket=bucket.bucket, rule={"object_ownership": "BucketOwnerEnforced"}, opts=own
         )
+        aws.s3.BucketVersioning(name, bucket=bucket.bucket, versioning_configuration={"status": "Enabled"}, opts=own)
         closed = aws.s3.BucketPublicAccessBlock(
             name,
             bucket=bucket.bucket,

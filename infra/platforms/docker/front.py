@@ -13,68 +13,82 @@ import signal
 from pathlib import Path
 
 TARGET = Path("/live/target")
-PORT = 3000
+PORT = TO = 3000
 # A container that has just been started again is waited for, for so long.
 TRIES, PAUSE = 100, 0.05
 
 
 class Side(asyncio.Protocol):
-    """One end of a connection; what arrives goes out at `other`."""
+    """One end of a connection; what arrives goes out at the other, once there is one."""
 
-    transport: asyncio.Transport
-    other: Side
+    def __init__(self) -> None:
+        self.other: Side | None = None
+        self.early, self.ended = b"", False
+
+    def join(self, other: Side) -> None:
+        self.other = other
+        if self.early:
+            other.transport.write(self.early)
+        if self.ended:
+            other.transport.write_eof()
+        self.transport.resume_reading()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self.other.transport.write(data)
+        if self.other:
+            self.other.transport.write(data)
+        else:
+            self.early += data
+            self.transport.pause_reading()
 
     def eof_received(self) -> bool:
-        self.other.transport.write_eof()
+        if self.other:
+            self.other.transport.write_eof()
+        self.ended = True
         return True
 
     def pause_writing(self) -> None:
-        self.other.transport.pause_reading()
+        if self.other:
+            self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self.other.transport.resume_reading()
+        if self.other:
+            self.other.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.other.transport.abort() if exc else self.other.transport.close()
+        if self.other:
+            self.other.transport.abort() if exc else self.other.transport.close()
 
 
 class Caller(Side):
-    """A client's end: nothing is read from it before there is another."""
+    """A client's end: it looks for another, and gives up with the client."""
 
     def __init__(self, front: Front) -> None:
+        super().__init__()
         self.front = front
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.transport.pause_reading()
-        self.other = Side()
-        self.other.transport = self.transport  # until there is another end, a loss concerns this one alone
         self.task = asyncio.get_running_loop().create_task(self.connect())
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.task.cancel()
+        super().connection_lost(exc)
+
     async def connect(self) -> None:
-        end = Side()
-        end.other = self
         for _ in range(TRIES):
             try:
-                await asyncio.get_running_loop().create_connection(lambda: end, self.front.next(), PORT)
-                break
+                _, end = await asyncio.get_running_loop().create_connection(Side, self.front.next(), TO)
             except OSError:
                 await asyncio.sleep(PAUSE)
-        else:
-            self.transport.abort()
-            return
-        if self.transport.is_closing():
-            end.transport.abort()
-            return
-        self.other = end
-        self.transport.resume_reading()
+            else:
+                end.join(self)
+                self.join(end)
+                return
+        self.transport.abort()
 
 
 class Front:

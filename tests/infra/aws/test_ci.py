@@ -1,0 +1,52 @@
+"""The identity of workflows: no keys, a preview that changes nothing, a deployment that an environment guards."""
+
+import json
+
+import pytest
+import yaml
+
+from infra.config import ROOT
+from tests.contracts import rules
+from tests.infra.aws.iam import findings
+from tests.recorder import run_program
+
+PROGRAM = ROOT / "bootstrap" / "aws"
+
+
+@pytest.fixture(scope="module")
+def program():
+    settings = yaml.safe_load((PROGRAM / "Pulumi.example.yaml").read_text())["config"]
+    return run_program(program=PROGRAM / "__main__.py", project="slipway-bootstrap", settings=settings)
+
+
+def trust(program, name):
+    (statement,) = json.loads(program.inputs_of(name, "Role")["assumeRolePolicy"])["Statement"]
+    return statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+
+
+def test_a_pull_request_gets_the_role_that_looks_and_the_environment_the_one_that_deploys(program):
+    assert trust(program, "preview") == "repo:example/models:pull_request"
+    assert trust(program, "deploy") == "repo:example/models:environment:production"
+
+
+def test_the_preview_can_change_nothing_but_its_locks(program):
+    attached = {each.inputs["policyArn"].rsplit("/", 1)[1] for each in program.of_type("RolePolicyAttachment")
+                if each.name.startswith("preview")}  # fmt: skip
+    assert attached == {"SecurityAudit", "ViewOnlyAccess"}
+    for statement in json.loads(program.inputs_of("preview", "RolePolicy")["policy"])["Statement"]:
+        writes = {action for action in statement["Action"] if action.split(":")[1].startswith(("Put", "Delete"))}
+        assert not writes or statement["Resource"] == ["arn:aws:s3:::example-pulumi-state/.pulumi/locks/*"]
+
+
+def test_a_deployment_makes_roles_of_the_stacks_alone_and_not_its_own(program):
+    *allowed, denied = json.loads(program.inputs_of("deploy", "RolePolicy")["policy"])["Statement"]
+    for statement in allowed:
+        assert all("role/slipway-" in each or "role/aws-service-role/" in each for each in statement["Resource"])
+    assert denied["Effect"] == "Deny" and denied["Action"] == ["iam:*"]
+    assert denied["Resource"] == [f"arn:aws:iam::123456789012:role/slipway-{name}" for name in ("preview", "deploy")]
+
+
+def test_its_policies_pass_the_linter_and_its_resources_the_contract(program):
+    policies = {each.name: json.loads(each.inputs["policy"]) for each in program.of_type("RolePolicy")}
+    assert findings(policies) == {}
+    assert [*rules.unlabelled(program), *rules.overlong(program), *rules.public(program)] == []
