@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,8 @@ def sweep_cluster(stack: str, config: StackConfig) -> tuple[list[str], list[str]
 
 
 def _client(config: StackConfig) -> Any:
-    from kubernetes import config as kubeconfig
-    from kubernetes import dynamic
-
+    kubeconfig: Any = import_module("kubernetes.config")  # neither has types
+    dynamic: Any = import_module("kubernetes.dynamic")
     own = config.kubernetes
     file = str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else os.environ.get("KUBECONFIG")
     return dynamic.DynamicClient(kubeconfig.new_client_from_config(config_file=file, context=own.context))

@@ -56,7 +56,7 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.result = json.loads(self.process.communicate(timeout=30)[0])
+        self.result = json.loads(self.process.communicate(timeout=180)[0])
 
 
 @dataclass

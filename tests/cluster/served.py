@@ -23,7 +23,9 @@ PARTS = ("__main__.py", "Pulumi.yaml", "infra", "service", "cli", "requirements.
 class Served(Throwaway):
     """A stack of the project. `models/<name>` are copies of tests/models/plane, told apart by their slope."""
 
-    def __init__(self, folder: Path, services: dict[str, dict[str, Any]], **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, services: dict[str, dict[str, Any]], docker: bool = False, **settings: Any
+    ) -> None:
         source = folder / "source"
         for part in PARTS:
             if (ROOT / part).is_dir():
@@ -34,8 +36,8 @@ class Served(Throwaway):
         (source / ".venv").symlink_to(Path(sys.prefix))
         for name in services:
             shutil.copytree(ROOT / "tests" / "models" / "plane", source / "models" / name)
-        super().__init__(folder, source, kubeconfig=str(places.kubeconfig()))
-        self.environment["PYTHONPATH"] = str(self.program)
+        super().__init__(folder, source, kubeconfig=str(places.kubeconfig()), docker=docker)
+        self.environment["PYTHONPATH"] = self.environment["PYTHONPATH"].replace(str(ROOT), str(self.program), 1)
         self.services, self.settings = services, {"namespace": folder.name, **settings}
         self.write()
 

@@ -1,0 +1,89 @@
+"""From a model folder to pods with nothing in between: the program builds the image and pushes it itself."""
+
+import json
+
+import pytest
+import yaml
+
+from tests.cluster import dockerd
+from tests.cluster.cache import Unfit
+from tests.cluster.conftest import cant
+from tests.cluster.served import Served, address, ask, predict
+from tests.cluster.service_image import REGISTRY
+
+SPACE = "built"
+X = [1, 2, 3, 4]
+
+
+@pytest.fixture(scope="module")
+def docker(api, tmp_path_factory):
+    try:
+        with dockerd.running(tmp_path_factory.mktemp("dockerd")) as daemon:
+            yield daemon
+    except Unfit as error:
+        cant(str(error))
+
+
+@pytest.fixture(scope="module")
+def clone(docker, tmp_path_factory):
+    """Makes a copy of the project that is told the same."""
+
+    def make():
+        folder = tmp_path_factory.mktemp("stack") / SPACE
+        folder.mkdir()
+        services = {"steep": {"scale": {"min": 2}, "rollout": {"deadlineSeconds": 120}}}
+        stack = Served(folder, services, docker=True, registry=f"{REGISTRY}/program")
+        stack.environment |= {key: docker.environment[key] for key in ("DOCKER_HOST", "DOCKER_CONFIG")}
+        stack.environment["PATH"] = f"{docker.path}:{stack.environment['PATH']}"
+        stack.seconds = 900
+        file = stack.program / f"Pulumi.{stack.stack}.yaml"
+        content = yaml.safe_load(file.read_text())
+        content["config"]["slipway:image"] = {"base": docker.base, "python": "3.11"}
+        file.write_text(yaml.safe_dump(content))
+        return stack
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def stack(clone):
+    with clone() as stack:
+        yield stack
+        stack.destroy(fails=None)
+
+
+def images(api):
+    return {each["spec"]["containers"][0]["image"] for each in api.list("v1", "Pod", SPACE)}
+
+
+def test_up_builds_pushes_and_serves(stack, api):
+    stack.up()
+    assert predict(api, SPACE, "steep", X) == pytest.approx(20)
+    (image,) = images(api)
+    assert image.startswith(f"{REGISTRY}/program/steep@sha256:")
+
+
+def test_up_again_builds_nothing_and_neither_does_another_clone(stack, clone, docker):
+    stack.up("--expect-no-changes")
+    docker.forget()
+    other = clone()
+    file = f"Pulumi.{stack.stack}.yaml"
+    (other.program / file).write_text((stack.program / file).read_text())
+    other.environment |= {key: stack.environment[key] for key in ("PULUMI_BACKEND_URL", "PULUMI_DEBUG_PROVIDERS")}
+    other.up("--expect-no-changes")
+    assert docker("image", "ls", "--quiet") == ""
+
+
+def test_another_model_is_another_image_and_rolls(stack, api):
+    before = images(api)
+    model = stack.program / "models" / "steep" / "model.py"
+    model.write_text(model.read_text().replace("SLOPE = 2.0", "SLOPE = 3.0"))
+    stack.up()
+    assert predict(api, SPACE, "steep", X) == pytest.approx(30)
+    assert not images(api) & before or len(images(api)) == 2  # an old pod may still drain
+
+
+def test_a_closed_in_pod_has_room_for_explanations_in_a_process_of_their_own(stack, api):
+    where = f"http://{address(api, SPACE, 'steep')}:3000"
+    status, text = ask(f"{where}/explain", json.dumps({"inputs": {"x": X}}))
+    assert status == 200, text
