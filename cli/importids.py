@@ -54,6 +54,9 @@ BY_NAME = {
     "gcp:certificatemanager/certificateMapEntry:CertificateMapEntry": (
         "projects/{project}/locations/global/certificateMaps/{map}/certificateMapEntries/{name}"
     ),
+    "gcp:certificatemanager/dnsAuthorization:DnsAuthorization": (
+        "projects/{project}/locations/{location}/dnsAuthorizations/{name}"
+    ),
     "gcp:compute/address:Address": "projects/{project}/regions/{region}/addresses/{name}",
     "gcp:compute/firewall:Firewall": "projects/{project}/global/firewalls/{name}",
     "gcp:compute/globalAddress:GlobalAddress": "projects/{project}/global/addresses/{name}",
@@ -63,10 +66,16 @@ BY_NAME = {
     "gcp:compute/sSLPolicy:SSLPolicy": "projects/{project}/global/sslPolicies/{name}",
     "gcp:compute/securityPolicy:SecurityPolicy": "projects/{project}/global/securityPolicies/{name}",
     "gcp:compute/subnetwork:Subnetwork": "projects/{project}/regions/{region}/subnetworks/{name}",
+    "gcp:compute/regionSslPolicy:RegionSslPolicy": "projects/{project}/regions/{region}/sslPolicies/{name}",
     "gcp:container/cluster:Cluster": "projects/{project}/locations/{location}/clusters/{name}",
     "gcp:container/nodePool:NodePool": "projects/{project}/locations/{location}/clusters/{cluster}/nodePools/{name}",
+    "gcp:dns/recordSet:RecordSet": "{project}/{managedZone}/{name}/{type}",
     "gcp:iam/workloadIdentityPool:WorkloadIdentityPool": (
         "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}"
+    ),
+    "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider": (
+        "projects/{project}/locations/global/workloadIdentityPools/{workloadIdentityPoolId}"
+        "/providers/{workloadIdentityPoolProviderId}"
     ),
     "gcp:kms/cryptoKey:CryptoKey": "{keyRing}/cryptoKeys/{name}",
     "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember": "{cryptoKeyId} {role} {member}",
@@ -78,6 +87,10 @@ BY_NAME = {
     ),
     "gcp:storage/bucket:Bucket": "{name}",
     "gcp:storage/bucketIAMMember:BucketIAMMember": "b/{bucket} {role} {member}",
+    "gcp:storage/managedFolder:ManagedFolder": "{bucket}/{name}",
+    "gcp:storage/managedFolderIamMember:ManagedFolderIamMember": (
+        "b/{bucket}/managedFolders/{managedFolder} {role} {member}"
+    ),
 }  # fmt: skip
 
 # From the ARN that the tagging API answers for STACK_TAG and NAME_TAG: what it has to match, and the id in it.
@@ -110,7 +123,11 @@ BY_TAG = {
 
 # To create them once more changes nothing: the first is a wait, and the second is answered with the one that is there.
 REPEATABLE = frozenset(
-    {"aws:acm/certificateValidation:CertificateValidation", "aws:sns/topicSubscription:TopicSubscription"}
+    {
+        "aws:acm/certificateValidation:CertificateValidation",
+        "aws:sns/topicSubscription:TopicSubscription",
+        "gcp:projects/serviceIdentity:ServiceIdentity",
+    }
 )
 
 

@@ -29,6 +29,10 @@ def sweep_stack(stack: str) -> tuple[list[str], list[str]]:
             from cli.sweep_aws import sweep_aws
 
             looked, left = sweep_aws(stack, config)
+        case "gcp":
+            from cli.sweep_gcp import sweep_gcp
+
+            looked, left = sweep_gcp(stack, config)
     looked.append(_sweep_state(left))
     looked.append(f"caches kept in {home()}: environments, artifacts, engine, serving code, this machine's key")
     return looked, left

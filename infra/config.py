@@ -17,6 +17,8 @@ from infra.platforms.aws.config import AwsConfig
 from infra.platforms.aws.rules import problems as aws_problems
 from infra.platforms.docker.config import DockerConfig
 from infra.platforms.docker.config import problems as docker_problems
+from infra.platforms.gcp.config import GcpConfig
+from infra.platforms.gcp.rules import problems as gcp_problems
 from infra.platforms.kubernetes.config import KubernetesConfig
 from infra.platforms.kubernetes.config import problems as kubernetes_problems
 from infra.serving import ClusterServing
@@ -55,7 +57,7 @@ class ServiceConfig(ClusterServing):
 class StackConfig(Settings):
     """Everything a stack can set. The defaults live here; Pulumi.yaml repeats them under a test."""
 
-    platform: Literal["local", "docker", "kubernetes", "aws"] = Field(
+    platform: Literal["local", "docker", "kubernetes", "aws", "gcp"] = Field(
         default="local", description="where the stack runs"
     )
     environment: Literal["dev", "staging", "production"] = Field(
@@ -77,6 +79,7 @@ class StackConfig(Settings):
     image: ImageConfig = Field(
         default=ImageConfig(), description="what images are made of: {base: ...@sha256:..., arch: amd64, ...}"
     )
+    gcp: GcpConfig = Field(default=GcpConfig(), description="GKE: {project, region, cluster, endpoint, ...}")
     services: dict[str, ServiceConfig] = Field(description="the services by name: {digits: {model: models/digits}}")
 
     @field_validator("services")
@@ -102,6 +105,8 @@ class StackConfig(Settings):
                 found += kubernetes_problems(self)
             case "aws":
                 found += aws_problems(self)
+            case "gcp":
+                found += gcp_problems(self)
         if found:
             raise ValueError(f"\n  {PROJECT}:".join(found))
         return self

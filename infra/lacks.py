@@ -36,6 +36,7 @@ LACKS: dict[str, dict[str, str]] = {
     },
     "kubernetes": CLUSTER,
     "aws": {**CLUSTER, "modelFrom": "images hold the model, and ECR takes layers of 50 GB"},
+    "gcp": CLUSTER,
 }
 
 

@@ -28,3 +28,7 @@ def platform_for(config: StackConfig) -> Platform:
             from infra.platforms.aws.platform import AwsPlatform
 
             return AwsPlatform(config)
+        case "gcp":
+            from infra.platforms.gcp.platform import GcpPlatform
+
+            return GcpPlatform(config)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.contracts import rules
+from tests.infra.gcp.stacks import dev as gcp_stack
 from tests.recorder import Recorder, run_program
 
 SERVICES = {"digits": {"model": "models/digits"}}
@@ -21,6 +22,7 @@ PLATFORMS = {
         "services": {"digits": {**SERVICES["digits"], "image": IMAGE, "scale": {"min": 2, "max": 4}}},
         "access": {"jwt": {"jwks": "https://issuer.example/keys", "audience": "a", "issuer": "i"}},
     },
+    "gcp": gcp_stack(),
 }
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
 

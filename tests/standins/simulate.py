@@ -69,9 +69,11 @@ def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
         assert not findings.uncounted, f"checkov did not look at {', '.join(findings.uncounted)}"
     print()
     _timed("destroy", stack.destroy)
-    left = [f"{each['type']} {each['id']}" for each in stack.books.all()]
-    assert not left, "left in the clouds:\n" + "\n".join(left)
-    print(f"sweep: nothing is left in the clouds\nall of it took {time.monotonic() - started:.0f} s")
+    left = {f"{each['type']} {each['id']}" for each in stack.books.all()}
+    kept = {f"{each['type']} {each['id']}" for each in resources if each.get("retainOnDelete")}
+    assert left == kept, "left in the clouds:\n" + "\n".join(left ^ kept)
+    but = f" but what is retained: {', '.join(sorted(kept))}" if kept else ""
+    print(f"sweep: nothing is left in the clouds{but}\nall of it took {time.monotonic() - started:.0f} s")
 
 
 def _timed(name: str, step: Callable[[], str]) -> None:

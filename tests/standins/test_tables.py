@@ -61,8 +61,6 @@ def test_every_type_of_the_clouds_can_be_looked_for_or_is_known_not_to():
 # Without a fixed name, and not in the tagging API's answers: `recover` stops and says how to go on.
 NOT_FOUND = [
     "gcp:billing/budget:Budget",
-    "gcp:certificatemanager/dnsAuthorization:DnsAuthorization",
-    "gcp:iam/workloadIdentityPoolProvider:WorkloadIdentityPoolProvider",
     "gcp:monitoring/alertPolicy:AlertPolicy",
     "gcp:monitoring/dashboard:Dashboard",
     "gcp:monitoring/notificationChannel:NotificationChannel",

@@ -1,0 +1,71 @@
+"""The key that encrypts what the stack keeps: secrets of the cluster, models, images, disks of nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_gcp as gcp
+
+ROTATION = f"{90 * 24 * 3600}s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyArgs:
+    """`existing`: a key that is there, and is granted on. `number`: of the project. `production`: protected."""
+
+    name: str
+    project: pulumi.Input[str]
+    number: pulumi.Input[str]
+    region: str
+    existing: str | None
+    production: bool
+
+
+class StackKey(pulumi.ComponentResource):
+    """Owns a key that rotates, and lets Google's own agents for storage, registry, cluster and disks use it.
+
+    Google deletes neither ring nor key, so a destroy leaves both, whatever the environment. Output: `id`; what takes
+    it waits for the grants.
+    """
+
+    id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: KeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:gcp:StackKey", name, None, opts)
+        key = pulumi.Output.from_input(args.existing) if args.existing else self._made(args)
+        granted = [
+            gcp.kms.CryptoKeyIAMMember(
+                f"{agent}-uses-key",
+                crypto_key_id=key,
+                role="roles/cloudkms.cryptoKeyEncrypterDecrypter",
+                member=member,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for agent, member in self._agents(args).items()
+        ]
+        self.id = pulumi.Output.all(*(each.crypto_key_id for each in granted)).apply(lambda ids: str(ids[0]))
+        self.register_outputs({})
+
+    def _made(self, args: KeyArgs) -> pulumi.Output[str]:
+        kept = pulumi.ResourceOptions(parent=self, protect=args.production, retain_on_delete=True)
+        ring = gcp.kms.KeyRing("key", name=args.name, project=args.project, location=args.region, opts=kept)
+        key = gcp.kms.CryptoKey("key", name=args.name, key_ring=ring.id, rotation_period=ROTATION, opts=kept)
+        return key.id
+
+    def _agents(self, args: KeyArgs) -> dict[str, pulumi.Input[str]]:
+        """Accounts of Google's own. Some are only made when they are asked for."""
+        storage = gcp.storage.get_project_service_account_output(
+            project=args.project, opts=pulumi.InvokeOutputOptions(parent=self)
+        )
+        made = {
+            api: gcp.projects.ServiceIdentity(
+                f"{api}-agent",
+                project=args.project,
+                service=f"{api}.googleapis.com",
+                opts=pulumi.ResourceOptions(parent=self),
+            ).member
+            for api in ("artifactregistry", "container")
+        }
+        disks = pulumi.Output.format("serviceAccount:service-{0}@compute-system.iam.gserviceaccount.com", args.number)
+        return {"storage": storage.member, **made, "compute": disks}

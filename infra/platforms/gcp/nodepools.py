@@ -1,0 +1,153 @@
+"""Nodes of a standard cluster, and how pods get onto them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_gcp as gcp
+
+from infra.platforms.gcp.cluster import SCOPES, Gke
+from infra.platforms.gcp.config import GPUS, CpuNodes, GpuPool
+from infra.platforms.gcp.labels import all_labels
+from infra.spec import Placement
+
+POOL = "slipway.dev/pool"
+RESOURCE = "nvidia.com/gpu"
+# GKE sets the taint by itself. It also adds the toleration; a pod that says it needs no admission webhook for that.
+TOLERATION = {"key": RESOURCE, "operator": "Exists", "effect": "NoSchedule"}
+SHARING = {"time": "TIME_SHARING", "mps": "MPS"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodePoolsArgs:
+    """`labels`: on everything. `key`: encrypts the disks."""
+
+    project: pulumi.Input[str]
+    gke: Gke
+    cpu: CpuNodes
+    pools: Sequence[GpuPool]
+    labels: dict[str, str]
+    key: pulumi.Input[str]
+
+
+class NodePools(pulumi.ComponentResource):
+    """Owns one pool of nodes without GPUs and one per GPU pool, which starts empty and grows as pods ask. Output:
+    `ready`."""
+
+    def __init__(self, name: str, args: NodePoolsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("slipway:gcp:NodePools", name, None, opts)
+        self._args = args
+        cpu = self._pool(
+            "cpu",
+            args.cpu.machine,
+            args.cpu.diskGb,
+            {"total_min_node_count": args.cpu.min, "total_max_node_count": args.cpu.max},
+            {"strategy": "SURGE", "max_surge": 1, "max_unavailable": 0},
+        )
+        self.ready = [cpu, *(self._gpu_pool(pool) for pool in args.pools)]
+        self.register_outputs({})
+
+    def _gpu_pool(self, pool: GpuPool) -> gcp.container.NodePool:
+        kind, count = GPUS[pool.machine]
+        accelerator: dict[str, Any] = {
+            "type": kind,
+            "count": count,
+            "gpu_driver_installation_config": {"gpu_driver_version": pool.driver.upper()},
+        }
+        if pool.sharing != "none":
+            accelerator["gpu_sharing_config"] = {
+                "gpu_sharing_strategy": SHARING[pool.sharing],
+                "max_shared_clients_per_gpu": pool.sharers,
+            }
+        spot = pool.capacity == "spot"
+        sizes = {
+            "total_min_node_count": pool.min,
+            "total_max_node_count": pool.max,
+            "location_policy": "ANY" if spot else "BALANCED",
+        }
+        # A spare GPU to start the new node beside the old one is often not to be had.
+        upgrade = {"strategy": "SURGE", "max_surge": 0, "max_unavailable": 1}
+        return self._pool(
+            pool.name,
+            pool.machine,
+            pool.diskGb,
+            sizes,
+            upgrade,
+            pool.zones,
+            guest_accelerators=[accelerator],
+            spot=spot,
+        )
+
+    def _pool(
+        self,
+        name: str,
+        machine: str,
+        disk: int,
+        sizes: Any,
+        upgrade: Any,
+        zones: Sequence[str] | None = None,
+        **more: Any,
+    ) -> gcp.container.NodePool:
+        args = self._args
+        nodes: Any = {
+            "machine_type": machine,
+            "disk_size_gb": disk,
+            "image_type": "COS_CONTAINERD",
+            "service_account": args.gke.nodes,
+            "oauth_scopes": list(SCOPES),
+            "boot_disk_kms_key": args.key,
+            "gcfs_config": {"enabled": True},
+            "gvnic": {"enabled": True},
+            "shielded_instance_config": {"enable_secure_boot": True, "enable_integrity_monitoring": True},
+            "workload_metadata_config": {"mode": "GKE_METADATA"},
+            "metadata": {"disable-legacy-endpoints": "true"},
+            "labels": {POOL: name},
+            "resource_labels": {**args.labels, **all_labels(f"{name}-nodes")},
+            **more,
+        }
+        return gcp.container.NodePool(
+            f"{name}-nodes",
+            name=_physical(name, more),
+            project=args.project,
+            cluster=args.gke.name,
+            location=args.gke.location,
+            node_locations=zones,
+            autoscaling=sizes,
+            management={"auto_repair": True, "auto_upgrade": True},
+            upgrade_settings=upgrade,
+            node_config=nodes,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+
+def placements(gke: Gke, pools: Sequence[GpuPool]) -> dict[str, list[Placement]]:
+    """Where pods go, by accelerator. Pods find a pool by a label of ours, so that another pool in its place moves none
+    of them before it is there."""
+    if gke.nodes is None:
+        return {"none": [Placement()], "nvidia": [Placement(tolerations=[TOLERATION], resource=RESOURCE)]}
+    if gke.autopilot:
+        return {"none": [Placement()], "nvidia": [_asked_of_autopilot(pool) for pool in pools]}
+    gpu = [_placement(pool, {POOL: pool.name}) for pool in pools]
+    return {"none": [Placement(selector={POOL: "cpu"})], "nvidia": gpu}
+
+
+def _asked_of_autopilot(pool: GpuPool) -> Placement:
+    selector = {"cloud.google.com/gke-accelerator": pool.gpu}
+    if pool.capacity == "spot":
+        selector["cloud.google.com/gke-spot"] = "true"
+    return _placement(pool, selector)
+
+
+def _placement(pool: GpuPool, selector: dict[str, str]) -> Placement:
+    return Placement(selector=selector, tolerations=[TOLERATION], resource=RESOURCE, spot=pool.capacity == "spot")
+
+
+def _physical(name: str, unchangeable: dict[str, Any]) -> str:
+    """What can't be changed in place is in the name, so that the new pool is there before the old one is drained."""
+    if not unchangeable:
+        return name
+    return f"{name}-{hashlib.sha256(repr(sorted(unchangeable.items())).encode()).hexdigest()[:6]}"

@@ -1,0 +1,274 @@
+"""The Google Cloud platform: what a stack shares, and what each service adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pulumi_gcp as gcp
+
+from infra.artifact import ModelArtifact
+from infra.config import ServiceConfig, StackConfig
+from infra.environment import service_environment
+from infra.image import ServiceImage, ServiceImageArgs
+from infra.names import bounded, stack_name
+from infra.platforms.base import Platform, Served
+from infra.platforms.gcp.budget import Budget, BudgetArgs
+from infra.platforms.gcp.ci import Ci, CiArgs
+from infra.platforms.gcp.cluster import Gke, GkeArgs, GkeCluster, existing_cluster
+from infra.platforms.gcp.endpoint import GOOGLE, Edge, EdgeArgs, Way, WayArgs
+from infra.platforms.gcp.identity import IdentityArgs, ServiceIdentity
+from infra.platforms.gcp.key import KeyArgs, StackKey
+from infra.platforms.gcp.labels import labelled, stack_labels
+from infra.platforms.gcp.network import Network, NetworkArgs, Subnet, existing_subnet
+from infra.platforms.gcp.nodepools import NodePools, NodePoolsArgs, placements
+from infra.platforms.gcp.observability import Watch, WatchArgs
+from infra.platforms.gcp.project import Project, ProjectArgs
+from infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, registry_of
+from infra.platforms.gcp.storage import Storage, StorageArgs
+from infra.spec import Cluster
+from infra.workload.namespace import Space, SpaceArgs
+from infra.workload.network import outside_of
+from infra.workload.observability import Observability, ObservabilityArgs
+from infra.workload.workload import Workload, WorkloadArgs
+
+NAMESPACE = "slipway"
+# Where Google's collectors run: standard clusters, and Autopilot.
+COLLECTORS = ("gmp-system", "gke-gmp-system")
+# What a mounted bucket is asked with: GKE's metadata server, by both of its addresses, and storage.googleapis.com.
+STORAGE_EGRESS = (("169.254.169.252/32", 988), ("169.254.169.254/32", 80), ("0.0.0.0/0", 443))
+
+
+class GcpPlatform(Platform):
+    """Owns all that the stack has in one project and region, unless the VPC or the cluster was there before."""
+
+    def __init__(self, config: StackConfig) -> None:
+        self._config, self._gcp = config, config.gcp
+        self._name, self._production = stack_name(), config.environment == "production"
+        assert self._gcp.project and self._gcp.region, "the configuration was checked for it"
+        self._project_id, self._region = self._gcp.project, self._gcp.region
+        pays: dict[str, Any] = (
+            {"user_project_override": True, "billing_project": self._project_id} if self._gcp.budget.monthly else {}
+        )
+        provider = gcp.Provider(
+            "gcp",
+            project=self._project_id,
+            region=self._region,
+            default_labels={**self._gcp.labels, **stack_labels()},
+            **pays,
+        )
+        self._opts = pulumi.ResourceOptions(provider=provider, transformations=[labelled])
+        further = ("billingbudgets",) if self._gcp.budget.monthly else ()
+        self._project = Project("project", ProjectArgs(project=self._project_id, further=further), self._opts)
+        place: dict[str, Any] = {"name": self._name, "project": self._project.id, "region": self._region}
+        kept = {**place, "production": self._production}
+        key = KeyArgs(**kept, number=self._project.number, existing=self._gcp.key)
+        self._key = StackKey("key", key, self._opts)
+        self._storage = Storage(
+            "storage", StorageArgs(**kept, project_id=self._project_id, key=self._key.id), self._opts
+        )
+        self._registry = ImageRegistry("registry", RegistryArgs(**kept, key=self._key.id), self._opts)
+        self._subnet = self._network(place)
+        self._gke = self._cluster(provider, kept)
+        self._inside = pulumi.ResourceOptions(providers=[provider, self._gke.provider], transformations=[labelled])
+        self._spec = self._prepared()
+        Observability("monitoring", ObservabilityArgs(cluster=self._spec))
+        self._edge = self._open(place) if any(service.host for service in config.services.values()) else None
+        self._watch = self._watched()
+        self._ci = self._trusted()
+
+    @property
+    def proxies(self) -> Sequence[pulumi.Input[str]]:
+        """Whose x-forwarded-for the services believe: the load balancer's, which names itself last."""
+        return [*self._spec.clients, pulumi.Output.concat(self._edge.address, "/32")] if self._edge else ()
+
+    @property
+    def outputs(self) -> Mapping[str, pulumi.Input[Any]]:
+        """What the stack exports besides its services."""
+        found: dict[str, pulumi.Input[Any]] = {
+            "clusterName": self._gke.name,
+            "kubeconfig": self._gke.kubeconfig,
+            "modelBucket": self._storage.bucket,
+        }
+        if self._edge and not self._gcp.endpoint.zone:
+            found["dnsRecords"] = self._edge.records
+        if self._ci:
+            found["ciProvider"] = self._ci.provider
+        return found
+
+    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
+        prefix = f"models/{name}"
+        identity = IdentityArgs(
+            pool=self._gke.pool,
+            number=self._project.number,
+            namespace=NAMESPACE,
+            account_name=name,
+            bucket=self._storage.bucket,
+            prefix=prefix,
+        )
+        granted = ServiceIdentity(name, identity, self._opts)
+        workload = Workload(
+            name,
+            WorkloadArgs(
+                service=service,
+                image=self._image(name, service, artifact),
+                artifact=artifact,
+                access=access,
+                cluster=self._mounting(prefix, granted) if service.modelFrom == "volume" else self._spec,
+                environment=service_environment(service),
+                egress=outside_of(self._config, service),
+            ),
+        )
+        self._watch.unhealthy(name)
+        if not (service.host and self._edge):
+            inside = f".{NAMESPACE}.svc:{workload.port}"
+            return Served(url=pulumi.Output.concat("http://", workload.service, inside))
+        return self._routed(name, service, service.host, workload)
+
+    def _network(self, place: dict[str, Any]) -> Subnet | None:
+        if self._gcp.cluster.existing:
+            return None
+        if self._gcp.network.vpc:
+            return existing_subnet(self._gcp.network.vpc)
+        args = NetworkArgs(**place, config=self._gcp.network, internal=self._gcp.endpoint.internal)
+        return Network("network", args, self._opts).subnet
+
+    def _cluster(self, provider: gcp.Provider, kept: dict[str, Any]) -> Gke:
+        config, location = self._gcp.cluster, self._gcp.location
+        if config.existing or self._subnet is None:
+            assert config.existing
+            return existing_cluster(
+                config.existing, location, self._project_id, pulumi.InvokeOutputOptions(provider=provider)
+            )
+        args = GkeArgs(
+            **{**kept, "name": bounded(40, self._name)},
+            project_id=self._project_id,
+            location=location,
+            config=config,
+            subnet=self._subnet,
+            images=self._registry.images,
+            key=self._key.id,
+        )
+        return GkeCluster("cluster", args, self._opts).gke
+
+    def _prepared(self) -> Cluster:
+        """The cluster with nodes for what the services need, and the namespace that they share."""
+        config, ready = self._gcp.cluster, list[pulumi.Resource]()
+        if not config.existing and config.compute == "standard":
+            nodes = NodePoolsArgs(
+                project=self._project.id,
+                gke=self._gke,
+                cpu=config.cpu,
+                pools=config.gpu,
+                labels=self._gcp.labels,
+                key=self._key.id,
+            )
+            ready += NodePools("nodes", nodes, self._opts).ready
+        space = Space(
+            "space",
+            SpaceArgs(namespace=NAMESPACE),
+            pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=ready)),
+        )
+        proxies = [self._subnet.proxies] if self._subnet and self._subnet.proxies else []
+        return Cluster(
+            provider=self._gke.provider,
+            namespace=space.namespace,
+            placements=placements(self._gke, config.gpu),
+            clients=[*proxies, *GOOGLE],
+            monitoring="google",
+            scrapers=COLLECTORS,
+            ready=[*ready, space],
+        )
+
+    def _mounting(self, prefix: str, granted: pulumi.Resource) -> Cluster:
+        """The cluster for a service whose pods mount its models from the bucket, as they may read them."""
+        mounted = pulumi.Output.from_input(self._storage.bucket).apply(
+            lambda bucket: {"bucketName": bucket, "mountOptions": f"implicit-dirs,only-dir={prefix}"}
+        )
+        volume = {"csi": {"driver": "gcsfuse.csi.storage.gke.io", "readOnly": True, "volumeAttributes": mounted}}
+        return replace(
+            self._spec,
+            models=volume,
+            pod_annotations={"gke-gcsfuse/volumes": "true"},
+            egress=STORAGE_EGRESS,
+            ready=[*self._spec.ready, granted],
+        )
+
+    def _open(self, place: dict[str, Any]) -> Edge:
+        args = EdgeArgs(
+            **place,
+            config=self._gcp.endpoint,
+            subnet=self._subnet,
+            allow=self._config.access.allow,
+            cluster=self._gke.provider,
+            namespace=self._spec.namespace,
+        )
+        return Edge("edge", args, self._inside)
+
+    def _watched(self) -> Watch:
+        args = WatchArgs(
+            name=self._name,
+            project_id=self._project_id,
+            project=self._project.id,
+            config=self._gcp.observability,
+            cluster=self._gke.name,
+            namespace=NAMESPACE,
+        )
+        watch = Watch("watch", args, self._opts)
+        budget = self._gcp.budget
+        if budget.monthly and budget.billingAccount:
+            limit = BudgetArgs(
+                name=self._name,
+                number=self._project.number,
+                billing_account=budget.billingAccount,
+                monthly=budget.monthly,
+                currency=budget.currency,
+                channels=watch.channels,
+            )
+            Budget("budget", limit, self._opts)
+        return watch
+
+    def _trusted(self) -> Ci | None:
+        config = self._gcp.ci
+        if not config.repository:
+            return None
+        args = CiArgs(
+            name=self._name,
+            project=self._project.id,
+            number=self._project.number,
+            repository=config.repository,
+            deploy=config.deploy,
+        )
+        return Ci("ci", args, self._opts)
+
+    def _image(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> pulumi.Input[str]:
+        if service.image:
+            return service.image
+        args = ServiceImageArgs(
+            service=name,
+            artifact=artifact,
+            accelerator=service.accelerator,
+            registry=registry_of(self._project_id, self._region, self._name),
+            settings=self._config.image,
+            with_model=service.modelFrom == "image",
+        )
+        return ServiceImage(name, args, pulumi.ResourceOptions(depends_on=[self._registry])).ref
+
+    def _routed(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> Served:
+        """Leads a public name to a service's pods."""
+        assert self._edge
+        args = WayArgs(
+            service=workload.service,
+            port=workload.port,
+            host=host,
+            edge=self._edge,
+            config=self._gcp.endpoint,
+            drain=service.rollout.drainSeconds,
+        )
+        way = Way(name, args, self._inside)
+        # Google's probes come from addresses that no list of callers has.
+        if not self._gcp.endpoint.internal and not self._config.access.allow:
+            self._watch.from_outside(name, host)
+        return Served(url=way.route.id.apply(lambda _: f"https://{host}"))

@@ -1,0 +1,307 @@
+"""The Google Cloud stack under mocks: what is declared, who may read what, what is public, what comes before what."""
+
+import json
+
+import pytest
+
+from tests.contracts import rules
+from tests.infra.gcp.stacks import KEY, VARIANTS
+
+RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
+# Sealed: a change of what a variant declares is a change of this table.
+SEALED = {
+    "dev": {"gcp": 42, "kubernetes": 9, "slipway": 12},
+    "example": {"gcp": 64, "kubernetes": 27, "slipway": 19},
+    "production": {"gcp": 73, "kubernetes": 23, "slipway": 19},
+    "autopilot": {"gcp": 42, "kubernetes": 14, "slipway": 12},
+    "existing": {"gcp": 40, "kubernetes": 15, "slipway": 11},
+}
+STATEFUL = {("Bucket", "models"), ("Repository", "images")}
+
+
+def of(program, package):
+    return [each for each in program.declared if each.typ.startswith(f"{package}:")]
+
+
+def objects(program, kind):
+    return {each.name: each.inputs["spec"] for each in program.of_type(kind)}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_declares_what_it_is_sealed_to(name, variant):
+    assert {package: len(of(variant(name), package)) for package in SEALED[name]} == SEALED[name]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_every_variant_keeps(rule, name, variant):
+    assert list(rule(variant(name))) == []
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_everything_is_made_by_the_one_provider_with_the_stacks_labels(name, variant):
+    program = variant(name)
+    (provider,) = program.of_type("pulumi:providers:gcp")
+    assert provider.inputs["project"] == "example-project"
+    assert json.loads(provider.inputs["defaultLabels"])["slipway-stack"] == "slipway-test"
+    for each in of(program, "gcp"):
+        assert "::gcp::" in each.provider, f"{each.typ} {each.name} is made by {each.provider}"
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_labels_tell_the_logical_name_where_a_type_has_any(name, variant):
+    for each in of(variant(name), "gcp"):
+        labels = each.inputs.get("userLabels") or each.inputs.get("resourceLabels") or each.inputs.get("labels")
+        assert labels is None or labels["slipway-name"] == each.name
+        # The provider's default labels reach neither of these.
+        assert each.typ.split(":")[1].split("/")[0] != "monitoring" or labels is None or "slipway-stack" in labels
+    for pool in variant(name).of_type("NodePool"):
+        assert pool.inputs["nodeConfig"]["resourceLabels"]["slipway-stack"] == "slipway-test"
+
+
+def test_a_service_reads_its_own_models_and_nothing_else(variant):
+    program = variant("example")
+    for service in ("digits", "linear"):
+        grant = program.inputs_of(service, "ManagedFolderIamMember")
+        assert grant["managedFolder"] == f"models/{service}/"
+        assert grant["role"] == "roles/storage.objectViewer"
+        assert grant["member"] == (
+            "principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/"
+            f"example-project.svc.id.goog/subject/ns/slipway/sa/{service}"
+        )
+    assert program.of_type("BucketIAMMember") == []
+    # The one Google account that is made is the nodes'; pods have none.
+    assert [each.name for each in program.of_type("Account")] == ["nodes"]
+
+
+def test_nodes_may_run_and_pull_and_nothing_else(variant):
+    roles = {
+        each.inputs["role"] for kind in ("IAMMember", "RepositoryIamMember") for each in variant("dev").of_type(kind)
+    }
+    assert roles == {"roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader"}
+
+
+@pytest.mark.parametrize("name", ["example", "dev", "production", "autopilot"])
+def test_the_control_plane_is_asked_by_name_and_iam_alone(name, variant):
+    (cluster,) = variant(name).of_type("gcp:container/cluster:Cluster")
+    assert cluster.inputs["controlPlaneEndpointsConfig"] == {
+        "dnsEndpointConfig": {"allowExternalTraffic": True},
+        "ipEndpointsConfig": {"enabled": False},
+    }
+    assert cluster.inputs["privateClusterConfig"]["enablePrivateNodes"] is True
+    assert not any(cluster.inputs["rbacBindingConfig"].values())
+    assert cluster.inputs["deletionProtection"] is (name == "production")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_production_alone_protects_and_retains_and_a_key_always_stays(name, variant):
+    program, production = variant(name), name == "production"
+    for kind, logical in STATEFUL:
+        request = program.request(kind, logical)
+        assert (request.protect, request.retainOnDelete) == (production, production)
+    assert program.inputs_of("models", "Bucket")["forceDestroy"] is not production
+    for cluster in program.of_type("gcp:container/cluster:Cluster"):
+        request = program.request("Cluster", cluster.name)
+        assert (request.protect, request.retainOnDelete) == (production, False)
+    for key in program.of_type("CryptoKey") + program.of_type("KeyRing"):
+        assert program.request(key.typ.split(":")[-1], key.name).retainOnDelete
+
+
+def test_a_key_that_is_there_is_granted_on_and_left_alone(variant):
+    program = variant("production")
+    assert program.of_type("CryptoKey") == program.of_type("KeyRing") == []
+    grants = program.of_type("CryptoKeyIAMMember")
+    assert {each.inputs["cryptoKeyId"] for each in grants} == {KEY}
+    assert len({each.inputs["member"] for each in grants}) == len(grants) == 4
+
+
+def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
+    program = variant("production")
+    pools = {each.name: each.inputs for each in program.of_type("NodePool")}
+    spot, steady = pools["spot-nodes"], pools["steady-nodes"]
+    assert spot["autoscaling"] == {"totalMinNodeCount": 0, "totalMaxNodeCount": 3, "locationPolicy": "ANY"}
+    assert spot["nodeConfig"]["spot"] is True and steady["nodeConfig"]["spot"] is False
+    (gpu,) = steady["nodeConfig"]["guestAccelerators"]
+    assert (gpu["type"], gpu["count"]) == ("nvidia-l4", 1)
+    assert gpu["gpuSharingConfig"] == {"gpuSharingStrategy": "TIME_SHARING", "maxSharedClientsPerGpu": 4}
+    assert "guestAccelerators" not in pools["cpu-nodes"]["nodeConfig"]
+    assert not any("taints" in each["nodeConfig"] for each in pools.values())
+    pods = [each.inputs["spec"]["template"]["spec"] for each in program.of_type("Deployment") if "digits" in each.name]
+    wished = [
+        each["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        for each in pods
+        if "affinity" in each
+    ]
+    values = [[term["preference"]["matchExpressions"][0]["values"][0] for term in each] for each in wished]
+    assert ["spot", "steady"] in values
+    for pod in pods:
+        assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
+
+
+def test_what_a_pool_can_not_change_is_in_its_name_and_what_it_can_is_not():
+    from infra.platforms.gcp.nodepools import _physical
+
+    spot, steady = _physical("l4", {"spot": True}), _physical("l4", {"spot": False})
+    assert spot != steady and spot.startswith("l4-") and len(spot) == 9
+    assert _physical("cpu", {}) == "cpu"
+
+
+def test_autopilot_is_asked_for_gpus_by_name_and_has_no_pools(variant):
+    program = variant("autopilot")
+    assert program.of_type("NodePool") == []
+    (pod,) = [each.inputs["spec"]["template"]["spec"] for each in program.of_type("Deployment")]
+    text = json.dumps(pod)
+    assert "cloud.google.com/gke-accelerator" in text and "cloud.google.com/gke-spot" in text
+
+
+def test_the_edge_speaks_tls_and_leads_api_paths_alone_to_pods(variant):
+    program = variant("example")
+    assert program.inputs_of("edge", "SSLPolicy")["minTlsVersion"] == "TLS_1_2"
+    gateway = objects(program, "Gateway")["edge"]
+    assert {each["protocol"]: each["port"] for each in gateway["listeners"]} == {"HTTPS": 443, "HTTP": 80}
+    routes = objects(program, "HTTPRoute")
+    (redirect,) = routes["edge.redirect"]["rules"][0]["filters"]
+    assert redirect["requestRedirect"] == {"scheme": "https", "statusCode": 301}
+    for service in ("digits", "linear"):
+        assert routes[service]["hostnames"] == [f"{service}.ml.example.org"]
+        assert routes[service]["parentRefs"][0]["sectionName"] == "https"
+        paths = [each["path"]["value"] for rule in routes[service]["rules"] for each in rule["matches"]]
+        assert paths == ["/predict", "/explain", "/feedback", "/v2"]
+    assert program.inputs_of("edge", "CertificateMapEntry")["hostname"] == "*.ml.example.org"
+    assert {each.name for each in program.of_type("RecordSet")} == {"certificate", "digits", "linear"}
+
+
+def test_a_service_is_probed_and_guarded_before_it_is_led_to(variant):
+    program = variant("example")
+    waits = program.waits_for("HTTPRoute", "digits")
+    assert {"HealthCheckPolicy digits", "GCPBackendPolicy digits", "Gateway edge", "Deployment digits"} <= waits
+    probe = objects(program, "HealthCheckPolicy")["digits"]["default"]["config"]["httpHealthCheck"]
+    assert probe == {"port": 3000, "requestPath": "/readyz"}
+    policy = objects(program, "GCPBackendPolicy")["digits"]
+    assert policy["default"]["securityPolicy"] == program.inputs_of("firewall", "SecurityPolicy")["name"]
+    assert policy["targetRef"] == {"group": "", "kind": "Service", "name": "digits"}
+
+
+def test_the_load_balancer_goes_before_what_it_is_made_of_and_what_reaches_the_cluster(variant):
+    waits = variant("example").waits_for("Gateway", "edge")
+    assert {"GlobalAddress edge", "CertificateMapEntry edge", "Cluster cluster", "Namespace space"} <= waits
+    assert {"GCPGatewayPolicy tls", "SSLPolicy edge", "SecurityPolicy firewall"} <= waits
+
+
+def test_named_networks_are_the_only_ones_and_the_rate_is_theirs(variant):
+    rules_ = variant("production").inputs_of("firewall", "SecurityPolicy")["rules"]
+    by_priority = {int(each["priority"]): each for each in rules_}
+    assert by_priority[2147483647]["action"] == "deny(403)"
+    assert by_priority[1000]["match"]["config"]["srcIpRanges"] == ["198.51.100.0/24", "2001:db8::/48"]
+    assert by_priority[1000]["action"] == "throttle"
+    assert by_priority[1000]["rateLimitOptions"]["rateLimitThreshold"] == {"count": 1000, "intervalSec": 60}
+    assert "cve-canary" in by_priority[1]["match"]["expr"]["expression"]
+
+
+def test_more_networks_than_a_rule_takes_are_more_rules_of_their_own_priority():
+    from infra.platforms.gcp.firewall import Firewall, FirewallArgs
+
+    wall = Firewall.__new__(Firewall)
+    wall._args = FirewallArgs(name="a", project="p", rate=None, allow=[f"10.{i}.0.0/16" for i in range(23)])
+    rules_ = [each for each in wall._rules() if each.get("description") == "callers"]
+    assert [len(each["match"]["config"]["src_ip_ranges"]) for each in rules_] == [10, 10, 3]
+    assert len({each["priority"] for each in rules_}) == 3
+
+
+def test_an_internal_edge_has_no_public_address_and_takes_tls_by_its_own_certificate(variant):
+    program = variant("autopilot")
+    assert (
+        program.of_type("GlobalAddress")
+        == program.of_type("SecurityPolicy")
+        == program.of_type("UptimeCheckConfig")
+        == []
+    )
+    assert program.inputs_of("edge", "Address")["addressType"] == "INTERNAL"
+    gateway = objects(program, "Gateway")["edge"]
+    assert gateway["gatewayClassName"] == "gke-l7-rilb"
+    (listener,) = gateway["listeners"]
+    assert listener["tls"]["options"]["networking.gke.io/cert-manager-certs"] == "slipway-test"
+    assert program.inputs_of("edge", "RegionSslPolicy")["minTlsVersion"] == "TLS_1_2"
+
+
+def test_pods_take_requests_from_the_load_balancer_alone(variant):
+    for name, edge in (("example", []), ("autopilot", ["10.9.0.0/23"])):
+        policies = objects(variant(name), "NetworkPolicy")
+        asked = policies["digits"]["ingress"][0]["from"]
+        assert [each["ipBlock"]["cidr"] for each in asked] == [*edge, "35.191.0.0/16", "130.211.0.0/22"]
+        assert [each["ports"][0]["port"] for each in policies["digits"]["egress"]][:1] == [53]
+
+
+def test_a_mounted_bucket_opens_only_what_it_needs_to_the_pods_that_mount_it(variant):
+    program = variant("production")
+    policies = objects(program, "NetworkPolicy")
+    outside = {each["to"][0]["ipBlock"]["cidr"] for each in policies["linear"]["egress"] if "to" in each}
+    assert {"169.254.169.252/32", "169.254.169.254/32"} <= outside
+    assert "169.254.169.254/32" not in json.dumps(policies["digits"]["egress"])
+    (linear,) = [each for each in program.of_type("Deployment") if each.name == "linear"]
+    (volume,) = [each for each in linear.inputs["spec"]["template"]["spec"]["volumes"] if "csi" in each]
+    assert volume["csi"]["volumeAttributes"]["mountOptions"] == "implicit-dirs,only-dir=models/linear"
+    assert volume["csi"]["readOnly"] is True
+    assert "ManagedFolderIamMember linear" in program.waits_for("Deployment", "linear")
+
+
+def test_services_believe_googles_proxies_and_its_address_and_nobody_else(variant):
+    (secret,) = [each for each in variant("example").of_type("Secret") if each.name == "digits"]
+    rules_ = json.loads(secret.inputs["stringData"]["value"]["access.json"])
+    *ranges, own = rules_["trustedProxies"]
+    assert ranges == ["35.191.0.0/16", "130.211.0.0/22"]
+    assert own.startswith("203.0.113.") and own.endswith("/32")
+
+
+def test_alerts_are_told_to_the_named_addresses_and_the_budget_too(variant):
+    program = variant("example")
+    alerts = {each.name: each.inputs for each in program.of_type("AlertPolicy")}
+    assert set(alerts) == {"errors", "latency", "drift", "unhealthy-digits", "unhealthy-linear",
+                           "unreachable-digits", "unreachable-linear"}  # fmt: skip
+    assert all(len(each["notificationChannels"]) == 1 for each in alerts.values())
+    condition = alerts["latency"]["conditions"][0]["conditionPrometheusQueryLanguage"]
+    assert condition["query"].endswith("> 0.5") and 'cluster="slipway-test"' in condition["query"]
+    budget = program.inputs_of("budget", "gcp:billing/budget:Budget")
+    assert budget["budgetFilter"]["projects"] == ["projects/210987654321"]
+    assert len(budget["allUpdatesRule"]["monitoringNotificationChannels"]) == 1
+    (provider,) = program.of_type("pulumi:providers:gcp")
+    assert provider.inputs["billingProject"] == "example-project"
+
+
+def test_pods_are_scraped_by_googles_collectors_alone(variant):
+    program = variant("example")
+    (scraped,) = objects(program, "PodMonitoring").values()
+    assert scraped["endpoints"][0]["port"] == "metrics"
+    allowed = [
+        each for each in objects(program, "NetworkPolicy")["digits"]["ingress"] if each["ports"][0]["port"] == 9000
+    ]
+    spaces = [one["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for one in allowed[0]["from"]]
+    assert spaces == ["gmp-system", "gke-gmp-system"]
+
+
+def test_a_list_of_callers_leaves_no_check_from_outside_that_it_would_refuse(variant):
+    assert variant("production").of_type("UptimeCheckConfig") == []
+
+
+def test_previews_read_and_only_jobs_of_the_environment_deploy(variant):
+    program = variant("production")
+    (trust,) = program.of_type("WorkloadIdentityPoolProvider")
+    assert trust.inputs["attributeCondition"] == "assertion.repository == 'example/models'"
+    by_member = {}
+    for each in program.of_type("IAMMember"):
+        by_member.setdefault(each.inputs["member"], set()).add(each.inputs["role"])
+    (jobs,) = [member for member in by_member if member.startswith("principalSet://")]
+    assert by_member[jobs] == {"roles/viewer", "roles/iam.securityReviewer", "roles/storage.objectViewer"}
+    (deploy,) = [member for member in by_member if member.startswith("principal://")]
+    assert deploy.endswith("/subject/repo:example/models:environment:production")
+    assert not by_member[deploy] & {"roles/owner", "roles/editor"}
+
+
+def test_no_output_holds_credentials_and_the_kubeconfig_asks_the_plugin(variant):
+    (provider,) = variant("example").of_type("pulumi:providers:kubernetes")
+    config = json.loads(provider.inputs["kubeconfig"])
+    assert config["users"][0]["user"]["exec"]["command"] == "gke-gcloud-auth-plugin"
+    assert config["clusters"][0]["cluster"]["server"].endswith(".gke.goog")
+    assert (
+        provider.inputs["clusterIdentifier"] == "projects/example-project/locations/europe-west4/clusters/slipway-test"
+    )
