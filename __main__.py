@@ -1,24 +1,28 @@
 """A stack: its configuration, its platform, and per service a judged artifact that is served."""
 
+from typing import Any
+
 import pulumi
 
 from infra.access import access_file
-from infra.artifact import ModelArtifact, ModelArtifactArgs, inputs_key
+from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
 from infra.config import StackConfig
+from infra.cost.stack import Cost
 from infra.platforms import platform_for
 
 config = StackConfig.load()
+cost = Cost(config)
 platform = platform_for(config)
 
 # All models are looked at before the first resource is registered.
-keys = {name: inputs_key(service.model, service.variant) for name, service in config.services.items()}
+models = {name: known_model(service.model, service.variant) for name, service in config.services.items()}
 access = access_file(config, platform.proxies)
 
-services = {}
+services: dict[str, dict[str, Any]] = {}
 for name, service in config.services.items():
     args = ModelArtifactArgs(
         model=service.model,
-        inputs_key=keys[name],
+        inputs_key=models[name].inputs_key,
         variant=service.variant,
         accept_worse=service.acceptWorse,
     )
@@ -35,6 +39,12 @@ for name, service in config.services.items():
         "artifactUri": artifact.artifactUri,
     }
 
+monthly, per_1k = cost.of({name: model.folder for name, model in models.items()})
+for name, figures in per_1k.items():
+    services[name]["costPer1kUsd"] = figures
+
 pulumi.export("services", services)
 for key, value in platform.outputs.items():
     pulumi.export(key, value)
+pulumi.export("monthlyCostUsd", monthly)
+pulumi.export("environment", config.environment)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
@@ -14,7 +15,7 @@ from infra.slipway import slipway_json
 
 @dataclass(frozen=True, kw_only=True)
 class ModelArtifactArgs:
-    """`model`: a model folder or `<store uri>@sha256:<digest>`; `inputs_key`: what `inputs_key` says of it.
+    """`model`: a model folder or `<store uri>@sha256:<digest>`; `inputs_key`: what `known_model` says of it.
     `variant`: pins one, else the fastest in budget. `accept_worse`: than what the stack serves now."""
 
     model: str
@@ -77,14 +78,22 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
         super().__init__(ModelArtifactProvider(), name, props, opts)
 
 
-def inputs_key(model: str, variant: str | None) -> str:
-    """Names all that goes into a model's artifact, by content; a pinned variant is part of it.
+class KnownModel(NamedTuple):
+    """`inputs_key`: names all that goes into the model's artifact, by content; a pinned variant is part of it.
+    `folder`: of the artifact, None where it is not built yet."""
+
+    inputs_key: str
+    folder: Path | None
+
+
+def known_model(model: str, variant: str | None) -> KnownModel:
+    """What is known of a model before it is built.
 
     Raises:
         SlipwayError: `model` is no model folder and no artifact in a store.
     """
-    key: str = slipway_json("model", "describe", model, *_pin(variant))["inputsKey"]
-    return key
+    found = slipway_json("model", "describe", model, *_pin(variant))
+    return KnownModel(found["inputsKey"], Path(found["path"]) if found["path"] else None)
 
 
 def _build(props: dict[str, Any], serving: str | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, LogConfig, veiled
+from infra.cost.config import CostConfig
 from infra.imageconfig import ImageConfig
 from infra.lacks import lacking
 from infra.platforms.aws.config import AwsConfig
@@ -80,7 +81,19 @@ class StackConfig(Settings):
         default=ImageConfig(), description="what images are made of: {base: ...@sha256:..., arch: amd64, ...}"
     )
     gcp: GcpConfig = Field(default=GcpConfig(), description="GKE: {project, region, cluster, endpoint, ...}")
+    maxMonthlyUsd: int = Field(
+        default=0, ge=0, description="a preview of a stack that can cost more a month fails; 0: no limit"
+    )
+    cost: CostConfig = Field(
+        default=CostConfig(), description="how the cost is estimated: {usage: {...}, discounts: {...}, prices: {...}}"
+    )
     services: dict[str, ServiceConfig] = Field(description="the services by name: {digits: {model: models/digits}}")
+
+    @field_validator("maxMonthlyUsd", mode="before")
+    @classmethod
+    def _as_the_engine_hands_it_over(cls, usd: Any) -> Any:
+        """Numbers of Pulumi's configuration are texts."""
+        return int(usd) if isinstance(usd, str) and usd.isdecimal() else usd
 
     @field_validator("services")
     @classmethod

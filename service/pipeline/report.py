@@ -1,5 +1,6 @@
 """The part of report.json that compares the variants."""
 
+import os
 import platform
 import zlib
 from importlib import metadata
@@ -16,6 +17,7 @@ from service.pipeline.variants import Variant
 
 RUNTIME = ("onnx", "onnxruntime", "onnxslim", "numpy")
 FRAMEWORKS = ("keras", "tensorflow-cpu", "tf2onnx", "scikit-learn", "skl2onnx", "torch")
+DMI = Path("/sys/devices/virtual/dmi/id")
 INSTRUCTIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
 TIMED = ("latencyMs", "throughputPerSecond", "throughputAllThreads", "bestBatch", "memoryBytes", "speedup", "balance")
 JUDGED = ("metric", "interval95", "drop", "dropUpper95", "sizeBytes", "compressedBytes", "compression")
@@ -48,11 +50,13 @@ def variants_report(
 
 
 def hardware() -> dict[str, Any]:
-    """What every latency and throughput was measured on; `instructions` are those that decide what INT8 gains."""
+    """What every latency and throughput was measured on. `machine` is what has a price; `instructions` decide what
+    INT8 gains."""
     names, flags = (_cpuinfo(field) for field in ("model name", "flags"))
     known = set(flags[0].split()) if flags else set()
     return {
         "cpu": names[0] if names else platform.processor() or platform.machine(),
+        "machine": _machine(),
         "cores": cores(),
         "instructions": [each for each in INSTRUCTIONS if each in known],
     }
@@ -105,6 +109,15 @@ def _versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def _machine() -> str | None:
+    """The cloud's name of this machine type (g6.xlarge): EC2 tells it, elsewhere `SLIPWAY_MACHINE` does; else None."""
+    try:
+        vendor, product = ((DMI / name).read_text().strip() for name in ("sys_vendor", "product_name"))
+    except OSError:
+        vendor = product = ""
+    return product if vendor == "Amazon EC2" else os.environ.get("SLIPWAY_MACHINE")
 
 
 def _cpuinfo(field: str) -> list[str]:

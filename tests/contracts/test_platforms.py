@@ -34,7 +34,7 @@ def program(request):
 
 def test_every_platform_answers_with_the_same_outputs(program):
     for service in program.outputs["services"].values():
-        assert service.keys() == {"url", "model", "artifactUri"}
+        assert service.keys() == {"url", "model", "artifactUri", "costPer1kUsd"}
         assert service["url"].startswith(("http://", "https://")) and not service["url"].endswith("/")
         assert service["model"].keys() == {"name", "digest", "variant", "metric"}
 

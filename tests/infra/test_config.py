@@ -31,6 +31,11 @@ def test_a_stack_file_reads_as_pulumi_hands_it_over():
     assert StackConfig.parse(from_engine) == from_file
 
 
+@pytest.mark.parametrize("given", [1500, "1500"])
+def test_the_limit_is_a_number_in_the_file_and_a_text_from_the_engine(given):
+    assert parse({"digits": DIGITS}, maxMonthlyUsd=given).maxMonthlyUsd == 1500
+
+
 def test_keys_of_other_namespaces_are_left_alone():
     assert StackConfig.parse({"aws:region": "eu-west-1", "slipway:services": {"a": DIGITS}}).services.keys() == {"a"}
 
@@ -121,7 +126,7 @@ def test_a_missing_stack_file_says_which_one_and_what_to_do():
 
 def test_pulumi_yaml_declares_the_same_keys_types_and_defaults():
     declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    types = {"string": "string"}
+    types = {"string": "string", "integer": "integer"}
     schema = StackConfig.model_json_schema()["properties"]
     assert declared.keys() == schema.keys()
     for key, field in schema.items():
@@ -129,6 +134,8 @@ def test_pulumi_yaml_declares_the_same_keys_types_and_defaults():
         assert declared[key]["type"] == ("object" if structured else types[field["type"]]), key
         assert declared[key].get("default") == ({} if "default" in field and structured else field.get("default")), key
         assert declared[key]["description"] == field["description"], key
+        # The engine demands a value for whatever is declared without one.
+        assert "default" in declared[key] or key == "services", key
         # The engine takes no default for what it is told is secret: StackConfig itself refuses a plain one.
         assert not declared[key].get("secret"), key
 

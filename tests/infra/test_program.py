@@ -32,6 +32,7 @@ def test_services_are_declared_apart_from_each_other():
 
 def test_outputs_name_url_model_and_artifact_of_each_service():
     outputs = run_program(services={"digits": DIGITS}).outputs
+    assert outputs["services"]["digits"].pop("costPer1kUsd").keys() == {"unmeasured"}
     assert outputs["services"]["digits"] == {
         "url": "http://127.0.0.1:3000",
         "model": {

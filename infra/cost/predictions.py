@@ -1,0 +1,48 @@
+"""What 1,000 predictions cost, from what was measured: never from another machine's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from infra.cost.estimate import Estimate
+from infra.cost.prices import Prices
+
+REFERENCE = "fp32"
+NODE_ITEMS = ("aws/instance/", "aws/spot/", "gcp/instance/", "gcp/spot/")
+
+
+def cost_per_1k(report: Mapping[str, Any] | None, estimate: Estimate, prices: Prices, region: str) -> dict[str, Any]:
+    """US dollars for 1,000 predictions of the chosen variant (`after`) and of FP32 (`before`), on a machine that the
+    model alone keeps busy: the hour's price over the predictions of an hour. `unmeasured` says why there is none."""
+    if report is None:
+        return {"unmeasured": "the model is not built yet"}
+    machine = report["hardware"].get("machine")
+    nodes = _nodes(estimate)
+    if machine not in nodes:
+        where = machine or report["hardware"].get("cpu") or "an unnamed machine"
+        return {"unmeasured": f"measured on {where}, the stack has {', '.join(sorted(nodes)) or 'no machine'}"}
+    price = prices.find(nodes[machine], region)
+    if price is None:
+        return {"unmeasured": f"no price of {nodes[machine]} in {region}"}
+    rates = {each["name"]: each.get("throughputAllThreads") for each in report["variants"]}
+    chosen = report["choice"]["variant"]
+    figures = {"after": _usd(price.usd, rates.get(chosen)), "before": _usd(price.usd, rates.get(REFERENCE))}
+    known = {case: usd for case, usd in figures.items() if usd is not None}
+    if "after" not in known:
+        return {"unmeasured": f"no throughput of {chosen} was measured"}
+    return {**known, "machine": machine}
+
+
+def _nodes(estimate: Estimate) -> dict[str, str]:
+    """The machine types that the stack's nodes may have, each with its item."""
+    return {item.rsplit("/", 1)[1]: item for item in _items(estimate) if item.startswith(NODE_ITEMS)}
+
+
+def _items(estimate: Estimate) -> Iterable[str]:
+    return (item for line in estimate.lines for item in line.item.split(", "))
+
+
+def _usd(hourly: Decimal, per_second: float | None) -> float | None:
+    return float(hourly * 1000 / (Decimal(str(per_second)) * 3600)) if per_second else None
