@@ -12,6 +12,8 @@ endif
 export PATH := $(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m cli
+# Levels and exceptions of policies; a stack may have its own.
+POLICY = --policy-pack policy --policy-pack-config $(firstword $(wildcard policy/config.$(STACK).json) policy/config.json)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup install engine select up preview down test test-cluster test-page test-faults simulate bench variants check lock
@@ -52,13 +54,15 @@ select: engine
 up: select ## build, judge and serve the stack's models (STACK=dev)
 	@$(SLIPWAY) recover --stack $(STACK)
 	@$(SLIPWAY) stack build --stack $(STACK)
-	@pulumi up --stack $(STACK) --yes --skip-preview --suppress-outputs
+	@$(SLIPWAY) preflight --stack $(STACK)
+	@pulumi up --stack $(STACK) --yes $(if $(filter dev,$(STACK)),--skip-preview) --suppress-outputs $(POLICY)
 	@$(SLIPWAY) stack show --stack $(STACK)
 
 preview: select ## what `make up` would change
 	@$(SLIPWAY) recover --stack $(STACK)
 	@$(SLIPWAY) stack build --stack $(STACK)
-	@pulumi preview --stack $(STACK) --diff --suppress-outputs
+	@$(SLIPWAY) preflight --stack $(STACK)
+	@pulumi preview --stack $(STACK) --diff --suppress-outputs $(POLICY)
 
 down: select ## take the stack down, then look for anything left
 	@$(SLIPWAY) recover --stack $(STACK)
@@ -96,6 +100,6 @@ check: install ## format, lint and types
 
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
-	    tests/service/peers tests/page/requirements tests/pipeline/buckets tools/checkers tools/checkov tools/iam tools/uv; do \
+	    tests/service/peers tests/page/requirements tests/pipeline/buckets tools/checkers tools/checkov tools/iam tools/workflows tools/uv; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))

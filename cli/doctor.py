@@ -1,4 +1,4 @@
-"""`slipway doctor`: what a running service knows of itself, and what looks wrong, in one screen."""
+"""`slipway doctor`: what is wrong with a stack and what its running services know of themselves, in one screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from cli.addresses import KEY_FILE, URL, key, services
-from cli.stack import STACK
+from cli.stack import STACK, config_of, outputs
 from service.pipeline.errors import PipelineError
 
 _SECONDS = 10
@@ -26,9 +26,11 @@ _LOCAL = ("127.0.0.1", "localhost", "::1")
 @KEY_FILE
 @click.option("--json", "as_json", is_flag=True, help="What /status answered, unrendered.")
 def doctor(service: str | None, stack: str, url: str | None, key_file: Path | None, as_json: bool) -> None:
-    """Ask running services how they are; exits with 1 where something looks wrong."""
-    secret = key(key_file, stack if url is None else None)
+    """Look at the stack, and ask its services how they are; exits with 1 where something looks wrong."""
     sick = False
+    if url is None and service is None and not as_json:
+        sick = _look_at_stack(stack)
+    secret = key(key_file, stack if url is None else None)
     for name, address in services(service, stack, url).items():
         told, problems = _ask(address, secret)
         if not told:
@@ -39,6 +41,21 @@ def doctor(service: str | None, stack: str, url: str | None, key_file: Path | No
             _show(name, address, told, problems)
         sick = sick or bool(problems)
     sys.exit(1 if sick else 0)
+
+
+def _look_at_stack(stack: str) -> bool:
+    """Says what is wrong with the stack itself; whether anything is."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from cli.stackdoctor import stack_problems
+
+    found = outputs(stack, missing_ok=True).get("services", {})
+    problems = list(stack_problems(stack, config_of(stack), {name: each["url"] for name, each in found.items()}))
+    console = Console(highlight=False)
+    for problem in problems:
+        console.print(f"  [red bold]![/] {escape(problem)}", soft_wrap=True)
+    return bool(problems)
 
 
 def find_problems(told: dict[str, Any]) -> list[str]:

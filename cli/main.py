@@ -7,11 +7,15 @@ from typing import Any, NoReturn
 import click
 
 from cli.ask import explain, feedback, predict
+from cli.comment import comment
 from cli.doctor import doctor
+from cli.drift import drift
 from cli.env import env
+from cli.environment import environment
 from cli.image import image
 from cli.load import load
 from cli.model import model
+from cli.preflight import preflight
 from cli.stack import recover, stack
 from service.pipeline.errors import PipelineError
 
@@ -45,6 +49,10 @@ slipway.add_command(recover)
 slipway.add_command(doctor)
 for each in (predict, explain, feedback, load):
     slipway.add_command(each)
+slipway.add_command(comment)
+slipway.add_command(drift)
+slipway.add_command(environment)
+slipway.add_command(preflight)
 
 
 def _terminated(number: int, _frame: object) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -25,12 +26,13 @@ BROKEN, PENDING, FAILED = "broken", "pending", "failed"
 CLOUD_PROVIDERS = [f"pulumi:providers:{name}" for name in ("aws", "gcp", "kubernetes")]
 
 
-def recover_stack(stack: str) -> Iterator[str]:
+def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
     """Does what has to be done, and says each thing that it found and did. Silent and quick where nothing is wrong.
 
     Removes locks of dead owners. Pending creates, and after a failed update everything that the program would create,
     are looked up in the cloud by their fixed names or by the stack's tags: what is there is imported into the state,
-    what is not is forgotten. Never touches a stack while a live process holds its lock.
+    what is not is forgotten. Never touches a stack while a live process holds its lock. `backup`: where the state of a
+    `file://` backend can't be read, the one before it takes its place first, and what it lacks is looked up.
 
     Raises:
         PipelineError: an update is running, the state can't be read, or a pending create is of a type that can't be
@@ -48,7 +50,15 @@ def recover_stack(stack: str) -> Iterator[str]:
         for file in _cut_off(folder, project, stack):
             file.unlink(missing_ok=True)
             yield f"Removed {file.name}, which a killed update had left half-written"
-    wrong = _glance(folder, project, stack)
+    restored = ""
+    if (
+        backup
+        and folder
+        and not live_locks(folder, project, stack)
+        and (restored := _take_backup(folder, project, stack))
+    ):
+        yield restored
+    wrong = _glance(folder, project, stack) | ({FAILED} if restored else set())
     if not wrong:
         return
     if held := live_locks(folder, project, stack):
@@ -134,6 +144,21 @@ def _owner_is_dead(lock: Path) -> bool:
         return False
 
 
+def _take_backup(folder: Path, project: str, stack: str) -> str:
+    """Puts the state before the last one in the place of one that can't be read; says so, or nothing where it can."""
+    file = folder / ".pulumi" / "stacks" / project / f"{stack}.json"
+    before = file.with_name(f"{file.name}.bak")
+    if not file.exists() or _is_json(file):
+        return ""
+    if not _is_json(before):
+        raise PipelineError(
+            f"neither {file} nor {before.name} can be read: bring back a version of your backend's backup"
+        )
+    broken = file.replace(file.with_name(f"{file.name}.broken"))
+    shutil.copyfile(before, file)
+    return f"The state could not be read: the one before it is in its place, and it is kept as {broken.name}"
+
+
 def _glance(folder: Path | None, project: str, stack: str) -> set[str]:
     """What is wrong with a stack, if anything. A file backend is read without the engine."""
     if folder is None:
@@ -146,7 +171,9 @@ def _glance(folder: Path | None, project: str, stack: str) -> set[str]:
         try:
             deployment = json.loads(file.read_text())["checkpoint"]["latest"] or {}
         except (ValueError, KeyError, TypeError):
-            raise PipelineError(f"{file} can't be read as a state; the one before it is {file.name}.bak") from None
+            raise PipelineError(
+                f"{file} can't be read as a state; slipway recover --backup puts the one before it in its place"
+            ) from None
         entries = sorted((folder / ".pulumi" / "history" / project / stack).glob("*.history.json"))
         failed = bool(entries) and json.loads(entries[-1].read_text()).get("result") == "failed"
     resources = deployment.get("resources") or []

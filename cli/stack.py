@@ -78,11 +78,12 @@ def sweep(stack: str) -> None:
 
 @click.command()
 @STACK
-def recover(stack: str) -> None:
+@click.option("--backup", is_flag=True, help="Where the state can't be read, take the one before it.")
+def recover(stack: str, backup: bool) -> None:
     """Put the stack in order after an update that was killed or failed half-way; says what it found and did."""
     from cli.recover import recover_stack
 
-    for line in recover_stack(stack):
+    for line in recover_stack(stack, backup):
         click.echo(line, err=True)
 
 

@@ -1,0 +1,220 @@
+"""`slipway comment`: what a reviewer wants to know before anything happens, as Markdown for a pull request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.home import home
+from cli.preview import Preview, run_preview
+from cli.stack import STACK
+from infra.cost.config import CostConfig
+from infra.cost.declared import planned
+from infra.cost.estimate import Estimate, estimate, regions, short
+from infra.cost.needs import Stack
+from infra.cost.predictions import cost_per_1k
+from infra.cost.prices import Prices
+
+BLOCKED = 3
+SHOWN = 40
+SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±", "create-replacement": "±", "delete-replaced": ""}
+
+
+@click.command()
+@STACK
+@click.option("--out", type=click.Path(path_type=Path), help="Write it there instead of on standard output.")
+@click.option("--plots", default="", help="Address of the variants' plots, for a link.")
+@click.option(
+    "--refused",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What `slipway stack build` said when it refused a model: nothing is previewed then.",
+)
+@click.option("--model", "models", multiple=True, help="With --refused: whose variants to show; default: the stack's.")
+def comment(stack: str, out: Path | None, plots: str, refused: Path | None, models: tuple[str, ...]) -> None:
+    """Preview the stack, and write what changes, what it costs and whether it is allowed. Exits with 3 where not."""
+    preview = Preview(errors=[_last_error(refused.read_text())]) if refused else run_preview(stack)
+    reports = dict(_named(stack, models)) if refused else dict(_reports(preview))
+    text = render(stack, preview, reports, plots)
+    if out:
+        out.write_text(text)
+    else:
+        click.echo(text, nl=False)
+    sys.exit(BLOCKED if preview.errors or preview.blocking else 0)
+
+
+def render(stack: str, preview: Preview, reports: Mapping[str, Mapping[str, Any] | None], plots: str = "") -> str:
+    """The comment. `reports`: of each model by name, None where it is not built."""
+    parts = [_headline(stack, preview)]
+    if preview.errors:
+        parts.append("\n".join(f"> {line}" for error in preview.errors for line in error.splitlines()))
+    if preview.blocking or preview.violations:
+        parts.append("\n".join(_policy(preview)))
+    if preview.steps:
+        parts.append("\n".join(_changes(preview)))
+        parts.append("\n".join(_cost(preview, reports)))
+    for name, report in reports.items():
+        parts.append("\n".join(_model(name, report, plots)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _headline(stack: str, preview: Preview) -> str:
+    counts = Counter(SIGNS.get(each["op"], each["op"]) for each in preview.changes)
+    counts.pop("", None)
+    change = ", ".join(f"{sign}{number}" for sign, number in sorted(counts.items())) or "no change"
+    if preview.errors:
+        return f"## `{stack}`: blocked"
+    if preview.blocking:
+        names = ", ".join(dict.fromkeys(each.policy for each in preview.blocking))
+        return f"## `{stack}`: blocked by {names}"
+    return f"## `{stack}`: {change}"
+
+
+def _policy(preview: Preview) -> Iterator[str]:
+    yield "### Policy\n"
+    yield "| policy | resource | |"
+    yield "|---|---|---|"
+    for each in sorted(preview.violations, key=lambda each: (each.level != "mandatory", each.policy, each.resource)):
+        mark = "**refused**: " if each.level == "mandatory" else ""
+        yield f"| {each.policy} | {each.resource} | {mark}{_cell(each.message)} |"
+
+
+def _changes(preview: Preview) -> Iterator[str]:
+    steps = [each for each in preview.changes if SIGNS.get(each["op"], each["op"])]
+    unchanged = sum(each["op"] in ("same",) for each in preview.steps)
+    yield f"### Changes\n\n{len(steps)} of {len(steps) + unchanged} resources" + (":\n" if steps else ".")
+    if steps:
+        yield "| | type | name | what |"
+        yield "|---|---|---|---|"
+    order = {"-": 0, "±": 1, "~": 2, "+": 3}
+    steps.sort(key=lambda each: (order.get(SIGNS.get(each["op"], ""), 4), each["urn"]))
+    for step in steps[:SHOWN]:
+        kind, name = str(step["urn"]).split("::")[-2:]
+        keys = ", ".join(sorted(step.get("detailedDiff") or step.get("diffReasons") or _changed(step)))
+        sign = SIGNS.get(step["op"], step["op"])
+        yield f"| {sign} | {short(kind.rsplit('$', 1)[-1])} | {name} | {_cell(keys)} |"
+    if len(steps) > SHOWN:
+        yield f"\n… and {len(steps) - SHOWN} more."
+
+
+def _changed(step: Mapping[str, Any]) -> list[str]:
+    """Inputs that differ: our own resources tell no more of a difference than that there is one."""
+    old, new = ((step.get(state) or {}).get("inputs") or {} for state in ("oldState", "newState"))
+    return [key for key in {**old, **new} if old and new and not key.startswith("__") and old.get(key) != new.get(key)]
+
+
+def _cost(preview: Preview, reports: Mapping[str, Mapping[str, Any] | None]) -> Iterator[str]:
+    config = _cost_config(preview)
+    prices = Prices.load(config)
+    before, after = planned(preview.steps)
+    places = {key.split(":")[0]: str(value) for key, value in preview.config.items() if key.endswith(":region")}
+    now, then = (
+        estimate(Stack(declared=each, regions=regions(each, places), config=config), prices) for each in (before, after)
+    )
+    old, new = now.total, then.total
+    yield "### Cost\n"
+    yield "| US dollars a month | now | after | difference |"
+    yield "|---|---|---|---|"
+    for case, was, will in (
+        ("least", old.min, new.min), ("expected", old.expected, new.expected), ("most", old.max, new.max),
+    ):  # fmt: skip
+        yield f"| {case} | {was:,.2f} | {will:,.2f} | {will - was:+,.2f} |"
+    if limit := int(preview.config.get("slipway:maxMonthlyUsd") or 0):
+        yield f"\nThe limit is {limit:,} (`maxMonthlyUsd`)."
+    if then.lines:
+        yield ""
+        yield from _by_resource(then)
+    for line in then.output()["unknown"]:
+        yield f"- unknown: {line}"
+    region = next(iter(regions(after, places).values()), "")
+    for name, report in reports.items():
+        yield f"\n1,000 predictions of {name}: {_per_1k(cost_per_1k(report, then, prices, region))}"
+
+
+def _by_resource(found: Estimate) -> Iterator[str]:
+    yield f"<details><summary>{len(found.priced)} of {len(found.resources)} billed resources have a price</summary>\n"
+    yield "| resource | least | expected | most |"
+    yield "|---|---|---|---|"
+    for kind, name in sorted(found.resources):
+        spans = [line.usd for line in found.lines if (line.type, line.name) == (kind, name) and line.usd is not None]
+        sums = [sum((getattr(each, case) for each in spans), Decimal()) for case in ("min", "expected", "max")]
+        known = (kind, name) in found.priced
+        cells = " | ".join(f"{each:,.2f}" if spans else "unknown" for each in sums)
+        yield f"| {short(kind)} {name}{'' if known else ' (not all of it is known)'} | {cells} |"
+    yield "\n</details>\n"
+
+
+def _per_1k(figures: Mapping[str, Any]) -> str:
+    if "unmeasured" in figures:
+        return f"unmeasured ({figures['unmeasured']})"
+    before = f" ({figures['before']:.3g} without optimization)" if "before" in figures else ""
+    return f"{figures['after']:.3g} US dollars{before}, on {figures['machine']} kept busy by the model alone"
+
+
+def _model(name: str, report: Mapping[str, Any] | None, plots: str) -> Iterator[str]:
+    yield f"### Model {name}\n"
+    if report is None:
+        yield "Not built here, so not judged."
+        return
+    metric, chosen = report["metric"], report["choice"]["variant"]
+    yield f"| variant | {metric['name']} | drop (at most) | p50 ms | per second | size | |"
+    yield "|---|---|---|---|---|---|---|"
+    for each in report["variants"]:
+        marked = f"**{each['name']}**" if each["name"] == chosen else each["name"]
+        if each["metric"] is None:
+            yield f"| {marked} | | | | | | {_cell(each['note'])} |"
+            continue
+        drop = f"{each['drop']:.4f} ({each['dropUpper95']:.4f})" if each["drop"] is not None else ""
+        p50 = f"{each['latencyMs']['p50']:.4f}" if each["latencyMs"] else "unmeasured"
+        rate = f"{each['throughputPerSecond']:,.0f}" if each["throughputPerSecond"] else "unmeasured"
+        note = "chosen" if each["name"] == chosen else each["note"]
+        yield (
+            f"| {marked} | {each['metric']:.4f} | {drop} | {p50} | {rate} | {each['sizeBytes'] / 1e6:,.2f} MB | "
+            f"{_cell(note)} |"
+        )
+    hardware = report["hardware"]
+    yield f"\nMeasured on {hardware.get('machine') or hardware['cpu']}, {hardware['cores']} cores."
+    if plots:
+        yield f"[Plot of the variants]({plots})"
+
+
+def _reports(preview: Preview) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """The report of each model that the preview leads to, as far as it is built."""
+    from cli.builds import described
+
+    for step in preview.steps:
+        new = step.get("newState") or {}
+        if not str(new.get("type")).endswith("slipway:ModelArtifact"):
+            continue
+        inputs = new["inputs"]
+        found = described(inputs["model"], home(), inputs.get("variantPin"))
+        yield str(new["urn"]).rsplit("::", 1)[1], found.report() if found.path else None
+
+
+def _named(stack: str, models: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    from cli.builds import described
+    from cli.stack import config_of
+
+    for ref in models or [each.model for each in config_of(stack).services.values()]:
+        found = described(ref, home())
+        yield found.name, found.report() if found.path else None
+
+
+def _cost_config(preview: Preview) -> CostConfig:
+    text = preview.config.get("slipway:cost")
+    return CostConfig.model_validate(json.loads(text) if isinstance(text, str) else text or {})
+
+
+def _last_error(said: str) -> str:
+    lines = [line for line in said.splitlines() if "error: " in line]
+    return lines[-1].split("error: ", 1)[1] if lines else said.strip()[-1000:]
+
+
+def _cell(text: Any) -> str:
+    return str(text).replace("|", "\\|").replace("\n", " ")

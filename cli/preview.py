@@ -1,0 +1,97 @@
+"""Runs `pulumi preview` under the policy pack, and reads what it says: steps, violations, errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from service.pipeline.errors import PipelineError
+
+ROOT = Path(__file__).resolve().parents[1]
+POLICY = ROOT / "policy"
+SAME = ("same", "read", "refresh")
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A policy that a resource breaks. `level`: mandatory or advisory."""
+
+    policy: str
+    resource: str
+    level: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a preview would do. `config`: as the engine knows it; `errors`: why it failed, empty where it did not."""
+
+    steps: Sequence[Mapping[str, Any]] = ()
+    violations: Sequence[Violation] = ()
+    errors: Sequence[str] = ()
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> list[Mapping[str, Any]]:
+        return [each for each in self.steps if each["op"] not in SAME]
+
+    @property
+    def blocking(self) -> list[Violation]:
+        return [each for each in self.violations if each.level == "mandatory"]
+
+
+def policy_flags(stack: str) -> list[str]:
+    """`--policy-pack` and its configuration: config.<stack>.json where there is one, else config.json."""
+    own = POLICY / f"config.{stack}.json"
+    return ["--policy-pack", str(POLICY), "--policy-pack-config", str(own if own.exists() else POLICY / "config.json")]
+
+
+def run_preview(stack: str) -> Preview:
+    """Previews the stack of the current folder. Raises PipelineError where the engine says nothing that can be read."""
+    with tempfile.TemporaryDirectory() as folder:
+        events = Path(folder, "events")
+        command = ["pulumi", "--non-interactive", "preview", "--stack", stack, "--json", "--show-sames"]
+        done = subprocess.run(
+            [*command, "--event-log", str(events), *policy_flags(stack)],
+            # Without it the engine does not know --event-log, and its JSON does not tell of policies.
+            env={**os.environ, "PULUMI_DEBUG_COMMANDS": "true"},
+            capture_output=True, text=True,
+        )  # fmt: skip
+        told = [json.loads(line) for line in events.read_text().splitlines() if line] if events.exists() else []
+    return read_preview(done.stdout, told, done.stderr)
+
+
+def read_preview(digest: str, events: Sequence[Mapping[str, Any]], said: str = "") -> Preview:
+    """From the digest of `pulumi preview --json`, the engine's events, and what else it said."""
+    start = digest.find("{")
+    try:
+        content = json.loads(digest[start:]) if start >= 0 else {}
+    except ValueError:
+        content = {}
+    if not content:
+        raise PipelineError(f"pulumi preview: {(said or digest).strip()[-2000:] or 'it said nothing'}")
+    errors = [each["message"].strip() for each in content.get("diagnostics") or () if each.get("severity") == "error"]
+    errors = [each.removeprefix("error: ") for each in errors]
+    # Of what went wrong these only say that something did.
+    if telling := [each for each in errors if not each.startswith(("preview failed", "an unhandled error occurred"))]:
+        errors = telling
+    elif any("policyEvent" in each for each in events):
+        errors = []
+    return Preview(
+        steps=content.get("steps") or [],
+        violations=[_violation(each["policyEvent"]) for each in events if "policyEvent" in each],
+        errors=errors,
+        config=content.get("config") or {},
+    )
+
+
+def _violation(event: Mapping[str, Any]) -> Violation:
+    kind, name = str(event["resourceUrn"]).split("::")[-2:]
+    message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{name}: ")
+    return Violation(event["policyName"], f"{kind.rsplit(':', 1)[-1]} {name}", event["enforcementLevel"], message)

@@ -1,0 +1,156 @@
+"""What is wrong with a stack, apart from its services: lock, unfinished updates, pods, events, logs, certificate."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import yaml
+
+from cli.engine import export_state, pulumi
+from cli.recover import backend_folder, live_locks, stale_locks
+from service.pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from infra.config import StackConfig
+
+OURS = "app.kubernetes.io/managed-by=slipway"
+SECONDS = 15
+SOON_DAYS = 14
+LINES = 5
+# Reasons of waiting that pass by themselves.
+PATIENCE = ("ContainerCreating", "PodInitializing")
+
+
+def stack_problems(stack: str, config: StackConfig, urls: Mapping[str, str]) -> Iterator[str]:
+    """Each thing that looks wrong, with what to do about it. `urls`: of the services."""
+    yield from state_problems(stack)
+    if config.platform in ("kubernetes", "aws", "gcp"):
+        yield from cluster_problems(stack, config)
+    for name, url in urls.items():
+        if urlsplit(url).scheme == "https" and (problem := certificate_problem(url)):
+            yield f"{name}: {problem}"
+
+
+def state_problems(stack: str) -> Iterator[str]:
+    """What an update has left behind: locks and operations that never ended."""
+    folder = backend_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+    project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    if stale := [lock for lock in stale_locks(folder) if lock.parent.name == stack]:
+        yield f"lock of an update that was killed ({stale[0].name}): slipway recover removes it"
+    elif held := live_locks(folder, project, stack):
+        yield f"another process is updating the stack ({held[0].name}): wait for it"
+    try:
+        deployment = export_state(stack)["deployment"] or {}
+    except PipelineError as error:
+        yield f"the state can't be read: {error}; slipway recover repairs what can be repaired"
+        return
+    for each in deployment.get("pending_operations") or ():
+        kind, name = each["resource"]["urn"].split("::")[-2:]
+        yield f"{each['type']} {kind.rsplit(':', 1)[-1]} {name} never ended: slipway recover finds out how it went"
+
+
+def cluster_problems(stack: str, config: StackConfig) -> Iterator[str]:
+    """Asks the cluster with kubectl, as whoever runs this."""
+    if not shutil.which("kubectl"):
+        yield "kubectl is not on PATH, so nobody has looked at the pods"
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        flags = _flags(stack, config, Path(folder))
+        namespace = config.kubernetes.namespace or f"slipway-{stack}"
+        ask = ["kubectl", *flags, "--namespace", namespace, f"--request-timeout={SECONDS}s"]
+        pods, events = (_items([*ask, "get", what, "-o", "json", *only]) for what, only in
+                        (("pods", ["-l", OURS]), ("events", [])))  # fmt: skip
+        if isinstance(pods, str):
+            yield f"the cluster does not answer: {pods}"
+            return
+        yield from pod_problems(pods, events if isinstance(events, list) else [])
+        for pod in pods:
+            if _waiting(pod):
+                name = pod["metadata"]["name"]
+                said = subprocess.run([*ask, "logs", name, f"--tail={LINES}"], capture_output=True, text=True).stdout
+                yield from (f"{name} logs: {line[:200]}" for line in said.splitlines())
+
+
+def pod_problems(pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Pods that are not ready or were started again, each with why and its last warning."""
+    if not pods:
+        yield f"no pod carries the label {OURS}"
+    warnings = {
+        each["involvedObject"]["name"]: f"{each.get('reason')}: {each.get('message', '')[:200]}"
+        for each in events
+        if each.get("type") == "Warning"
+    }
+    for pod in pods:
+        name, status = pod["metadata"]["name"], pod.get("status", {})
+        told = f" ({warnings[name]})" if name in warnings else ""
+        if problem := _waiting(pod):
+            yield f"{name}: {problem}{told}"
+        for each in status.get("containerStatuses") or ():
+            last = each.get("lastState", {}).get("terminated")
+            if each.get("restartCount") and last:
+                code, reason = last.get("exitCode"), last.get("reason")
+                yield f"{name}: started {each['restartCount']} times anew, last after {reason} ({code})"
+
+
+def _waiting(pod: Mapping[str, Any]) -> str:
+    status = pod.get("status", {})
+    for each in status.get("containerStatuses") or ():
+        waiting = each.get("state", {}).get("waiting")
+        if waiting and waiting.get("reason") not in PATIENCE:
+            return f"{waiting.get('reason')} {waiting.get('message', '')[:200]}".strip()
+    ready = {each["type"]: each for each in status.get("conditions") or ()}
+    for condition, what in (("PodScheduled", "no node takes it"), ("Ready", "not ready")):
+        found = ready.get(condition)
+        if found and found["status"] != "True" and status.get("phase") != "Succeeded":
+            return f"{what}: {found.get('message', '')[:200]}".rstrip(": ")
+    return ""
+
+
+def certificate_problem(url: str, now: datetime | None = None) -> str:
+    """What is wrong with the certificate behind an address; empty where it is good for a while."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or 443
+    try:
+        with (
+            socket.create_connection((host, port), SECONDS) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            found: Any = secured.getpeercert()
+    except ssl.SSLCertVerificationError as error:
+        return f"its certificate is not to be trusted: {error.verify_message}"
+    except OSError as error:
+        return f"{host}:{port} does not answer: {error}"
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(found["notAfter"]), UTC)
+    left = (ends - (now or datetime.now(UTC))).days
+    return f"its certificate ends in {left} days: see why it is not renewed" if left < SOON_DAYS else ""
+
+
+def _flags(stack: str, config: StackConfig, folder: Path) -> list[str]:
+    """Whose cluster: the kubeconfig that the stack names, or the one that it exports."""
+    own = config.kubernetes
+    if config.platform == "kubernetes":
+        named = ["--kubeconfig", str(Path(own.kubeconfig).expanduser())] if own.kubeconfig else []
+        return [*named, *(["--context", own.context] if own.context else [])]
+    file = folder / "kubeconfig"
+    file.touch(mode=0o600)
+    file.write_text(pulumi("stack", "output", "kubeconfig", "--show-secrets", "--stack", stack))
+    return ["--kubeconfig", str(file)]
+
+
+def _items(command: list[str]) -> list[Mapping[str, Any]] | str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        return done.stderr.strip()[-300:]
+    items: list[Mapping[str, Any]] = json.loads(done.stdout)["items"]
+    return items
