@@ -89,12 +89,12 @@ def test_a_new_model_changes_the_last_layer_alone_wherever_it_is_built(stack, do
     assert {name.split("/")[0] for name in files(ref(stack), after[-1][0])} == {"model"}
 
 
-def test_packages_and_code_are_the_same_layers_on_a_machine_that_has_no_cache_at_all(stack, docker, models):
+def test_the_layers_are_the_same_on_a_machine_that_has_no_cache_at_all(stack, docker, models):
     docker.forget()
     command = ["image", "build", "--artifact", models["classifier"], "--name", f"{docker.registry}/other/digits"]
     command += ["--key", "anew", "--base", docker.base, "--python", "3.11"]
     again = json.loads(slipway(docker, *command))
-    assert again["built"] and layers(again["ref"])[:-1] == layers(ref(stack))[:-1]
+    assert again["built"] and layers(again["ref"]) == layers(ref(stack))
 
 
 def slipway(docker, *arguments, **environment):
