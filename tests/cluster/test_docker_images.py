@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -109,7 +110,8 @@ def slipway(docker, *arguments, **environment):
 def test_it_serves_with_a_read_only_root_no_capabilities_and_a_numeric_user(stack, docker, tmp_path):
     rules = tmp_path / "access.json"
     rules.write_text(access())
-    rules.chmod(0o444)
+    os.chown(rules, 10001, 10001)  # the service takes no file that others can read
+    rules.chmod(0o400)
     docker("pull", "--quiet", ref(stack))
     settings = json.loads(docker("image", "inspect", ref(stack)))
     assert settings[0]["Config"]["User"] == "10001:10001"

@@ -50,7 +50,12 @@ def pool(api):
     for each in nodes:
         api.apply(each, "test")
         api.patch(Ref.to(each), {"status": each["status"]}, "/status")
-    until(lambda: all(is_ready(api.get(Ref.to(each))) for each in nodes))
+    # A node that is ready keeps the taint of one that is not for another moment.
+    until(
+        lambda: all(
+            is_ready(now := api.get(Ref.to(each))) and now["spec"]["taints"] == each["spec"]["taints"] for each in nodes
+        )
+    )
     yield api
     for each in nodes:
         api.delete(Ref.to(each))
