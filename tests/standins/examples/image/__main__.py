@@ -7,14 +7,14 @@ import json
 
 import pulumi
 
-from infra.artifact import ModelArtifact, ModelArtifactArgs, inputs_key
+from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
 from infra.image import ServiceImage, ServiceImageArgs
 from infra.imageconfig import ImageConfig
 from infra.spec import Registry
 
 config = pulumi.Config("image")
 model, repository = config.require("artifact"), config.get("repository")
-artifact = ModelArtifact("digits", ModelArtifactArgs(model=model, inputs_key=inputs_key(model, None)))
+artifact = ModelArtifact("digits", ModelArtifactArgs(model=model, inputs_key=known_model(model, None).inputs_key))
 args = ServiceImageArgs(
     service="digits",
     artifact=artifact,
