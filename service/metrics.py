@@ -15,6 +15,8 @@ from itertools import accumulate
 from time import perf_counter
 from typing import Any
 
+from service.cells import is_alive
+
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 ENDPOINTS = (
     *("/predict", "/v2/infer", "/v2", "/explain", "/feedback", "/status", "/livez", "/readyz"),
@@ -78,7 +80,7 @@ class Metrics:
         if not self._folder:
             return False
         if time.monotonic() - self._looked > _FRESH_SECONDS:
-            self._peers = [cells for pid, cells in self._files() if pid != os.getpid() and _alive(pid)]
+            self._peers = [cells for pid, cells in self._files() if pid != os.getpid() and is_alive(pid)]
             self._looked = time.monotonic()
         return any(peer[_CONNECTIONS] < self._cells[_CONNECTIONS] for peer in self._peers)
 
@@ -158,7 +160,7 @@ class Metrics:
         answered: dict[tuple[int, int], list[float]] = {}
         gauges = [0.0] * _FIRST
         for pid, cells in self._files() if self._folder else [(os.getpid(), self._cells)]:
-            if _alive(pid):
+            if is_alive(pid):
                 gauges = [a + b for a, b in zip(gauges, cells[:_FIRST], strict=True)]
             for at in range(_FIRST, _FIRST + int(cells[_USED]) * _LENGTH, _LENGTH):
                 key = (int(cells[at]), int(cells[at + 1]))
@@ -177,13 +179,3 @@ class Metrics:
 
 def _key(endpoint: int, status: int) -> int:
     return _STATUS_SPAN * endpoint + status
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,13 +1,9 @@
 """The worked example on the real engine, with stand-ins for the clouds. In this order."""
 
-import json
-
 import pytest
-import yaml
 
-from infra.config import ROOT
+from tests.engine.cloud import CloudStack
 from tests.infra.aws.stacks import IMAGE
-from tests.standins.throwaway import Throwaway
 
 pytestmark = pytest.mark.engine
 
@@ -17,35 +13,8 @@ LASTING = ("Cluster", "Vpc", "Subnet", "kubernetes", "Key", "Bucket", "LoadBalan
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    with Throwaway(tmp_path_factory.mktemp("aws"), ROOT, "aws") as stack:
-        # The images' own life is tests/engine/test_image.py's.
-        edit(stack, lambda config: [service.update(image=IMAGE.format(name)) for name, service in services(config)])
+    with CloudStack(tmp_path_factory.mktemp("aws"), "aws", IMAGE) as stack:
         yield stack
-
-
-def services(config):
-    return list(config["slipway:services"].items())
-
-
-def edit(stack, change):
-    """Changes the stack's configuration; returns its text as it was."""
-    file = stack.program / "Pulumi.aws.yaml"
-    before = file.read_text()
-    content = yaml.safe_load(before)
-    change(content["config"])
-    file.write_text(yaml.safe_dump(content))
-    return before
-
-
-def planned(stack):
-    """{`Kind name`: operation} of a preview, but for what stays."""
-    said = stack.pulumi("preview", "--stack", stack.stack, "--json")
-    steps = json.loads(said[said.index("{") :])["steps"]
-    return {
-        f"{each['urn'].split('::')[-2].split(':')[-1]} {each['urn'].split('::')[-1]}": each["op"]
-        for each in steps
-        if each["op"] not in ("same", "read", "refresh")
-    }
 
 
 def test_the_example_comes_up_with_everything_accounted_for(stack):
@@ -64,9 +33,7 @@ def test_other_counts_pools_and_rates_replace_nothing_that_lasts(stack):
         config["slipway:aws"]["cluster"]["allow"].append("203.0.113.8/32")
         config["slipway:services"]["digits"]["scale"] = {"min": 3, "max": 5}
 
-    before = edit(stack, change)
-    found = planned(stack)
-    (stack.program / "Pulumi.aws.yaml").write_text(before)
+    found = stack.planned(change)
     assert found["NodePool spot"] == found["Cluster cluster"] == found["HorizontalPodAutoscaler digits"] == "update"
     assert {name for name, op in found.items() if op == "create"} == {"NodePool renamed", "NodeClass renamed"}
     assert {name for name, op in found.items() if op == "delete"} == {"NodePool steady", "NodeClass steady"}
@@ -74,14 +41,8 @@ def test_other_counts_pools_and_rates_replace_nothing_that_lasts(stack):
 
 
 def test_what_somebody_changed_by_hand_is_seen(stack):
-    (cluster,) = [each for each in stack.books.all() if each["type"] == "aws:eks/cluster:Cluster"]
-    drifted = {"deletionProtection": True}
-    stack.books.put(
-        {**cluster, "inputs": {**cluster["inputs"], **drifted}, "outputs": {**cluster["outputs"], **drifted}}
-    )
-    said = stack.pulumi("refresh", "--stack", "aws", "--diff", "--preview-only", "--expect-no-changes", fails=True)
+    said = stack.drifted("aws:eks/cluster:Cluster", {"deletionProtection": True})
     assert "cluster" in said and "deletionProtection" in said
-    stack.books.put(cluster)
 
 
 def test_a_sweep_finds_all_that_is_tagged_while_it_is_there(stack, monkeypatch):
@@ -98,9 +59,7 @@ def test_a_sweep_finds_all_that_is_tagged_while_it_is_there(stack, monkeypatch):
 
 
 def test_a_destroy_releases_pods_from_load_balancers_first_and_leaves_nothing(stack):
-    said = stack.destroy()
-    gone = [line.split() for line in said.splitlines() if " deleted" in line and line.lstrip().startswith("-")]
-    order = {f"{words[1].rsplit(':', 1)[-1]} {words[2]}": at for at, words in enumerate(gone) if len(words) > 3}
+    order = stack.destroyed()
     for service in ("digits", "linear"):
         binding = order[f"TargetGroupBinding {service}"]
         assert binding < order[f"TargetGroup {service}"]

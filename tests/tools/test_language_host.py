@@ -41,7 +41,7 @@ def host(tmp_path):
 
 
 def request(tmp_path, outcome, **options):
-    info = language_pb2.ProgramInfo(root_directory="/root", program_directory="/root/app", entry_point=".")
+    info = language_pb2.ProgramInfo(root_directory="/project", program_directory="/project/app", entry_point=".")
     info.options.update(options)
     return language_pb2.RunRequest(
         project="p",
@@ -89,9 +89,9 @@ def test_a_program_is_told_its_stack_and_its_config(host, tmp_path):
         "--dry_run": "true",
         "--parallel": "4",
         "--organization": "o",
-        "--root_directory": "/root",
+        "--root_directory": "/project",
     }
-    assert told["argv"][18] == "/root/app"
+    assert told["argv"][18] == "/project/app"
     assert json.loads(told["config"]) == {"p:size": "3"}
     assert json.loads(told["secrets"]) == ["p:key"]
 
@@ -100,7 +100,7 @@ def test_the_end_of_a_program_is_reported(host, tmp_path):
     assert host[1].Run(request(tmp_path, "32")).bail
     assert host[1].Run(request(tmp_path, "7")).error == "the program exited with code 7"
     missing = host[1].Run(request(tmp_path, "0", virtualenv="nowhere"))
-    assert "/root/nowhere is not a virtualenv" in missing.error
+    assert "/project/nowhere is not a virtualenv" in missing.error
 
 
 def test_a_program_ends_with_its_call(host, tmp_path):

@@ -1,30 +1,12 @@
 """Configurations of AWS stacks that are refused: each names its key and the fix, and nothing is registered."""
 
-import json
-
 import pytest
 
 from infra.config import ConfigError, StackConfig
 from tests.infra.aws.stacks import CERTIFICATE, DEPLOYER, ROLE, SPOT, STEADY, VPC
 from tests.infra.aws.stacks import production as good
-from tests.recorder import Recorder, run_program
-
-MISSING = object()
-
-
-def changed(**paths):
-    """The production stack with other values at some places: {"aws.network.nat": "none"}."""
-    values = good()
-    for path, value in paths.items():
-        *folders, key = path.split("__")
-        place = values
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        if value is MISSING:
-            del place[key]
-        else:
-            place[key] = value
-    return values
+from tests.infra.refusals import MISSING, changed, handed_over
+from tests.recorder import run_program
 
 
 def pool(**changes):
@@ -126,19 +108,10 @@ REFUSED = [
 
 @pytest.mark.parametrize(("change", "named"), REFUSED)
 def test_a_wrong_setting_is_refused_naming_key_and_fix(change, named):
-    values = {f"slipway:{key}": json.dumps(value) if not isinstance(value, str) else value
-              for key, value in changed(**change).items()}  # fmt: skip
     with pytest.raises(ConfigError) as refusal:
-        StackConfig.parse(values)
+        StackConfig.parse(handed_over(changed(good(), change)))
     for part in named:
         assert part in str(refusal.value)
-
-
-@pytest.fixture
-def recorders(monkeypatch):
-    made, found = Recorder.__init__, []
-    monkeypatch.setattr(Recorder, "__init__", lambda self: (made(self), found.append(self))[0])
-    return found
 
 
 @pytest.mark.parametrize(
@@ -156,11 +129,9 @@ def recorders(monkeypatch):
 )
 def test_a_refused_stack_registers_nothing_in_the_cloud(change, stack, named, recorders):
     with pytest.raises(ConfigError, match=named):
-        run_program(stack=stack, **changed(**change))
+        run_program(stack=stack, **changed(good(), change))
     assert [each.typ for each in recorders[0].declared if each.typ != "pulumi:providers:aws"] == []
 
 
 def test_the_stack_that_the_refusals_start_from_is_good():
-    values = {f"slipway:{key}": json.dumps(value) if not isinstance(value, str) else value
-              for key, value in good().items()}  # fmt: skip
-    assert StackConfig.parse(values).aws.cluster.gpu[0].name == "spot"
+    assert StackConfig.parse(handed_over(good())).aws.cluster.gpu[0].name == "spot"

@@ -1,30 +1,12 @@
 """Configurations of Google Cloud stacks that are refused: each names its key and the fix, and nothing is registered."""
 
-import json
-
 import pytest
 
 from infra.config import ConfigError, StackConfig
 from tests.infra.gcp.stacks import KEY, SPOT, STEADY, VPC
 from tests.infra.gcp.stacks import production as good
-from tests.recorder import Recorder, run_program
-
-MISSING = object()
-
-
-def changed(**paths):
-    """The production stack with other values at some places: {"gcp__cluster__zone": ...}."""
-    values = good()
-    for path, value in paths.items():
-        *folders, key = path.split("__")
-        place = values
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        if value is MISSING:
-            del place[key]
-        else:
-            place[key] = value
-    return values
+from tests.infra.refusals import MISSING, changed, handed_over
+from tests.recorder import run_program
 
 
 def pool(**changes):
@@ -138,28 +120,17 @@ REFUSED = [
 @pytest.mark.parametrize(("change", "named"), REFUSED)
 def test_a_wrong_setting_is_refused_naming_key_and_fix(change, named):
     with pytest.raises(ConfigError) as refusal:
-        StackConfig.parse(_handed_over(changed(**change)))
+        StackConfig.parse(handed_over(changed(good(), change)))
     for part in named:
         assert part in str(refusal.value)
-
-
-@pytest.fixture
-def recorders(monkeypatch):
-    made, found = Recorder.__init__, []
-    monkeypatch.setattr(Recorder, "__init__", lambda self: (made(self), found.append(self))[0])
-    return found
 
 
 @pytest.mark.parametrize("change", [change for change, _ in REFUSED])
 def test_a_refused_stack_registers_nothing(change, recorders):
     with pytest.raises(ConfigError):
-        run_program(**changed(**change))
+        run_program(**changed(good(), change))
     assert [each.typ for each in recorders[0].declared] == []
 
 
 def test_the_stack_that_the_refusals_start_from_is_good():
-    assert StackConfig.parse(_handed_over(good())).gcp.cluster.gpu[0].name == "spot"
-
-
-def _handed_over(values):
-    return {f"slipway:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+    assert StackConfig.parse(handed_over(good())).gcp.cluster.gpu[0].name == "spot"
