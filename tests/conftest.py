@@ -22,6 +22,12 @@ def event_loop():
 
 
 @pytest.fixture
+def anyio_backend():
+    """The loop that tests which are coroutines run on."""
+    return "asyncio"
+
+
+@pytest.fixture
 def slipway_home(tmp_path, monkeypatch):
     """A cache root of this test's own."""
     monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path / "home"))

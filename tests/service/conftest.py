@@ -18,7 +18,8 @@ from service.app import App
 from service.artifact import seal
 from service.model import load_model
 from service.settings import Settings
-from tests.callers import access
+from tests.callers import access, entry
+from tests.service.credentials import EXPIRED, JWT, PAST
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(__file__).parent / "data"
@@ -204,3 +205,14 @@ def peers() -> str:
     """The python of the environment with the clients and checkers of peers.in; made on first use."""
     command = [sys.executable, "-m", "cli", "env", "tests/service/peers.txt"]
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+@pytest.fixture
+def guarded(artifacts, tmp_path):
+    """The application of a closed service: keys, one of them expired, and tokens."""
+    file = tmp_path / "access.json"
+    file.write_text(access(keys=[entry(), entry("old", EXPIRED, expires=PAST)], jwt=JWT))
+    file.chmod(0o600)
+    app = App(load_model(artifacts["linear"]), Settings(access=str(file)))
+    app.file = file
+    return app

@@ -17,11 +17,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::Deprecation
 BATCH = np.random.default_rng(7).uniform(-5, 5, (5, 4)).round(3).tolist()
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.mark.parametrize("name", EXAMPLES)
 async def test_one_sample_is_answered_as_onnx_runtime_does(name, artifacts, client_of):
     async with client_of(name) as client:

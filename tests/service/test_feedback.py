@@ -21,11 +21,6 @@ KEY, LABELS = bytes.fromhex("5" * 64), ("low", "middle", "high")
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 def app_of(artifacts, tmp_path):
     """Makes replicas: applications with the same keys and memories of their own, or a shared one."""
     file = tmp_path / "access.json"

@@ -31,11 +31,6 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 @pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture
 def lines():
     """The lines that are written, as the process writes them."""
     written, masker = [], masker_of(Settings(mask_fields='["diagnosis"]', mask_patterns='["PATIENT-\\\\d+"]'))

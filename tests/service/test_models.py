@@ -21,11 +21,6 @@ from tests.service.conftest import ROOT
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 def served(path):
     transport = httpx.ASGITransport(App(load_model(path), Settings(access="open")))
     return httpx.AsyncClient(transport=transport, base_url="http://service")

@@ -10,11 +10,6 @@ JSON = {"content-type": "application/json"}
 DEEP = "[" * 900 + "1" + "]" * 900
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 def features(text: str) -> bytes:
     return b'{"inputs":{"features":' + text.encode() + b"}}"
 

@@ -17,11 +17,6 @@ from tests.service.conftest import EXAMPLES, ROOT
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.mark.anyio
 async def test_a_request_is_a_span_of_its_callers_trace(artifacts):
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter

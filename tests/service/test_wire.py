@@ -15,11 +15,6 @@ ONE = np.float32([0.5, 1, -0.25, 2])
 BATCH = np.random.default_rng(7).uniform(-5, 5, (5, 4)).astype(np.float32)
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 def npy(array):
     stream = io.BytesIO()
     np.save(stream, array)
