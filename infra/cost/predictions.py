@@ -18,10 +18,11 @@ def cost_per_1k(report: Mapping[str, Any] | None, estimate: Estimate, prices: Pr
     model alone keeps busy: the hour's price over the predictions of an hour. `unmeasured` says why there is none."""
     if report is None:
         return {"unmeasured": "the model is not built yet"}
-    machine = report["hardware"].get("machine")
+    hardware = report.get("hardware", {})
+    machine = hardware.get("machine")
     nodes = _nodes(estimate)
     if machine not in nodes:
-        where = machine or report["hardware"].get("cpu") or "an unnamed machine"
+        where = machine or hardware.get("cpu") or "an unnamed machine"
         return {"unmeasured": f"measured on {where}, the stack has {', '.join(sorted(nodes)) or 'no machine'}"}
     price = prices.find(nodes[machine], region)
     if price is None:

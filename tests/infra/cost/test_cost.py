@@ -157,9 +157,9 @@ def test_predictions_cost_the_hour_over_what_was_measured_on_that_machine():
     assert figures["before"] == pytest.approx(4 * figures["after"])
 
 
-@pytest.mark.parametrize("machine", [None, "g5.xlarge"])
-def test_another_machines_throughput_is_never_priced(machine):
-    report = REPORT | {"hardware": {"cpu": "AMD EPYC", "machine": machine}}
+@pytest.mark.parametrize("hardware", [{}, {"cpu": "AMD EPYC", "machine": None}, {"machine": "g5.xlarge"}])
+def test_another_machines_throughput_is_never_priced(hardware):
+    report = REPORT | {"hardware": hardware}
     assert "unmeasured" in cost_per_1k(report, priced(node_group()), Prices.load(), "us-east-1")
     assert cost_per_1k(None, priced(node_group()), Prices.load(), "us-east-1") == {
         "unmeasured": "the model is not built yet"
