@@ -25,6 +25,7 @@ from tests.standins.throwaway import Throwaway
 PROGRAM = Path(__file__).parent / "examples" / "thirty"
 OPERATIONS = 30
 QUIET = 1.5
+SECONDS = 600  # of a whole cloud's stack, with others beside it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ def _outcome(prepared: Path, fault: str, strike: Callable[[Throwaway], None], na
         shutil.copytree(prepared, folder, dirs_exist_ok=True, symlinks=True)
         (chosen,) = {file.stem for file in (prepared / "state" / ".pulumi" / "stacks").rglob("*.json")}
         stack = Throwaway(Path(folder), prepared / "program", chosen)
-        stack.fault = fault
+        stack.fault, stack.seconds = fault, SECONDS
         with stack:
             recovered, problem = "", ""
             try:
@@ -131,7 +132,7 @@ def main() -> None:
         waiting = [
             *(pool.submit(at_operation, prepared, kind, k) for kind in kinds for k in operations),
             *(
-                pool.submit(at_moment, prepared, moments.randrange(OPERATIONS), moments.uniform(0, 0.05))
+                pool.submit(at_moment, prepared, moments.randrange(max(operations)), moments.uniform(0, 0.05))
                 for _ in range(options.kills)
             ),
         ]
