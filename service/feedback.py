@@ -38,6 +38,8 @@ class Feedback:
     def __init__(self, signature: Signature, digest: str, seen: Path | None, days: float) -> None:
         self._signature = signature
         self._model = bytes.fromhex(digest.removeprefix("sha256:"))[:6]
+        self._key: bytes | None = None
+        self._keyed = blake2s()
         self._process, self._numbers = os.urandom(6), itertools.count()
         self._oldest = days * 86400
         output = signature.outputs[0]
@@ -69,7 +71,11 @@ class Feedback:
             text = _CLASS.pack(*head, values.argmax())
         else:
             text = _HEAD.pack(*head) + values.argmax(axis=1).astype(">u2").tobytes()
-        return b2a_base64(text + blake2s(text, key=key, digest_size=_MAC).digest(), newline=False)
+        if key is not self._key:
+            self._key, self._keyed = key, blake2s(key=key, digest_size=_MAC)
+        mac = self._keyed.copy()
+        mac.update(text)
+        return b2a_base64(text + mac.digest(), newline=False)
 
     def tick(self) -> None:
         """Tokens have the time of the last call as theirs."""

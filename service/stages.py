@@ -26,23 +26,17 @@ class Stages:
         self._named = min(len(self._classes or ()), MOST_CLASSES)
         # For each class how often it was predicted, of the rest together, and the sum, square and count of values.
         self._cells = Cells("stages", _CLASSES + self._named + 1 + 3)
-        self._fresh = [0.0] * _CLASSES  # of this second: a list is added to in a third of the time
+        # Of this second, one after the other: the times of each request, and the samples and seconds of each run.
+        self._times: list[float] = []
+        self._runs: list[float] = []
 
     def answered(self, begun: float, parsed: float, ran: float, encoded: float) -> None:
         """Count a request's stages, by the times at which they ended."""
-        mine = self._fresh
-        mine[0] += parsed - begun
-        mine[1] += ran - parsed
-        mine[2] += encoded - ran
-        mine[_COUNT] += 1
+        self._times.extend((begun, parsed, ran, encoded))
 
     def ran(self, samples: int, seconds: float) -> None:
         """Count one run of the model."""
-        mine = self._fresh
-        mine[3] += seconds
-        mine[_COUNT + 3] += 1
-        mine[_SAMPLES] += samples
-        mine[_BATCHES + min((samples - 1).bit_length(), len(SIZES))] += 1
+        self._runs.extend((samples, seconds))  # by a thread, too
 
     def predicted(self, outputs: dict[str, np.ndarray]) -> None:
         """Count what was predicted for some samples."""
@@ -56,8 +50,17 @@ class Stages:
 
     def tick(self) -> None:
         """Tell the workers beside this one of the last second; one that is killed takes that along."""
-        fresh, self._fresh = self._fresh, [0.0] * _CLASSES
-        self._cells.array[:_CLASSES] += fresh
+        (taken, self._times), (noted, self._runs) = (self._times, []), (self._runs, [])
+        times, runs = np.array(taken).reshape(-1, 4), np.array(noted).reshape(-1, 2)
+        mine, samples = self._cells.array, runs[:, 0]
+        mine[:3] += np.diff(times).sum(axis=0)
+        mine[3] += runs[:, 1].sum()
+        mine[_COUNT : _COUNT + 3] += len(times)
+        mine[_COUNT + 3] += len(runs)
+        mine[_SAMPLES] += samples.sum()
+        mine[_BATCHES : _BATCHES + len(SIZES) + 1] += np.bincount(
+            np.searchsorted(SIZES, samples), minlength=len(SIZES) + 1
+        )
 
     def means(self) -> dict[str, float]:
         """Mean seconds of each stage, and samples of a run, of all workers."""
