@@ -36,7 +36,7 @@ for name, service in config.services.items():
             "variant": artifact.variant,
             "metric": artifact.metric,
         },
-        "artifactUri": artifact.artifactUri,
+        "artifactUri": served.artifact or artifact.artifactUri,
     }
 
 monthly, per_1k = cost.of({name: model.folder for name, model in models.items()})

@@ -1,4 +1,4 @@
-"""`slipway model`: describe, build, show, compare, new, lock."""
+"""`slipway model`: describe, build, show, compare, copy, find, new, lock."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -131,6 +131,39 @@ def compare(ours: str, theirs: str, as_json: bool) -> None:
         raise BadInput(f"{ours} and {theirs}: {result['problem']}")
     else:
         print_comparison((first.ref, second.ref), result)
+
+
+@model.command()
+@click.argument("ref")
+@click.option("--to", "uri", required=True, help="A folder of artifacts, as s3://bucket/models/digits.")
+@JSON
+def copy(ref: str, uri: str, as_json: bool) -> None:
+    """Put a copy of a built model into a bucket under its digest; what the bucket holds already is left as it is."""
+    from cli.stores import copied
+
+    found = _built(ref)
+    assert found.path is not None
+    answer = {"uri": f"{uri}@{found.digest}", "size": copied(found.path, uri)}
+    click.echo(json.dumps(answer) if as_json else answer["uri"])
+
+
+@model.command()
+@click.argument("copy")
+@JSON
+def find(copy: str, as_json: bool) -> None:
+    """Say whether a bucket holds COPY, <uri>@sha256:...; null where it can't be asked."""
+    from cli.models import Promoted, parse_ref
+    from cli.stores import holds
+    from service.pipeline.errors import BadInput
+
+    target, found = parse_ref(copy), None
+    if not isinstance(target, Promoted):
+        raise BadInput(f"{copy} names no copy in a bucket; write <uri>@sha256:<64 hex digits>")
+    try:
+        found = holds(target.uri, target.digest)
+    except BadInput as error:
+        click.echo(f"{copy} is taken to be there: {error}", err=True)
+    click.echo(json.dumps({"found": found}) if as_json else json.dumps(found))
 
 
 @model.command()

@@ -1,12 +1,21 @@
-"""Where artifacts are: the store in the cache, and the shared one that `SLIPWAY_STORE` names."""
+"""Where artifacts are: the store in the cache, the shared one that `SLIPWAY_STORE` names, copies in stacks' buckets."""
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cli.models import Promoted
+from cli.env import environment
+from cli.home import home
+from cli.models import ROOT, Promoted
 from service.pipeline.bucket import Bucket
+from service.pipeline.errors import BadInput
 from service.pipeline.store import Store
+
+CLIENTS = ROOT / "cli" / "buckets.txt"
 
 
 def local(home: Path) -> Store:
@@ -45,3 +54,37 @@ def fetch(bucket: Bucket, digest: str, store: Store, key: str) -> str | None:
         folder = work / "artifact"
         folder.mkdir()
         return store.commit(key, folder) if bucket.fetch(digest, folder) else None
+
+
+def copied(folder: Path, uri: str) -> int:
+    """The bytes of the artifact in `folder`, once the bucket's folder `uri` holds it. Raises BadInput."""
+    return int(_asked(uri, "put", str(folder))["size"])
+
+
+def holds(uri: str, digest: str) -> bool:
+    """Whether the bucket's folder `uri` holds an artifact. Raises BadInput where it can't be asked."""
+    return bool(_asked(uri, "holds", digest)["found"])
+
+
+def _asked(uri: str, *arguments: str) -> dict[str, Any]:
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [_python_for(uri), "-m", "cli.copies", uri, *arguments]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+    if done.returncode:
+        raise BadInput((done.stderr.strip().splitlines() or [f"{uri}: no answer"])[-1])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def _python_for(uri: str) -> str:
+    """One that has the client of the bucket's kind of storage. Those of S3 and Google need other versions of packages
+    than what serves does, and so an environment of their own."""
+    from fsspec import get_filesystem_class
+
+    try:
+        get_filesystem_class(urlsplit(uri).scheme)
+    except ImportError:
+        return str(environment([CLIENTS], home() / "envs"))
+    except ValueError as error:
+        raise BadInput(f"{uri} can't be reached: {error}") from error
+    return sys.executable

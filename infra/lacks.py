@@ -35,7 +35,7 @@ LACKS: dict[str, dict[str, str]] = {
         "priority": "it has no scheduler",
     },
     "kubernetes": CLUSTER,
-    "aws": {**CLUSTER, "modelFrom": "images hold the model, and ECR takes layers of 50 GB"},
+    "aws": CLUSTER,
     "gcp": CLUSTER,
 }
 

@@ -41,11 +41,10 @@ class Cluster:
 
     `placements`: by accelerator (`none`, `nvidia`), the preferred first. `clients`: CIDRs of what may ask the pods
     (load balancer, gateway); none: every pod of the namespace. `client_namespaces`, `scrapers`: namespaces whose pods
-    may ask, and scrape. `egress`: CIDRs and ports that pods need besides DNS,
-    such as the cloud's identity agent. `account_annotations`: of the service accounts, where identity needs them.
-    `pod_annotations`, `pod_labels`: what the platform wants on every pod. `monitoring`: whose objects tell what to
+    may ask, and scrape. `egress`: CIDRs and ports that pods need besides DNS, such as the cloud's identity agent.
+    `account_annotations`: of the service accounts, where identity needs them. `monitoring`: whose objects tell what to
     scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics.
-    `models`: a pod's volume source with the artifact store, such as {"csi": {...}}: folders `sha256-<digest>`.
+    `models`: a pod's volume source with the artifact store, where it is mounted: folders `sha256-<digest>`.
     `ready`: what has to be there before a pod is scheduled (node pools, add-ons)."""
 
     provider: pulumi.ProviderResource
@@ -54,8 +53,6 @@ class Cluster:
     clients: Sequence[pulumi.Input[str]] = ()
     egress: Sequence[tuple[str, int]] = ()
     account_annotations: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
-    pod_annotations: Mapping[str, str] = field(default_factory=dict)
-    pod_labels: Mapping[str, str] = field(default_factory=dict)
     monitoring: str | None = None
     client_namespaces: Sequence[str] = ()
     scrapers: Sequence[str] = ()

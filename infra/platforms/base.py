@@ -14,9 +14,11 @@ from infra.config import ServiceConfig
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A service that answers. `url`: its base address, without a trailing slash."""
+    """A service that answers. `url`: its base address, without a trailing slash. `artifact`: its artifact's name in the
+    stack's own bucket, where there is one."""
 
     url: pulumi.Output[str]
+    artifact: pulumi.Output[str] | None = None
 
 
 class Platform(Protocol):

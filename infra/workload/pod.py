@@ -13,6 +13,7 @@ from infra.workload.names import HTTP_PORT, METRICS_PORT, PAGE_PORT, PART, Manif
 from infra.workload.placement import scheduling
 
 if TYPE_CHECKING:
+    from infra.stored import StoredModel
     from infra.workload.workload import WorkloadArgs
 
 USER = 10001  # above the host's own users, whatever the image says
@@ -21,6 +22,7 @@ ACCESS, MODELS = "/access", "/models"
 KEEP_ALIVE, DRAIN, SHUTDOWN = 620, 3, 30
 LEAST_START, LEAST_MEMORY = 60, 512 << 20
 START_MARGIN = 10  # the model was measured on a machine that may be faster, and had more than a pod's CPU
+CLOSED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 _STEP = 128 << 20
 
 
@@ -40,16 +42,14 @@ def template(service: str, args: WorkloadArgs, placements: Sequence[Placement], 
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "terminationGracePeriodSeconds": config.rollout.drainSeconds + DRAIN + SHUTDOWN + 5,
+        **({"initContainers": [_fetching(args, args.stored)]} if args.stored else {}),
         "containers": [_container(service, args, placements)],
         "volumes": _volumes(service, args),
         **scheduling(placements, selector(service)),
     }
     if config.priority:
         spec["priorityClassName"] = config.priority
-    about: dict[str, Any] = {"labels": {**labels(service), **cluster.pod_labels, PART: part}}
-    if cluster.pod_annotations:
-        about["annotations"] = dict(cluster.pod_annotations)
-    return {"metadata": about, "spec": spec}
+    return {"metadata": {"labels": {**labels(service), PART: part}}, "spec": spec}
 
 
 def start_budget(seconds: float | None) -> int:
@@ -74,12 +74,8 @@ def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
         ],
         "env": [{"name": key, "value": value} for key, value in sorted(_environment(service, args).items())],
-        "resources": _resources(args, placements, measured),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "resources": _resources(args, placements),
+        "securityContext": CLOSED,
         "startupProbe": {
             **_probe("/readyz", 1),
             "failureThreshold": measured.apply(lambda known: start_budget((known or {}).get("startSeconds"))),
@@ -101,6 +97,26 @@ def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]
     return found
 
 
+def _fetching(args: WorkloadArgs, stored: StoredModel) -> Manifest:
+    """Brings the model from the bucket with the pod's own identity, and checks it, before the server starts."""
+    return {
+        "name": "model",
+        "image": args.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python3", "-m", "service.fetch"],
+        "args": [stored.uri, _folder(args)],
+        "env": [{"name": key, "value": value} for key, value in sorted({"HOME": "/tmp", **args.environment}.items())],  # noqa: S108
+        "resources": _resources(args, ()),
+        "securityContext": CLOSED,
+        "volumeMounts": [{"name": "models", "mountPath": MODELS}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def _folder(args: WorkloadArgs) -> pulumi.Output[str]:
+    return args.artifact.digest.apply(lambda digest: f"{MODELS}/{digest.replace(':', '-')}")
+
+
 def _environment(service: str, args: WorkloadArgs) -> dict[str, pulumi.Input[str]]:
     fixed: dict[str, pulumi.Input[str]] = {
         "SLIPWAY_NAME": service,
@@ -118,21 +134,25 @@ def _environment(service: str, args: WorkloadArgs) -> dict[str, pulumi.Input[str
         "BENTOML_HOME": "/tmp/bentoml",  # noqa: S108
     }
     if args.service.modelFrom == "volume":
-        folder = args.artifact.digest.apply(lambda digest: f"{MODELS}/{digest.replace(':', '-')}")
-        fixed["SLIPWAY_ARTIFACT"] = folder
+        fixed["SLIPWAY_ARTIFACT"] = _folder(args)
     return {**fixed, **args.environment}
 
 
-def _resources(args: WorkloadArgs, placements: Sequence[Placement], measured: pulumi.Output[Any]) -> Manifest:
-    asked = args.service.resources
+def _resources(args: WorkloadArgs, placements: Sequence[Placement]) -> Manifest:
+    asked, measured = args.service.resources, pulumi.Output.from_input(args.artifact.measured)
     space: Any = asked.memory or measured.apply(lambda known: memory((known or {}).get("memoryBytes")))
-    requests: dict[str, Any] = {"cpu": asked.cpu, "memory": space, "ephemeral-storage": "64Mi"}
+    requests: dict[str, Any] = {"cpu": asked.cpu, "memory": space, "ephemeral-storage": _disk(args, 64)}
     # A CPU limit would stop the process in the middle of requests while the node's cores idle.
-    limits: dict[str, Any] = {"memory": space, "ephemeral-storage": "1Gi"}
-    resource = placements[0].resource
+    limits: dict[str, Any] = {"memory": space, "ephemeral-storage": _disk(args, 1024)}
+    resource = placements[0].resource if placements else None
     if args.service.gpus and resource:
         requests[resource] = limits[resource] = str(args.service.gpus)
     return {"requests": requests, "limits": limits}
+
+
+def _disk(args: WorkloadArgs, own: int) -> pulumi.Input[str]:
+    """Of a pod's node: `own` MiB, and what is fetched."""
+    return args.stored.size.apply(lambda size: f"{own + math.ceil(size / 2**20)}Mi") if args.stored else f"{own}Mi"
 
 
 def _volumes(service: str, args: WorkloadArgs) -> Manifest:
@@ -140,7 +160,9 @@ def _volumes(service: str, args: WorkloadArgs) -> Manifest:
         {"name": "access", "secret": {"secretName": f"{service}-access", "defaultMode": 0o440}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "512Mi"}},
     ]
-    if args.service.modelFrom == "volume":
+    if args.stored:
+        found.append({"name": "models", "emptyDir": {"sizeLimit": _disk(args, 16)}})
+    elif args.service.modelFrom == "volume":
         assert args.cluster.models is not None, "the configuration was checked for it"
         found.append({"name": "models", **args.cluster.models})
     return found

@@ -11,6 +11,7 @@ import pulumi_kubernetes as k8s
 from infra.artifact import ModelArtifact
 from infra.config import ServiceConfig
 from infra.spec import Cluster
+from infra.stored import StoredModel
 from infra.workload.autoscale import autoscaler
 from infra.workload.deployment import deployment, parts
 from infra.workload.disruption import disruption_budget
@@ -21,7 +22,8 @@ from infra.workload.network import network_policy
 @dataclass(frozen=True, kw_only=True)
 class WorkloadArgs:
     """`image`: by digest. `access`: the access file's text. `environment`: what else the processes are told.
-    `egress`: networks and ports that this service's pods ask besides the cluster's (see `network.outside_of`)."""
+    `egress`: networks and ports that this service's pods ask besides the cluster's (see `network.outside_of`).
+    `stored`: the copy in a bucket that pods fetch (`modelFrom: volume`); None: they mount the cluster's volume."""
 
     service: ServiceConfig
     image: pulumi.Input[str]
@@ -30,6 +32,7 @@ class WorkloadArgs:
     cluster: Cluster
     environment: Mapping[str, str] = field(default_factory=dict)
     egress: tuple[tuple[str, int], ...] = ()
+    stored: StoredModel | None = None
 
 
 class Workload(pulumi.ComponentResource):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -30,6 +31,7 @@ from infra.platforms.aws.storage import Storage, StorageArgs
 from infra.platforms.aws.zones import Zones, choose_zones
 from infra.platforms.base import Platform, Served
 from infra.spec import Cluster, Placement
+from infra.stored import StoredModel, StoredModelArgs
 from infra.workload.names import METRICS_PORT, labels
 from infra.workload.namespace import Space, SpaceArgs
 from infra.workload.network import outside_of
@@ -38,6 +40,8 @@ from infra.workload.workload import Workload, WorkloadArgs
 NAMESPACE = "slipway"
 # Where EKS Pod Identity gives pods their credentials.
 IDENTITY_AGENT = ("169.254.170.23/32", 80)
+# What a bucket is asked by; S3's own addresses are no network of a policy's.
+STORAGE = (("0.0.0.0/0", 443),)
 TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 
 
@@ -92,7 +96,8 @@ class AwsPlatform(Platform):
         return found
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
-        ServiceIdentity(
+        prefix, fetched = f"models/{name}", service.modelFrom == "volume"
+        granted = ServiceIdentity(
             name,
             IdentityArgs(
                 stack=self._name,
@@ -101,10 +106,15 @@ class AwsPlatform(Platform):
                 namespace=NAMESPACE,
                 account_name=name,
                 bucket_arn=self._storage.bucket_arn,
-                prefix=f"models/{name}",
+                prefix=prefix,
                 key_arn=self._key.arn,
             ),
             self._after_cluster(),
+        )
+        stored = StoredModel(
+            name,
+            StoredModelArgs(artifact=artifact, folder=pulumi.Output.concat("s3://", self._storage.bucket, "/", prefix)),
+            pulumi.ResourceOptions(depends_on=[self._storage]),
         )
         workload = Workload(
             name,
@@ -113,15 +123,17 @@ class AwsPlatform(Platform):
                 image=self._image(name, service, artifact),
                 artifact=artifact,
                 access=access,
-                cluster=self._spec,
-                environment=service_environment(service),
-                egress=outside_of(self._config, service),
+                # Pods that start before they are granted their identity never get it.
+                cluster=replace(self._spec, ready=[*self._spec.ready, granted]),
+                environment={**service_environment(service), **({"AWS_REGION": self._region} if fetched else {})},
+                egress=(*outside_of(self._config, service), *(STORAGE if fetched else ())),
+                stored=stored if fetched else None,
             ),
         )
         if not (service.host and self._edge):
             inside = f".{NAMESPACE}.svc:{workload.port}"
-            return Served(url=pulumi.Output.concat("http://", workload.service, inside))
-        return self._routed(name, service.host, workload)
+            return Served(url=pulumi.Output.concat("http://", workload.service, inside), artifact=stored.uri)
+        return Served(url=self._routed(name, service.host, workload), artifact=stored.uri)
 
     def _network(self, zones: Zones, place: dict[str, str]) -> Subnets:
         config = self._aws.network
@@ -271,10 +283,11 @@ class AwsPlatform(Platform):
             accelerator=service.accelerator,
             registry=registry_of(self._account, self._region, self._name),
             settings=self._config.image,
+            with_model=service.modelFrom == "image",
         )
         return ServiceImage(name, args, pulumi.ResourceOptions(depends_on=[repository])).ref
 
-    def _routed(self, name: str, host: str, workload: Workload) -> Served:
+    def _routed(self, name: str, host: str, workload: Workload) -> pulumi.Output[str]:
         """Leads a public name to a service's pods: the binding goes first when the stack goes, while its controller
         still runs, and the rule stays until no pod is asked."""
         assert self._edge
@@ -309,7 +322,7 @@ class AwsPlatform(Platform):
             },
             opts=pulumi.ResourceOptions(parent=route, depends_on=[workload, route.rule, *self._spec.ready]),
         )
-        return Served(url=route.rule.id.apply(lambda _: f"https://{host}"))
+        return route.rule.id.apply(lambda _: f"https://{host}")
 
     def _after_cluster(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[self._eks.provider]))

@@ -169,7 +169,6 @@ class GkeCluster(pulumi.ComponentResource):
             "master_auth": {"client_certificate_config": {"issue_client_certificate": False}},
             "addons_config": {
                 "http_load_balancing": {"disabled": False},
-                "gcs_fuse_csi_driver_config": {"enabled": True},
                 "dns_cache_config": {"enabled": True},
             },
             "node_pool_defaults": {

@@ -29,6 +29,7 @@ from infra.platforms.gcp.project import Project, ProjectArgs
 from infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, registry_of
 from infra.platforms.gcp.storage import Storage, StorageArgs
 from infra.spec import Cluster
+from infra.stored import StoredModel, StoredModelArgs
 from infra.workload.namespace import Space, SpaceArgs
 from infra.workload.network import outside_of
 from infra.workload.observability import Observability, ObservabilityArgs
@@ -37,8 +38,8 @@ from infra.workload.workload import Workload, WorkloadArgs
 NAMESPACE = "slipway"
 # Where Google's collectors run: standard clusters, and Autopilot.
 COLLECTORS = ("gmp-system", "gke-gmp-system")
-# What a mounted bucket is asked with: GKE's metadata server, by both of its addresses, and storage.googleapis.com.
-STORAGE_EGRESS = (("169.254.169.252/32", 988), ("169.254.169.254/32", 80), ("0.0.0.0/0", 443))
+# What a bucket is asked with: GKE's metadata server, by both of its addresses, and storage.googleapis.com.
+STORAGE = (("169.254.169.252/32", 988), ("169.254.169.254/32", 80), ("0.0.0.0/0", 443))
 
 
 class GcpPlatform(Platform):
@@ -99,7 +100,7 @@ class GcpPlatform(Platform):
         return found
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
-        prefix = f"models/{name}"
+        prefix, fetched = f"models/{name}", service.modelFrom == "volume"
         identity = IdentityArgs(
             pool=self._gke.pool,
             number=self._project.number,
@@ -109,6 +110,11 @@ class GcpPlatform(Platform):
             prefix=prefix,
         )
         granted = ServiceIdentity(name, identity, self._opts)
+        stored = StoredModel(
+            name,
+            StoredModelArgs(artifact=artifact, folder=pulumi.Output.concat("gs://", self._storage.bucket, "/", prefix)),
+            pulumi.ResourceOptions(depends_on=[self._storage]),
+        )
         workload = Workload(
             name,
             WorkloadArgs(
@@ -116,16 +122,17 @@ class GcpPlatform(Platform):
                 image=self._image(name, service, artifact),
                 artifact=artifact,
                 access=access,
-                cluster=self._mounting(prefix, granted) if service.modelFrom == "volume" else self._spec,
+                cluster=replace(self._spec, ready=[*self._spec.ready, granted]),
                 environment=service_environment(service),
-                egress=outside_of(self._config, service),
+                egress=(*outside_of(self._config, service), *(STORAGE if fetched else ())),
+                stored=stored if fetched else None,
             ),
         )
         self._watch.unhealthy(name)
         if not (service.host and self._edge):
             inside = f".{NAMESPACE}.svc:{workload.port}"
-            return Served(url=pulumi.Output.concat("http://", workload.service, inside))
-        return self._routed(name, service, service.host, workload)
+            return Served(url=pulumi.Output.concat("http://", workload.service, inside), artifact=stored.uri)
+        return Served(url=self._routed(name, service, service.host, workload), artifact=stored.uri)
 
     def _network(self, place: dict[str, Any]) -> Subnet | None:
         if self._gcp.cluster.existing:
@@ -180,20 +187,6 @@ class GcpPlatform(Platform):
             monitoring="google",
             scrapers=COLLECTORS,
             ready=[*ready, space],
-        )
-
-    def _mounting(self, prefix: str, granted: pulumi.Resource) -> Cluster:
-        """The cluster for a service whose pods mount its models from the bucket, as they may read them."""
-        mounted = pulumi.Output.from_input(self._storage.bucket).apply(
-            lambda bucket: {"bucketName": bucket, "mountOptions": f"implicit-dirs,only-dir={prefix}"}
-        )
-        volume = {"csi": {"driver": "gcsfuse.csi.storage.gke.io", "readOnly": True, "volumeAttributes": mounted}}
-        return replace(
-            self._spec,
-            models=volume,
-            pod_annotations={"gke-gcsfuse/volumes": "true"},
-            egress=STORAGE_EGRESS,
-            ready=[*self._spec.ready, granted],
         )
 
     def _open(self, place: dict[str, Any]) -> Edge:
@@ -256,7 +249,7 @@ class GcpPlatform(Platform):
         )
         return ServiceImage(name, args, pulumi.ResourceOptions(depends_on=[self._registry])).ref
 
-    def _routed(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> Served:
+    def _routed(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str]:
         """Leads a public name to a service's pods."""
         assert self._edge
         args = WayArgs(
@@ -271,4 +264,4 @@ class GcpPlatform(Platform):
         # Google's probes come from addresses that no list of callers has.
         if not self._gcp.endpoint.internal and not self._config.access.allow:
             self._watch.from_outside(name, host)
-        return Served(url=way.route.id.apply(lambda _: f"https://{host}"))
+        return way.route.id.apply(lambda _: f"https://{host}")

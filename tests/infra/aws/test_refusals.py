@@ -97,7 +97,6 @@ REFUSED = [
     ({"services__digits__host": "a.b.ml.example.org"}, ["services.digits.host", "one label under"]),
     ({"image": {"arch": "arm64"}}, ["slipway:image.arch: arm64: the nodes are amd64"]),
     ({"services__digits__port": 3001}, ["services.digits.port: platform aws has none", "remove it"]),
-    ({"services__digits__modelFrom": "volume"}, ["services.digits.modelFrom: platform aws has none"]),
     ({"services__digits__scale": {"min": 2, "max": 4, "on": "inflight"}}, ["services.digits.scale.on", "use cpu"]),
     (
         {"services__other": {"model": "models/linear", "host": "digits.ml.example.org"}},

@@ -232,19 +232,6 @@ def test_pods_take_requests_from_the_load_balancer_alone(variant):
         assert [each["ports"][0]["port"] for each in policies["digits"]["egress"]][:1] == [53]
 
 
-def test_a_mounted_bucket_opens_only_what_it_needs_to_the_pods_that_mount_it(variant):
-    program = variant("production")
-    policies = objects(program, "NetworkPolicy")
-    outside = {each["to"][0]["ipBlock"]["cidr"] for each in policies["linear"]["egress"] if "to" in each}
-    assert {"169.254.169.252/32", "169.254.169.254/32"} <= outside
-    assert "169.254.169.254/32" not in json.dumps(policies["digits"]["egress"])
-    (linear,) = [each for each in program.of_type("Deployment") if each.name == "linear"]
-    (volume,) = [each for each in linear.inputs["spec"]["template"]["spec"]["volumes"] if "csi" in each]
-    assert volume["csi"]["volumeAttributes"]["mountOptions"] == "implicit-dirs,only-dir=models/linear"
-    assert volume["csi"]["readOnly"] is True
-    assert "ManagedFolderIamMember linear" in program.waits_for("Deployment", "linear")
-
-
 def test_services_believe_googles_proxies_and_its_address_and_nobody_else(variant):
     (secret,) = [each for each in variant("example").of_type("Secret") if each.name == "digits"]
     rules_ = json.loads(secret.inputs["stringData"]["value"]["access.json"])

@@ -1,0 +1,85 @@
+"""`python -m service.fetch URI@DIGEST FOLDER`: brings an artifact out of a bucket to where a server reads it."""
+
+import hashlib
+import json
+import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from service.artifact import MANIFEST, ArtifactError, verify
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+PIECE, AT_ONCE = 16 << 20, 8  # bytes of one request, and how many of them; together what it takes of memory
+
+
+def fetch(artifact: str, folder: Path) -> None:
+    """Fills `folder`, which may hold what a killed try has left, from `<folder of artifacts>@sha256:<hex>`.
+
+    Credentials are those of the machine: a pod's identity. Raises ArtifactError where the bucket does not hold it,
+    can't be read or holds something else under its name.
+    """
+    uri, _, digest = artifact.rpartition("@")
+    if _is_whole(folder, digest):
+        return
+    from obstore.exceptions import BaseError
+    from obstore.store import from_url
+
+    source = f"{uri}/{digest.replace(':', '-')}"
+    try:
+        _copy(from_url(source), digest, folder)
+    except (BaseError, FileNotFoundError, PermissionError, ValueError) as error:
+        raise ArtifactError(f"{source} can't be read: {str(error).strip().splitlines()[0][:500]}") from error
+    if verify(folder) != digest:
+        raise ArtifactError(f"{folder} is not {digest} once it was fetched from {source}")
+
+
+def _is_whole(folder: Path, digest: str) -> bool:
+    try:
+        return verify(folder) == digest
+    except ArtifactError:
+        return False
+
+
+def _copy(store: "ObjectStore", digest: str, folder: Path) -> None:
+    import obstore
+
+    manifest = bytes(obstore.get(store, MANIFEST).bytes())
+    if f"sha256:{hashlib.sha256(manifest).hexdigest()}" != digest:
+        raise ValueError(f"its {MANIFEST} is not that of {digest}")
+    pieces: list[tuple[str, int, int]] = []
+    for name in json.loads(manifest)["files"]:
+        size = obstore.head(store, name)["size"]
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("wb") as file:
+            file.truncate(size)
+        pieces += [(name, start, min(start + PIECE, size)) for start in range(0, size, PIECE)]
+
+    def bring(piece: tuple[str, int, int]) -> None:
+        name, start, end = piece
+        with (folder / name).open("r+b") as file:
+            file.seek(start)
+            file.write(obstore.get_range(store, name, start=start, end=end))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(bring, pieces))
+    (folder / MANIFEST).write_bytes(manifest)
+
+
+def main() -> int:
+    """0 once the artifact is there and whole; else 1, and why in one line."""
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))  # the first process of a container would ignore it
+    try:
+        fetch(sys.argv[1], Path(sys.argv[2]))
+    except (ArtifactError, OSError) as error:
+        print(f"slipway: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
