@@ -1,0 +1,43 @@
+"""What a deployer copies into a bucket its pods fetch, through the clients that both have."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from cli.env import environment
+from cli.home import home
+from cli.models import ROOT
+
+
+@pytest.fixture(scope="module")
+def doubles(tmp_path_factory):
+    here = Path(__file__).parent
+    python = environment([here / "buckets.txt"], home() / "envs")
+    command = [python, here / "probes" / "copies.py", tmp_path_factory.mktemp("copies")]
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_"))}
+    variables |= {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+# What a pod shows to who hands it credentials: its service account's token; on Google Cloud its address is enough.
+@pytest.mark.parametrize(("scheme", "shown"), [("s3", "of-the-service-account"), ("gs", "Google")])
+def test_a_copy_is_whole_immutable_and_fetched_by_a_pod_with_its_own_identity(doubles, scheme, shown):
+    seen = dict(doubles[scheme])
+    assert seen.pop("before") is False
+    assert seen.pop("askedAs") == [shown]
+    missing = seen.pop("missing")
+    assert missing.startswith(f"slipway: {scheme}://models/models/digits/sha256-000") and "404" in missing
+    assert seen.pop("noBucket") == "FileNotFoundError"
+    assert seen == dict.fromkeys(("size", "held", "neverWrittenAgain", "oldStays", "fetched", "halfIsNotHeld"), True)
+
+
+def test_the_clients_that_copy_are_those_that_are_tested():
+    def pins(file):
+        return {line for line in (ROOT / file).read_text().splitlines() if line[:1].isalpha()}
+
+    assert pins("cli/buckets.txt") <= pins("tests/pipeline/buckets.txt")

@@ -1,0 +1,13 @@
+"""A promoted artifact, `stored:artifact`, copied into the folder `stored:folder` of a bucket."""
+
+import pulumi
+
+from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
+from infra.stored import StoredModel, StoredModelArgs
+
+config = pulumi.Config("stored")
+model = config.require("artifact")
+artifact = ModelArtifact("digits", ModelArtifactArgs(model=model, inputs_key=known_model(model, None).inputs_key))
+stored = StoredModel("digits", StoredModelArgs(artifact=artifact, folder=config.require("folder")))
+pulumi.export("uri", stored.uri)
+pulumi.export("size", stored.size)
