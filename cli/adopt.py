@@ -1,31 +1,13 @@
-"""Takes resources that are there into a stack's state, and asks the cloud's tagging API what is there."""
+"""Takes resources that are there into a stack's state."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cli.engine import export_state, pulumi
-from cli.importids import NAME_TAG, STACK_TAG
-
-# Asked through the same plugin and credentials as the stack itself: by a program that declares nothing.
-ASK = f"""
-import json, os
-import pulumi_aws as aws
-
-filters = [{{"key": "{STACK_TAG}", "values": [os.environ["SLIPWAY_STACK"]]}}]
-found = aws.resourcegroupstaggingapi.get_resources(tag_filters=filters).resource_tag_mapping_lists
-with open(os.environ["SLIPWAY_ANSWER"], "w") as answer:
-    json.dump([[each.resource_arn, each.tags.get("{NAME_TAG}", "")] for each in found], answer)
-"""
 
 KEPT = (
     "urn", "custom", "type", "inputs", "parent", "provider", "dependencies", "propertyDependencies", "protect",
@@ -124,28 +106,3 @@ def _labels(properties: Any) -> dict[str, Any]:
     metadata = (properties or {}).get("metadata")
     labels = metadata.get("labels") if isinstance(metadata, dict) else None
     return labels if isinstance(labels, dict) else {}
-
-
-def tagged_resources(stack: str, provider: dict[str, Any]) -> list[tuple[str, str]]:
-    """(ARN, logical name) of all that carries the tag of `project/stack`, asked with the provider's own settings."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "state").mkdir()
-        (folder / "__main__.py").write_text(ASK)
-        runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-        (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "slipway-lookup", "runtime": runtime}))
-        settings = {
-            f"aws:{key}": value for key, value in provider.items() if isinstance(value, str) and key != "version"
-        }
-        (folder / "Pulumi.lookup.yaml").write_text(yaml.safe_dump({"config": settings}))
-        answer = folder / "answer.json"
-        environment = {
-            **os.environ,
-            "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
-            "PULUMI_CONFIG_PASSPHRASE": "lookup",
-            "SLIPWAY_STACK": stack,
-            "SLIPWAY_ANSWER": str(answer),
-        }
-        pulumi("stack", "init", "lookup", cwd=folder, env=environment)
-        pulumi("preview", "--stack", "lookup", cwd=folder, env=environment)
-        return [(arn, tag) for arn, tag in json.loads(answer.read_text())]

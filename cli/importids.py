@@ -7,6 +7,9 @@ from typing import Any
 
 STACK_TAG = "slipway:stack"
 NAME_TAG = "slipway:name"
+# As Google has them: its labels hold no colon.
+STACK_LABEL = "slipway-stack"
+NAME_LABEL = "slipway-name"
 
 # From a resource's own inputs, its provider's (region, project) and the account, as the registry's pages say.
 BY_NAME = {
@@ -93,7 +96,7 @@ BY_NAME = {
     ),
 }  # fmt: skip
 
-# From the ARN that the tagging API answers for STACK_TAG and NAME_TAG: what it has to match, and the id in it.
+# From what lookup.py finds under STACK_TAG and NAME_TAG, an ARN or Google's name: what has to match, and the id in it.
 BY_TAG = {
     "aws:acm/certificate:Certificate": r"(arn:.*:certificate/.*)",
     "aws:amp/scraper:Scraper": r":scraper/(.*)",
@@ -119,6 +122,10 @@ BY_TAG = {
     "aws:wafv2/webAcl:WebAcl": r":regional/webacl/(?P<name>.*)/(?P<id>.*)",
     "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule": r":security-group-rule/(.*)",
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": r":security-group-rule/(.*)",
+    "gcp:monitoring/alertPolicy:AlertPolicy": r"^(projects/.*/alertPolicies/.*)",
+    "gcp:monitoring/dashboard:Dashboard": r"^(projects/.*/dashboards/.*)",
+    "gcp:monitoring/notificationChannel:NotificationChannel": r"^(projects/.*/notificationChannels/.*)",
+    "gcp:monitoring/uptimeCheckConfig:UptimeCheckConfig": r"^(projects/.*/uptimeCheckConfigs/.*)",
 }
 
 # To create them once more changes nothing: the first is a wait, and the second is answered with the one that is there.
@@ -141,7 +148,7 @@ def import_id(
 ) -> str:
     """The id under which a resource would be there; empty where nothing names it yet.
 
-    `place`: account, project and region. `tagged`: (ARN, logical name) of all that carries the stack's tag.
+    `place`: account, project and region. `tagged`: (ARN or Google's name, logical name) of what has the stack's tag.
     """
     if kind.startswith("kubernetes:"):
         metadata = inputs.get("metadata") or {}
@@ -156,6 +163,6 @@ def import_id(
         if found and tag == name and "id" in found.groupdict():
             return f"{found['id']}/{found['name']}/REGIONAL"
         if found and tag == name:
-            # A pod identity association is imported as `cluster,id`, and nothing else has a slash in its id.
-            return found[1] if found[1].startswith("arn:") else found[1].replace("/", ",")
+            # A pod identity association is imported as `cluster,id`; of AWS nothing else has a slash in its id.
+            return found[1] if found[1].startswith(("arn:", "projects/")) else found[1].replace("/", ",")
     return ""

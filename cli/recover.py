@@ -16,9 +16,10 @@ from urllib.parse import unquote, urlsplit
 import psutil
 import yaml
 
-from cli.adopt import Found, adopt, tagged_resources
+from cli.adopt import Found, adopt
 from cli.engine import export_state, pulumi
 from cli.importids import BY_TAG, REPEATABLE, import_id, is_findable
+from cli.lookup import PROGRAMS, tagged_resources
 from service.pipeline.errors import PipelineError
 
 CREATING = "creating"
@@ -246,8 +247,10 @@ def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], projec
     }
     account = next((part for part in json.dumps(deployment).split(":") if len(part) == 12 and part.isdigit()), "")
     tagged: list[tuple[str, str]] = []
-    if aws := [each for each in resources if each["type"] in BY_TAG]:
-        tagged = tagged_resources(f"{project}/{stack}", providers.get(aws[0].get("provider", ""), {}))
+    for package in PROGRAMS:
+        if sought := [each for each in resources if each["type"] in BY_TAG and each["type"].startswith(f"{package}:")]:
+            settings = providers.get(sought[0].get("provider", ""), {})
+            tagged += tagged_resources(f"{project}/{stack}", settings, package)
     for resource in resources:
         place = {"account": account, **providers.get(resource.get("provider", ""), {})}
         name = resource["urn"].rsplit("::", 1)[1]

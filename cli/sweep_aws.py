@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.adopt import tagged_resources
+from cli.lookup import tagged_resources
 from infra.config import PROJECT, StackConfig
 from service.pipeline.errors import PipelineError
 

@@ -28,7 +28,7 @@ _STEP = 128 << 20
 
 def template(service: str, args: WorkloadArgs, placements: Sequence[Placement], part: str) -> Manifest:
     """The pod template of one Deployment of the service."""
-    cluster, config = args.cluster, args.service
+    config = args.service
     spec: dict[str, Any] = {
         "serviceAccountName": service,
         "automountServiceAccountToken": False,

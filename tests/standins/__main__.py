@@ -15,6 +15,7 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from tests.standins import monitoring
 from tests.standins.books import Books
 from tests.standins.docker_host import DockerStandIn
 from tests.standins.faults import Faults
@@ -26,7 +27,7 @@ PACKAGES = ("aws", "gcp", "kubernetes", "docker")
 
 
 def main() -> None:
-    """Prints one line for PULUMI_DEBUG_PROVIDERS and serves on 127.0.0.1."""
+    """Prints what PULUMI_DEBUG_PROVIDERS and GOOGLE_MONITORING_CUSTOM_ENDPOINT are to be, and serves on 127.0.0.1."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--books", type=Path, required=True)
     parser.add_argument("--scenario", type=Path)
@@ -47,7 +48,7 @@ def main() -> None:
         ports.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")
         server.start()
         servers.append(server)  # one that nobody holds stops
-    print(",".join(ports), flush=True)
+    print(",".join(ports), monitoring.serve(books), flush=True)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Event().wait()
 

@@ -1,7 +1,7 @@
 """The fault table: every fault at every operation, and random kills; then `slipway recover` and `up`.
 
 python -m tests.standins.fault_table [--kinds fail,hang,die] [--kills 50] [--operations 1-30]
-    [--program DIR --stack NAME --operations 5,25,45]
+    [--program DIR --stack NAME --operations 1-119 --every 10, or --operations 5,AlertPolicy]
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class Outcome:
         return not self.astray and not self.problem
 
 
-def at_operation(prepared: Path, kind: str, k: int) -> Outcome:
-    """A first update that meets a fault at its k-th operation."""
+def at_operation(prepared: Path, kind: str, k: int | str) -> Outcome:
+    """A first update that meets a fault at its k-th operation, or at the first on a type or name."""
     return _outcome(prepared, f"{kind}@{k}", _hang if kind == "hang" else _fail)
 
 
@@ -84,7 +84,8 @@ def _fail(stack: Throwaway) -> None:
 
 def _hang(stack: Throwaway) -> None:
     update = stack.start_up()
-    _until_quiet(stack, int(stack.fault.partition("@")[2]))
+    at = stack.fault.partition("@")[2]
+    _until_quiet(stack, int(at) if at.isdecimal() else 1)
     _end(update)
 
 
@@ -120,11 +121,14 @@ def main() -> None:
     parser.add_argument("--program", type=Path, default=PROGRAM, help="folder of the Pulumi program")
     parser.add_argument("--stack", default="example", help="as in Pulumi.<stack>.yaml")
     parser.add_argument("--operations", default=f"1-{OPERATIONS}", help="first-last, or one by one with commas")
+    parser.add_argument("--every", type=int, default=1, help="of first-last, each n-th")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=9)
     options = parser.parse_args()
     first, _, last = options.operations.partition("-")
-    operations = range(int(first), int(last) + 1) if last else [int(each) for each in first.split(",") if each]
+    operations: list[int | str] = [each for each in first.split(",") if each]
+    if last:
+        operations = [*range(int(first), int(last) + 1, options.every)]
     kinds, moments = [each for each in options.kinds.split(",") if each], random.Random(options.seed)
     started, bad, total = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:

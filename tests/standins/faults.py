@@ -32,12 +32,14 @@ class CloudError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    at: int
+    """`at`: the number of an operation, or a part of what it does, as a type or name: the first such is hit."""
+
+    at: str
     kind: str
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """From `kind@k`, as SLIPWAY_FAULT has it."""
+        """From `kind@k`, or `kind@AlertPolicy`, as SLIPWAY_FAULT has it."""
         kind, _, at = text.partition("@")
         return cls.load({"kind": kind, "at": at})
 
@@ -45,7 +47,7 @@ class Fault:
     def load(cls, row: dict[str, Any]) -> Fault:
         if row["kind"] not in KINDS:
             raise ValueError(f"no fault is called {row['kind']!r}; there are {', '.join(KINDS)}")
-        return cls(at=int(row["at"]), kind=row["kind"])
+        return cls(at=str(row["at"]), kind=row["kind"])
 
 
 class Faults:
@@ -54,20 +56,26 @@ class Faults:
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
         self._count = itertools.count(1)
+        self._struck: set[Fault] = set()
         self._lock = threading.Lock()
 
     def before(self, what: str) -> str:
         """The kind of fault that is to come after the work, if any. Raises CloudError for one that comes before it."""
         with self._lock:
             k = next(self._count)
-        if any(fault.kind == "expire" and k >= fault.at for fault in self.faults):
+            hit = [fault for fault in self.faults if self._hits(fault, k, what)]
+            self._struck.update(hit)
+        if any(fault.kind == "expire" for fault in self._struck):
             raise CloudError(f"{what}: ExpiredToken: the security token included in the request is expired")
-        kind = next((fault.kind for fault in self.faults if fault.at == k), "")
+        kind = hit[0].kind if hit else ""
         if kind == "fail":
             raise CloudError(f"{what}: InternalFailure: stand-in fault at operation {k}")
         if kind == "throttle":
             raise CloudError(f"{what}: Throttling: Rate exceeded", grpc.StatusCode.RESOURCE_EXHAUSTED)
         return kind
+
+    def _hits(self, fault: Fault, k: int, what: str) -> bool:
+        return k == int(fault.at) if fault.at.isdecimal() else fault.at in what and fault not in self._struck
 
     def after(self, kind: str, what: str) -> None:
         if kind == "hang":

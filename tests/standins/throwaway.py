@@ -74,8 +74,9 @@ class Throwaway:
         environment = {**self.environment, "SLIPWAY_FAULT": fault}
         self._stand_ins = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         assert self._stand_ins.stdout
-        self.environment["PULUMI_DEBUG_PROVIDERS"] = self._stand_ins.stdout.readline().strip()
-        assert self.environment["PULUMI_DEBUG_PROVIDERS"], "the stand-ins did not start"
+        providers, _, monitoring = self._stand_ins.stdout.readline().strip().partition(" ")
+        assert providers, "the stand-ins did not start"
+        self.environment |= {"PULUMI_DEBUG_PROVIDERS": providers, "GOOGLE_MONITORING_CUSTOM_ENDPOINT": monitoring}
 
     def stop(self) -> None:
         if self._stand_ins:

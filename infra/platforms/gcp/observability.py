@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +41,8 @@ class Watch(pulumi.ComponentResource):
         self._own, self._args = pulumi.ResourceOptions(parent=self), args
         self.channels = [
             gcp.monitoring.NotificationChannel(
-                f"alerts-{email}",
+                # As a label has it, which the name becomes: without @ and dots.
+                f"alerts-{re.sub('[^a-z0-9]', '-', email.lower())}",
                 project=args.project,
                 display_name=f"{args.name}: {email}",
                 type="email",
