@@ -84,3 +84,16 @@ def test_what_a_fault_leaves_is_recovered_without_orphan_or_duplicate(kind, k, p
     assert outcome.problem == ""
     assert outcome.astray == []
     assert "imported" in outcome.recovered
+
+
+@pytest.fixture(scope="module")
+def watch(tmp_path_factory):
+    return fault_table.prepare(tmp_path_factory.mktemp("watch"), EXAMPLES / "watch")
+
+
+@pytest.mark.parametrize("kind", ["AlertPolicy", "UptimeCheckConfig"])
+def test_what_google_has_made_up_a_name_for_is_found_by_its_label(kind, watch):
+    outcome = fault_table.at_operation(watch, "die", kind)
+    assert outcome.problem == ""
+    assert outcome.astray == []
+    assert outcome.recovered.count("imported") == 1 and f"{kind} " in outcome.recovered
