@@ -126,9 +126,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=9)
     options = parser.parse_args()
     first, _, last = options.operations.partition("-")
-    operations: list[int | str] = [each for each in first.split(",") if each]
+    operations: list[int | str] = [int(each) if each.isdecimal() else each for each in first.split(",") if each]
     if last:
         operations = [*range(int(first), int(last) + 1, options.every)]
+    most = max((each for each in operations if isinstance(each, int)), default=OPERATIONS)
     kinds, moments = [each for each in options.kinds.split(",") if each], random.Random(options.seed)
     started, bad, total = time.monotonic(), 0, 0
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -136,7 +137,7 @@ def main() -> None:
         waiting = [
             *(pool.submit(at_operation, prepared, kind, k) for kind in kinds for k in operations),
             *(
-                pool.submit(at_moment, prepared, moments.randrange(max(operations)), moments.uniform(0, 0.05))
+                pool.submit(at_moment, prepared, moments.randrange(most), moments.uniform(0, 0.05))
                 for _ in range(options.kills)
             ),
         ]
