@@ -20,6 +20,8 @@ def stack(tmp_path_factory):
 def test_the_example_comes_up_with_everything_accounted_for(stack):
     stack.up()
     assert stack.astray() == []
+    copies = (stack.folder / "buckets").glob("*/models/*/sha256-*/manifest.json")
+    assert sorted(each.parents[1].name for each in copies) == ["digits", "linear"]
     held = [each["type"] for each in stack.books.all()]
     assert len(held) > 120
     for kind in ("aws:eks/cluster:Cluster", "kubernetes:eks.amazonaws.com/v1:TargetGroupBinding"):

@@ -30,6 +30,8 @@ def stack(tmp_path_factory):
 def test_the_example_comes_up_with_everything_accounted_for(stack):
     stack.up()
     assert stack.astray() == []
+    copies = (stack.folder / "buckets").glob("*/models/*/sha256-*/manifest.json")
+    assert sorted(each.parents[1].name for each in copies) == ["digits", "linear"]
     held = [each["type"] for each in stack.books.all()]
     assert len(held) > 80
     for kind in ("gcp:container/cluster:Cluster", "kubernetes:networking.gke.io/v1:GCPBackendPolicy"):
