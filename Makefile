@@ -26,7 +26,7 @@ setup: engine ## the virtualenv and the Pulumi engine; prints the settings for p
 	@echo "For plain pulumi, pytest and slipway commands in this shell:"
 	@echo "  export PATH=$(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:\$$PATH"
 	@echo "  export PULUMI_BACKEND_URL=$(PULUMI_BACKEND_URL)"
-	@echo "  export PULUMI_SKIP_UPDATE_CHECK=true PULUMI_CONFIG_PASSPHRASE=$(PULUMI_CONFIG_PASSPHRASE)"
+	@echo "  export PULUMI_SKIP_UPDATE_CHECK=true PULUMI_CONFIG_PASSPHRASE=$(or $(filter slipway-dev,$(PULUMI_CONFIG_PASSPHRASE)),<the stack's own>)"
 ifeq ($(STACK),dev)
 	@echo "  export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true"
 endif
@@ -100,6 +100,8 @@ check: install ## format, lint and types
 
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
-	    tests/service/peers tests/page/requirements tests/pipeline/buckets cli/buckets tools/checkers tools/checkov tools/iam tools/workflows tools/uv; do \
+	    tests/service/peers tests/page/requirements tests/pipeline/buckets cli/buckets \
+	    tools/checkers tools/checkov tools/iam tools/kubernetes-validate tools/workflows tools/uv; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
-	@$(SLIPWAY) model lock $(notdir $(wildcard models/*))
+	@$(SLIPWAY) model lock
+	@$(SLIPWAY) model lock $(patsubst %/,%,$(dir $(wildcard models/*/requirements.in tests/models/*/requirements.in)))

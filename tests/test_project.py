@@ -1,5 +1,6 @@
 """What holds for the project's own files."""
 
+import os
 import re
 import subprocess
 
@@ -8,7 +9,7 @@ import pytest
 from infra.config import ROOT
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
-FILES = TRACKED or [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("requirements*.txt")]
+FILES = TRACKED or [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("requirements*.*")]
 LOCKS = [name for name in FILES if name.endswith(".txt") and (ROOT / name).with_suffix(".in").exists()]
 
 
@@ -31,3 +32,26 @@ def test_every_make_target_that_the_docs_name_exists():
     for document in ("README.md", "CONTRIBUTING.md"):
         named = set(re.findall(r"`make ([a-z-]+)|\$ make ([a-z-]+)", (ROOT / document).read_text()))
         assert {first or second for first, second in named} <= targets, document
+
+
+def test_make_lock_compiles_every_source():
+    named = set(re.findall(r"[\w./-]+", told_by_make("lock")))
+    for source in (ROOT / name for name in FILES if name.endswith(".in")):
+        stem = source.relative_to(ROOT).with_suffix("").as_posix()
+        found = {stem, source.parent.relative_to(ROOT).as_posix()} & named or stem == "service/pipeline/requirements"
+        assert found, f"make lock leaves {stem}.in out"
+
+
+@pytest.mark.parametrize("stack", ["dev", "production"])
+def test_make_setup_prints_no_passphrase_of_somebody_s_own(stack):
+    assert "canary" not in told_by_make("setup", f"STACK={stack}", PULUMI_CONFIG_PASSPHRASE="canary")
+    assert "PULUMI_CONFIG_PASSPHRASE=slipway-dev" in told_by_make("setup")
+
+
+def told_by_make(*arguments, **variables):
+    """What `make` would run and print."""
+    environment = {name: value for name, value in os.environ.items() if name != "PULUMI_CONFIG_PASSPHRASE"}
+    command = ["make", "--dry-run", "--no-print-directory", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=environment | variables, capture_output=True, text=True, check=True
+    ).stdout
