@@ -16,7 +16,7 @@ _BAR = 20
 
 
 def show(told: Explanation, columns: Sequence[str] = ()) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False, emoji=False)  # words of a text may look like markup
     what = f"probability of {told.target}" if isinstance(told.target, str) else "the answer"
     console.print(
         f"{what}: {told.value:.4f}, from {told.baseline:.4f} where nothing is known of the sample "

@@ -52,7 +52,7 @@ def _look_at_stack(stack: str) -> bool:
 
     found = outputs(stack, missing_ok=True).get("services", {})
     problems = list(stack_problems(stack, config_of(stack), {name: each["url"] for name, each in found.items()}))
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for problem in problems:
         console.print(f"  [red bold]![/] {escape(problem)}", soft_wrap=True)
     return bool(problems)
@@ -115,17 +115,18 @@ def _of_this_machine(url: str) -> list[str]:
 
 def _show(name: str, url: str, told: dict[str, Any], problems: list[str]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    console = Console(highlight=False)
-    console.print(f"\n[bold]{name}[/]  {url}")
+    console = Console(highlight=False, emoji=False)
+    console.print(f"\n[bold]{escape(name)}[/]  {escape(url)}")
     if told:
         table = Table(box=None, show_header=False, pad_edge=False)
         for row in _rows(told):
-            table.add_row(*row)
+            table.add_row(*map(escape, row))
         console.print(table)
     for problem in problems:
-        console.print("  [red bold]![/]", problem, markup=True)
+        console.print("  [red bold]![/]", escape(problem))
     if not problems:
         console.print("  [green]nothing looks wrong[/]")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.addresses import asking, one
+from service.pipeline.errors import BadInput
 
 if TYPE_CHECKING:
     from service.client import AsyncClient
@@ -60,9 +61,12 @@ async def _sample(client: AsyncClient, files: tuple[Path, ...]) -> Any:
     from cli.rows import batches
 
     about = await client.about()
-    if files:
-        return next(batches(files, about["model"]["inputs"], (), 1)).inputs
-    return await client.example()
+    if not files:
+        return await client.example()
+    first = next(batches(files, about["model"]["inputs"], (), 1), None)
+    if first is None:
+        raise BadInput(f"{', '.join(map(str, files))}: there is no sample in it")
+    return first.inputs
 
 
 async def _load(

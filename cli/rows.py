@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def batches(files: Sequence[Path], specs: Specs, columns: Sequence[str], size: i
         reader = _READERS.get(file.suffix.lower())
         if reader is None:
             raise BadInput(f"{file}: expected one of {', '.join((*_READERS, *IMAGES))}")
-        for count, inputs, share in reader(file, specs, columns, size, max(0, start - at)):
+        for count, inputs, share in _read(file, reader(file, specs, columns, size, max(0, start - at))):
             skipped = count - len(next(iter(inputs.values()))) if inputs else count
             at += skipped
             if inputs:
@@ -54,6 +55,14 @@ def batches(files: Sequence[Path], specs: Specs, columns: Sequence[str], size: i
 
 # What readers yield: how many samples they went over, of which the last are in the inputs; and the share of the file.
 _Part = tuple[int, dict[str, Any], float]
+
+
+def _read(file: Path, parts: Iterator[_Part]) -> Iterator[_Part]:
+    """The same, where what libraries raise for a file that is not what its name says becomes BadInput."""
+    try:
+        yield from parts
+    except (OSError, EOFError, TypeError, ValueError, csv.Error, BadZipFile) as error:
+        raise BadInput(f"{file} can't be read as {file.suffix}: {error}") from None
 
 
 def _csv(file: Path, specs: Specs, columns: Sequence[str], size: int, skip: int) -> Iterator[_Part]:
@@ -169,10 +178,7 @@ def _json(file: Path, specs: Specs, _columns: Sequence[str], size: int, skip: in
 
 
 def _npy(file: Path, specs: Specs, _columns: Sequence[str], size: int, skip: int) -> Iterator[_Part]:
-    try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError) as error:
-        raise BadInput(f"{file} is not .npy: {error}") from None
+    array = np.load(file, mmap_mode="r", allow_pickle=False)
     yield from _cut({specs[0]["name"]: array[None] if array.ndim == len(specs[0]["shape"]) - 1 else array}, size, skip)
 
 
@@ -207,9 +213,15 @@ def _of_images(files: list[Path], specs: Specs, size: int, start: int) -> Iterat
         raise BadInput("the model takes no images: one input of height, width and perhaps channels is expected")
     for at in range(start, len(files), size):
         part = files[at : at + size]
-        array = np.stack([image(file, specs[0]) for file in part])
+        pictures = [image(file, specs[0]) for file in part]
+        if len({each.shape for each in pictures}) > 1:
+            raise BadInput(f"{part[0]} and those after it have different sizes, as the model allows: name --batch 1")
         yield Batch(
-            at, len(part), {specs[0]["name"]: array}, (at + len(part)) / len(files), [str(file) for file in part]
+            at,
+            len(part),
+            {specs[0]["name"]: np.stack(pictures)},
+            (at + len(part)) / len(files),
+            [str(file) for file in part],
         )
 
 

@@ -35,9 +35,10 @@ def build(stack: str) -> None:
     for name, service in services.items():
         options = ["--variant", service.variant] if service.variant else []
         serving = served.get(name, {}).get("artifactUri")
-        # What is gone from its store can't be compared with, and can't be started again either.
         if serving and _artifact(serving):
             options += ["--serving", serving]
+        elif serving:  # refusing would keep what is gone from coming back: it can't be started again either
+            click.echo(f"{name}: not compared with what serves now, which its store lacks: {serving}", err=True)
         options += ["--accept-worse"] if service.acceptWorse else []
         built = subprocess.run([sys.executable, "-m", "cli", "model", "build", service.model, *options])
         if built.returncode:

@@ -50,7 +50,7 @@ def print_comparison(names: tuple[str, str], result: dict[str, Any]) -> None:
 def console(to_stderr: bool = False) -> "Console":
     from rich.console import Console
 
-    console = Console(stderr=to_stderr, highlight=False)
+    console = Console(stderr=to_stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = LOG_WIDTH
     return console

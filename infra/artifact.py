@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,9 +99,10 @@ def known_model(model: str, variant: str | None) -> KnownModel:
 
 def _build(props: dict[str, Any], serving: str | None) -> dict[str, Any]:
     options = [*_pin(props.get("variantPin"))]
-    # What is gone from its store can't be compared with, and can't be started again either.
     if serving and slipway_json("model", "describe", serving)["path"]:
         options += ["--serving", serving]
+    elif serving:  # refusing would keep what is gone from coming back: it can't be started again either
+        print(f"not compared with what serves now, which its store lacks: {serving}", file=sys.stderr)
     if props.get("acceptWorse"):
         options += ["--accept-worse"]
     built = slipway_json("model", "build", props["model"], *options, progress=True)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from infra.config import ROOT
+from service.pipeline.errors import BadInput
 from tests.service.conftest import access_file, artifacts, listener, runtime, start
 
 __all__ = ["access_file", "artifacts", "listener", "start"]
@@ -134,22 +135,36 @@ def test_files_of_every_kind_are_read(start, artifacts, tmp_path):
         ("a.csv", "", "no header"),
         ("a.jsonl", "[1,2,3,4]\n{\n", "line 1 is not JSON"),
         ("a.json", '{"inputs": {"other": []}}', "the model takes features"),
-        ("a.npy", "no array", "is not .npy"),
+        ("a.npy", "no array", "can't be read as .npy"),
+        ("a.npy", "", "can't be read as .npy"),
+        ("a.npz", "no archive", "can't be read as .npz"),
+        ("a.csv", b"a,b,c,d\n1,2,3,\xff\n", "can't be read as .csv"),
+        ("a.json", '{"inputs": {"features": [[1, 2], [3]]}}', "can't be read as .json"),
+        ("a.json", '{"inputs": {"features": 5}}', "can't be read as .json"),
+        ("a.jsonl", '{"inputs": 5}\n', "can't be read as .jsonl"),
         ("a.xml", "", "expected one of .csv"),
         ("a.png", "no image", "the model takes no images"),
     ],
 )
 def test_files_that_do_not_fit_are_refused_by_name_and_row(name, text, reason, start, artifacts, tmp_path):
     worker = start(artifacts["classifier"])
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
     done = slipway("predict", tmp_path / name, "--url", worker.url)
-    assert done.returncode == 2 and reason in done.stderr, done.stderr
+    assert done.returncode == 2 and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_a_file_without_a_sample_is_told(start, artifacts, tmp_path):
+    worker = start(artifacts["classifier"])
+    (tmp_path / "a.csv").write_text("a,b,c,d\n")
+    for command, reason in (("load", "there is no sample in it"), ("explain", "there is no row 0")):
+        done = slipway(command, tmp_path / "a.csv", "--url", worker.url)
+        assert done.returncode and reason in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
 def test_images_become_what_the_model_takes(tmp_path):
     from PIL import Image
 
-    from cli.rows import image
+    from cli.rows import batches, image
 
     Image.fromarray(np.uint8(np.arange(256).reshape(16, 16))).save(tmp_path / "a.png")
     spec = {"shape": [None, 8, 8, 1], "minimum": 0.0, "maximum": 1.0, "dtype": "float32"}
@@ -158,6 +173,11 @@ def test_images_become_what_the_model_takes(tmp_path):
     assert 0 <= small.min() < 0.1 < 0.9 < small.max() <= 1
     assert image(tmp_path / "a.png", spec | {"shape": [None, 3, 4, 6]}).shape == (3, 4, 6)
     assert image(tmp_path / "a.png", spec | {"shape": [None, 16, 16], "maximum": 255.0}).max() == 255
+    Image.fromarray(np.uint8(np.zeros((8, 8)))).save(tmp_path / "b.png")
+    free = [spec | {"name": "image", "shape": [None, None, None, 1]}]
+    with pytest.raises(BadInput, match="different sizes.*--batch 1"):
+        list(batches([tmp_path], free, (), 2))
+    assert len(list(batches([tmp_path], free, (), 1))) == 2
 
 
 def test_explain_feedback_and_load_say_what_came_back(start, artifacts, access_file, tmp_path):

@@ -9,8 +9,12 @@ import time
 import httpx
 import numpy as np
 
+from cli.credits import show as show_credits
+from cli.doctor import _show as show_service
+from cli.tables import print_refusal
 from infra.config import ROOT
 from service.artifact import seal
+from service.client import Explanation
 from service.drift import FEWEST
 from service.features import reference
 from tests.callers import HEADERS, KEY, access, entry
@@ -84,3 +88,20 @@ def test_a_key_that_is_not_taken_and_a_service_that_is_not_there_are_told(start,
     assert code == 1 and "no answer" in said and "Traceback" not in said
     code, said = doctor("ftp://example.org")
     assert code == 1 and "--url ftp://example.org: not an address" in said
+
+
+def test_what_looks_like_markup_is_printed_as_it_is(capsys):
+    odd = "[masked] [red] [/b] :bomb:"
+    show_service("digits", "http://127.0.0.1:3000", {}, [f"its log ends: {odd}"])
+    assert odd in capsys.readouterr().out
+    figures = {"value": 1.0, "baseline": 0.0, "standard_error": 0.0, "evaluations": 2, "seconds": 0.1}
+    words = tuple(odd.split())
+    credits = {"text": np.array([0.4, 0.3, 0.2, 0.1])}
+    show_credits(Explanation(method="shapley", target=odd, attributions=credits, words=words, **figures))
+    said = capsys.readouterr().out
+    assert odd in said and all(word in said for word in words)
+    variant = {"name": "int8-static", "metric": None, "note": odd}
+    print_refusal(
+        {"model": "toy", "samples": 3, "metric": {"name": "f1"}, "choice": {"variant": ""}, "variants": [variant]}
+    )
+    assert odd in capsys.readouterr().err

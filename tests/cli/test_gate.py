@@ -1,10 +1,15 @@
 """Nothing worse or slower replaces what serves, unless that is said; refusals show the table and are remembered."""
 
 import shutil
+import subprocess
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
+
+import cli.stack
 
 SLOWER = (
     'nodes = [helper.make_node("MatMul", ["x", "weights"], ["scores"])',
@@ -79,6 +84,19 @@ def test_a_serving_artifact_that_can_not_be_read_is_told(slipway, toy, tmp_path,
     assert ended.code == 3, ended.err
     assert "what serves now can't be compared" in ended.err
     assert "damaged or not in its store" in ended.err
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_stack_compares_with_what_serves_or_says_that_it_can_not(there, monkeypatch):
+    serving, ran = f"file:///store@sha256:{'0' * 64}", []
+    service = SimpleNamespace(model="models/toy", variant=None, acceptWorse=False)
+    monkeypatch.setattr(cli.stack, "config_of", lambda _: SimpleNamespace(services={"toy": service}))
+    monkeypatch.setattr(cli.stack, "outputs", lambda *_, **__: {"services": {"toy": {"artifactUri": serving}}})
+    monkeypatch.setattr(cli.stack, "_artifact", lambda _: Path("/store") if there else None)
+    monkeypatch.setattr(subprocess, "run", lambda command: ran.append(command) or SimpleNamespace(returncode=0))
+    said = CliRunner().invoke(cli.stack.stack, ["build"]).output
+    assert ran[0][-2:] == (["--serving", serving] if there else ["build", "models/toy"])
+    assert said == ("" if there else f"toy: not compared with what serves now, which its store lacks: {serving}\n")
 
 
 def test_a_refusal_shows_the_table_and_is_not_trained_again(slipway, toy, tmp_path):
