@@ -79,7 +79,9 @@ class App:
         }
         limits = {"samples": settings.max_batch, "bytes": self._max_body}
         about |= {"model": signature.to_json(), "limits": limits, "explains": self._explain.there}
-        self._document = cache(lambda: encode(describe(model.artifact, settings, version)))
+        told = self._model_routes()
+        kinds = {path: _TOLD[path.removeprefix("/model/")].decode().partition(";")[0] for path in told}
+        self._document = cache(lambda: encode(describe(model.artifact, settings, version, kinds)))
         self._routes: dict[str, tuple[int, tuple[str, ...], _Handler]] = {
             "/predict": (metrics.PREDICT, ("POST",), self._answer_predict),
             "/livez": (metrics.LIVEZ, _READS, self._livez),
@@ -90,7 +92,7 @@ class App:
             "/explain": (metrics.EXPLAIN, ("POST",), self._answer_explain),
             "/": (metrics.INDEX, _READS, partial(_fixed, encode(about))),
             **dict.fromkeys(PAGE, (metrics.UI, _READS, page)),
-            **self._model_routes(),
+            **told,
             **self._open_routes(about),
         }
         self._other = (metrics.OTHER, (), self._behind)

@@ -1,5 +1,6 @@
 """What the service takes and answers, as an OpenAPI document made from the artifact's signature."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,8 @@ _REFUSALS = {
 _TENSOR = {"schema": {"type": "string", "format": "binary"}}
 
 
-def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
-    """The document for one artifact, with its recorded example."""
+def describe(artifact: Artifact, settings: Settings, version: str, told: Mapping[str, str]) -> Schema:
+    """The document for one artifact, with its recorded example. `told`: paths of its files and their content types."""
     signature = artifact.signature
     model = f"/v2/models/{signature.name}"
     paths: dict[str, Schema] = {
@@ -75,6 +76,8 @@ def describe(artifact: Artifact, settings: Settings, version: str) -> Schema:
         "/v2": {"get": _read("The server and its extensions", {"type": "object", "required": ["name", "extensions"]})},
         "/v2/health/live": {"get": _read("The process runs", {"type": "object"})},
         "/v2/health/ready": {"get": _read("Requests are taken", {"type": "object"}, "503")},
+        "/openapi.json": {"get": _read("This document", {"type": "object", "required": ["openapi"]})},
+        **{path: {"get": _file(path, kind)} for path, kind in told.items()},
     }
     for base in (model, f"{model}/versions/{version}"):
         paths[base] = {"get": _read("Inputs and outputs", {"type": "object", "required": ["name", "inputs"]})}
@@ -318,6 +321,13 @@ def _read(summary: str, schema: Schema, *refused: str) -> Schema:
         "summary": summary,
         "responses": {"200": {"description": summary, "content": content}, **responses, **_refusals({}, "405")},
     }
+
+
+def _file(path: str, kind: str) -> Schema:
+    schema = {} if kind == "application/json" else {"type": "string"}
+    content = {kind: {"schema": schema | ({"format": "binary"} if kind.startswith("image/") else {})}}
+    told = {"description": f"The model's {path.rpartition('/')[2]}", "content": content}
+    return {"summary": "What is told about the model", "responses": {"200": told, **_refusals(_ERROR, "405")}}
 
 
 def _probe(summary: str, codes: tuple[str, ...]) -> Schema:

@@ -7,6 +7,11 @@ import subprocess
 import numpy as np
 import pytest
 
+from service.access import PAGE
+from service.app import App
+from service.artifact import seal
+from service.model import load_model
+from service.settings import Settings
 from tests.service.conftest import EXAMPLES, ROOT, runtime
 
 pytestmark = pytest.mark.anyio
@@ -245,6 +250,16 @@ async def test_the_examples_of_the_openapi_document_run(name, client_of):
             assert response.status_code == 200
             recorded = operations["post"]["responses"]["200"]["content"]["application/json"].get("example")
             assert recorded is None or response.json()["outputs"].keys() == recorded["outputs"].keys()
+
+
+def test_the_openapi_document_tells_every_route_but_the_page(classifier):
+    for name in ("card.md", "report.json", "variants.png"):
+        (classifier / name).write_text("{}")
+    seal(classifier)
+    app = App(load_model(classifier), Settings(access="open"))
+    paths = json.loads(app._document())["paths"]
+    assert paths.keys() == app._routes.keys() - PAGE
+    assert paths["/model/variants.png"]["get"]["responses"]["200"]["content"].keys() == {"image/png"}
 
 
 TRITON = """

@@ -1,6 +1,7 @@
 """The digits network, built for real and served as `make up` serves it, asked over HTTP."""
 
 import json
+import re
 import subprocess
 import time
 from urllib.request import Request, urlopen
@@ -13,7 +14,7 @@ from infra.config import ROOT
 from infra.platforms.local import runtime
 from infra.platforms.local.release import prepare, service_key
 from infra.slipway import slipway, slipway_json
-from tests.callers import HEADERS, access
+from tests.callers import HEADERS, KEY, access
 
 SAMPLES, WATCHED = 40, 250
 HELD_OUT = f"""
@@ -72,6 +73,17 @@ def test_the_example_of_the_artifact_is_a_request_that_works_as_it_is(digits, ur
         answer = predict(url, example.read())
     with open(f"{digits['path']}/example.response.json", "rb") as expected:
         assert answer["label"] == json.loads(expected.read())["label"]
+
+
+def test_the_readmes_example_of_tritons_client_runs(url):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    code = next(each for each in blocks if "tritonclient" in each)
+    assert "127.0.0.1:3000" in code and "Bearer KEY" in code
+    code = code.replace("127.0.0.1:3000", url.removeprefix("http://")).replace("Bearer KEY", f"Bearer {KEY}")
+    python = slipway("env", "tests/service/peers.txt").strip()
+    done = subprocess.run([python, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall(r"\d\.\d", done.stdout)) == 10
 
 
 def drift(url):
