@@ -138,6 +138,7 @@ class _Server(uvicorn.Server):
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
         await super().shutdown([])
+        self._app.watch.tick()  # what was noted since the last one
 
     def _readable(self, listener: socket.socket) -> None:
         if not self._app.metrics.busier():
