@@ -134,8 +134,8 @@ def write(bench: Bench, used: Pythons) -> None:
     ours, bare = bench.start
     lines += [
         "",
-        f"From process start to the first answer {ours:.2f} s; importing ONNX Runtime and loading {bare:.2f} s. Where a "
-        f"request's time goes, by a profile: {PROFILE}.",
+        f"From process start to the first answer {ours:.2f} s; importing ONNX Runtime and loading {bare:.2f} s. "
+        f"Where a request's time goes, by a profile: {PROFILE}.",
         "",
     ]
     lines += ["## Versions", "", _versions(used), ""]
