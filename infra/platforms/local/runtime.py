@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -28,6 +29,13 @@ STOP_SECONDS = 60
 LOOK_SECONDS = 2.0
 ACCESS = "access.json"
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
+# What a service learns of the shell that it was started from. It answers strangers and outlives the update: the rest may
+# be passphrases, keys and the clouds' credentials, or settings that nobody declared.
+KEPT = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy"
+    r"|(OTEL|CUDA|NVIDIA|OMP|MALLOC)_\w+",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,8 @@ def roll(port: int, owner: Owner, release: Release, access: str) -> None:
             _desire(run, port, owner, release)
             with (run / "log").open("ab") as log:
                 command = [sys.executable, str(SUPERVISOR), str(run)]
-                subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
+                kept = {name: value for name, value in os.environ.items() if KEPT.fullmatch(name)}
+                subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=kept, check=True)
         error = _outcome(run)
         if error is None:
             return

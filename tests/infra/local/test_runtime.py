@@ -211,6 +211,17 @@ def test_no_secret_is_in_what_tells_which_release_runs(port, release):
     assert not [text for text in [*told, str(worker.environ()), str(worker.cmdline())] if "5" * 64 in text]
 
 
+@pytest.mark.parametrize("name", ["PULUMI_CONFIG_PASSPHRASE", "AWS_SECRET_ACCESS_KEY", "SLIPWAY_KEY", "GITHUB_TOKEN"])
+def test_a_service_knows_no_secret_of_who_started_it(name, port, release, monkeypatch):
+    monkeypatch.setenv(name, "canary")
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "mine")
+    runtime.roll(port, OWNER, release("one"), access())
+    found = [process.environ() for process in runtime.workers_of(runtime.run_folder(port))]
+    assert len(found) == 2  # supervisor and worker
+    for environment in found:
+        assert name not in environment and environment["OTEL_SERVICE_NAME"] == "mine" and environment["PATH"]
+
+
 def test_metrics_keep_their_port_through_releases_and_change_it_when_told(port, release):
     with socket.socket() as one, socket.socket() as two:
         for probe in (one, two):
