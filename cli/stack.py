@@ -102,9 +102,13 @@ def outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
     """The stack's outputs. Raises PipelineError where there is no such stack, unless `missing_ok`."""
     try:
         outputs: dict[str, Any] = json.loads(pulumi("stack", "output", "--json", "--stack", stack))
-    except PipelineError:
+    except PipelineError as error:
         if missing_ok:
             return {}
+        if "no stack named" in str(error):
+            raise PipelineError(
+                f"stack {stack} is not up: make up STACK={stack}, or name another with --stack"
+            ) from None
         raise
     return outputs
 

@@ -8,6 +8,7 @@ import time
 
 import httpx
 import numpy as np
+import pytest
 
 from cli.credits import show as show_credits
 from cli.doctor import _show as show_service
@@ -88,6 +89,18 @@ def test_a_key_that_is_not_taken_and_a_service_that_is_not_there_are_told(start,
     assert code == 1 and "no answer" in said and "Traceback" not in said
     code, said = doctor("ftp://example.org")
     assert code == 1 and "--url ftp://example.org: not an address" in said
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("command", [("load",), ("doctor", "digits"), ("stack", "show")])
+def test_a_stack_that_is_not_up_is_told_with_the_command_that_brings_it_up(command, tmp_path):
+    path = os.pathsep.join([str(ROOT / ".slipway" / "bin"), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "PULUMI_BACKEND_URL": tmp_path.as_uri()}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: stack dev is not up: make up STACK=dev, or name another with --stack\n"
 
 
 def test_what_looks_like_markup_is_printed_as_it_is(capsys):
