@@ -29,8 +29,8 @@ STOP_SECONDS = 60
 LOOK_SECONDS = 2.0
 ACCESS = "access.json"
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
-# What a service learns of the shell that it was started from. It answers strangers and outlives the update: the rest may
-# be passphrases, keys and the clouds' credentials, or settings that nobody declared.
+# What a service learns of the shell that it was started from. It answers strangers and outlives the update: the rest
+# may be passphrases, keys and the clouds' credentials, or settings that nobody declared.
 KEPT = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|SSL_CERT_(FILE|DIR)|(https?|no|all)_proxy"
     r"|(OTEL|CUDA|NVIDIA|OMP|MALLOC)_\w+",
