@@ -46,6 +46,7 @@ async def _serve(settings: Settings) -> None:
     traced: Traced | None = None
     try:
         await prove(app, model)
+        app.watch.forget()
         await app.access.watch()
         _settle_garbage()
         listeners = [_listen(settings.fd, settings.host, settings.port)]

@@ -62,6 +62,10 @@ class Stages:
             np.searchsorted(SIZES, samples), minlength=len(SIZES) + 1
         )
 
+    def forget(self) -> None:
+        """Drop what was noted since the last `tick`."""
+        self._times, self._runs = [], []
+
     def means(self) -> dict[str, float]:
         """Mean seconds of each stage, and samples of a run, of all workers."""
         found = self._cells.sum()

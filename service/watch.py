@@ -64,6 +64,11 @@ class Watch:
         self.stages.tick()
         self.feedback.tick()
 
+    def forget(self) -> None:
+        """Drop what was noted since the last time: a process's proof to itself is no answer to anybody."""
+        self._noted, self._samples, self._bytes = [], _SAMPLES, _BYTES
+        self.stages.forget()
+
     def drift(self) -> list[Feature]:
         """Every watched feature, of all workers."""
         return self._drift.report()
