@@ -19,6 +19,7 @@ from cli.env import environment
 from cli.home import home
 from cli.models import ROOT
 from infra.content import LOCKS, content_key, serving_code
+from service.image.settle import settle
 from service.pipeline.errors import BadInput, PipelineError, shown
 
 DOCKERFILE = ROOT / "service" / "Dockerfile"
@@ -125,10 +126,7 @@ def _context(request: ImageRequest) -> Iterator[Path]:
         _export(context / "bento")
         if request.packages == "copied":
             _copy_packages(lock, request, context / "packages")
-        for path in [*context.rglob("*"), context]:
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-            os.utime(path, (0, 0), follow_symlinks=False)
+        settle(context)
         yield context
 
 

@@ -19,8 +19,17 @@ BILL = "sbom.cdx.json"
 UNCHECKED = PycInvalidationMode.UNCHECKED_HASH
 # Sources of compiled modules, headers, and stubs for type checkers.
 UNREAD = (".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
-# Tests of the packages; scripts that start with the Python of who fetched them.
-UNUSED = ("tests", "__pycache__", "bin")
+# What no request needs; the build imports the service without it.
+UNUSED = (
+    "**/tests",
+    "**/__pycache__",
+    "**/bin",  # scripts that start with the Python of who fetched them
+    ".lock",  # of who fetched them, too
+    "onnxruntime/capi/libonnxruntime.so*",  # for programs in C: the module for Python has all of it inside
+    "onnxruntime/quantization",  # these make models, which happens before there is an image
+    "onnxruntime/tools",
+    "onnxruntime/transformers",
+)
 
 
 def main() -> int:
@@ -36,18 +45,26 @@ def main() -> int:
     _drop(folder)
     # Packages ship sources for other versions of Python, which do not compile here and are never imported.
     compileall.compile_dir(folder, quiet=2, ddir=str(folder), invalidation_mode=UNCHECKED)
+    settle(folder)
+    return 0
+
+
+def settle(folder: Path) -> None:
+    """Gives all of a folder the same time stamps and modes for the same content, whoever made it."""
     for path in [*folder.rglob("*"), folder]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
         os.utime(path, (0, 0), follow_symlinks=False)
-    return 0
 
 
 def _drop(folder: Path) -> None:
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() and path.name in UNUSED:
+    for path in [found for pattern in UNUSED for found in folder.glob(pattern)]:
+        if path.is_dir():
             shutil.rmtree(path)
-        elif path.is_file() and path.suffix in UNREAD:
+        else:
+            path.unlink(missing_ok=True)  # it may have been in a folder that is gone
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix in UNREAD:
             path.unlink()
 
 
