@@ -100,8 +100,8 @@ check: install ## format, lint and types
 
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
-	    tests/service/peers tests/page/requirements tests/pipeline/buckets cli/buckets \
-	    tools/checkers tools/checkov tools/iam tools/kubernetes-validate tools/workflows tools/uv; do \
+	    tests/service/peers tests/page/requirements tests/pipeline/buckets cli/buckets tools/checkers tools/checkov \
+	    tools/iam tools/kubernetes-validate tools/workflows tools/uv tools/grafana; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock
 	@$(SLIPWAY) model lock $(patsubst %/,%,$(dir $(wildcard models/*/requirements.in tests/models/*/requirements.in)))

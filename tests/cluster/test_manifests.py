@@ -1,16 +1,23 @@
 """The manifests of every example stack before the API server at its strictest, kube-score and promtool."""
 
+import asyncio
 import copy
 import json
 import subprocess
 import time
 
+import httpx
 import pytest
 import yaml
 
-from infra.workload.observability import rules
+from infra.workload.observability import HERE, rules
+from service.app import App
+from service.model import load_model
+from service.settings import Settings
+from tests.callers import HEADERS, access
 from tests.cluster.build import commands
 from tests.cluster.crds import definitions
+from tests.service.conftest import EXAMPLES, make_artifact
 from tests.standins.kube.api import ApiError, Ref
 from tests.workload.examples import STACKS, manifests
 
@@ -133,3 +140,68 @@ def test_the_rules_are_ones_that_prometheus_takes_and_raise_their_alerts(tmp_pat
     (tmp_path / "tests.yaml").write_text(yaml.safe_dump({"rule_files": ["rules.yaml"], "tests": tests}))
     tested = subprocess.run([tool, "test", "rules", tmp_path / "tests.yaml"], capture_output=True, text=True)
     assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+# What a service tells of only where something is wrong, or a GPU is there.
+RARE = """
+bentoml_service_request_total{endpoint="/predict",http_response_code="500",service_name="classifier"} 1
+bentoml_service_request_total{endpoint="/predict",http_response_code="429",service_name="classifier"} 1
+slipway_input_drift_psi{feature="0",input="features",service_name="classifier"} 0.1
+slipway_gpu_busy_ratio{gpu="0",service_name="classifier"} 0.5
+slipway_gpu_memory_used_bytes{gpu="0",service_name="classifier"} 1
+slipway_gpu_memory_bytes{gpu="0",service_name="classifier"} 2
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What a service that was asked tells Prometheus, as series that grow."""
+    folder = tmp_path_factory.mktemp("told")
+    (folder / "access.json").write_text(access())
+    (folder / "access.json").chmod(0o600)
+    model = load_model(make_artifact(folder / "artifact", "classifier"))
+    app = App(model, Settings(access=str(folder / "access.json")))
+
+    async def ask():
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://service", headers=HEADERS) as client:
+            answer = await client.post("/predict", json={"inputs": EXAMPLES["classifier"]})
+            truth = {"token": answer.headers["x-prediction-token"], "label": "low"}
+            assert (await client.post("/feedback", json=truth)).status_code == 200
+
+    asyncio.run(ask())
+    lines = [line for line in (app.metrics.text().decode() + RARE).splitlines() if line and line[0] != "#"]
+    assert len(lines) > 100
+    series = [line.rpartition(" ")[0].replace("{", '{namespace="space",', 1) for line in lines]
+    return [{"series": each, "values": "1+1x60"} for each in series]
+
+
+def drawn(asked, told, folder):
+    """What promtool says of queries that must all draw something; empty where they do."""
+    variables = {"$__rate_interval": "5m", "$namespace": "space", "$service": ".+"}
+    for name, value in variables.items():
+        asked = [each.replace(name, value) for each in asked]
+    tests = [
+        {"expr": f"count({each}) > bool 0", "eval_time": "50m", "exp_samples": [{"labels": "{}", "value": 1}]}
+        for each in asked
+    ]
+    file = folder / "drawn.yaml"
+    file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": told, "promql_expr_test": tests}]}))
+    done = subprocess.run([commands("promtool") / "promtool", "test", "rules", file], capture_output=True, text=True)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def queries():
+    panels = json.loads((HERE / "dashboard.json").read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
+def test_every_query_of_the_dashboard_draws_what_the_service_tells(told, tmp_path):
+    assert len(queries()) >= 12
+    assert drawn(queries(), told, tmp_path) == ""
+
+
+@pytest.mark.parametrize(("good", "bad"), [("service_name=~", "service=~"), ("workers", "worker"), (")", "")])
+def test_a_query_that_draws_nothing_trips(good, bad, told, tmp_path):
+    (query,) = [each for each in queries() if "slipway_workers" in each]
+    assert drawn([query.replace(good, bad)], told, tmp_path) != ""
