@@ -45,7 +45,7 @@ def main() -> None:
         for model in sorted({"cnn", "noop"} & set(options.models)):
             cases = _cases(model, artifacts[model], Path(folder))
             bench.watching[model] = watching_cost(model, artifacts[model], cases, used)
-        bench.start = start_ratio(artifacts["cnn"], code, used.service)
+        bench.start = start_ratio(artifacts["cnn"], str(code), used.service)
         write(bench, used)
 
 

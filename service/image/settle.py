@@ -17,8 +17,8 @@ from typing import Any
 
 BILL = "sbom.cdx.json"
 UNCHECKED = PycInvalidationMode.UNCHECKED_HASH
-# Sources of compiled modules, headers, and stubs for type checkers.
-UNREAD = (".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
+# Sources of compiled modules, headers, what compilers link, and stubs for type checkers.
+UNREAD = (".a", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
 # What no request needs; the build imports the service without it.
 UNUSED = (
     "**/tests",

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import yaml
@@ -20,6 +22,8 @@ from tests.cluster import debian, images
 from tests.cluster.cache import Unfit, folder
 
 SECONDS = 30
+USER, PASSWORD = "team", "once"
+HASHED = "$2b$04$eZ3ue9Wkp1/C/5Gn1GJscelDykSmdJ5QrUkNP1Kd2SVb8rSkrt74S"  # bcrypt, of PASSWORD
 BRIDGE, ADDRESS = "slipway-docker", "10.237.0.1"
 
 
@@ -58,13 +62,6 @@ def running(place: Path) -> Iterator[Dockerd]:
         "DOCKER_HOST": f"unix://{place / 'docker.sock'}",
         "DOCKER_CONFIG": str(place / "config"),
     }
-    settings = {
-        "version": 0.1,
-        "log": {"level": "warn"},
-        "storage": {"filesystem": {"rootdirectory": str(place / "images")}, "delete": {"enabled": True}},
-        "http": {"addr": daemon.registry},
-    }
-    (place / "registry.yaml").write_text(yaml.safe_dump(settings))
     libraries = debian.environment(packages)
     libraries["LD_LIBRARY_PATH"] += f":{debian.environment(docker)['LD_LIBRARY_PATH']}"
     # Its containers and mounts end with it, whatever happens; the firewall and all sysctls stay as they are.
@@ -72,23 +69,55 @@ def running(place: Path) -> Iterator[Dockerd]:
     command += ["--data-root", str(place / "data"), "--exec-root", str(place / "exec"), "--bridge", BRIDGE]
     command += ["--host", daemon.environment["DOCKER_HOST"], "--pidfile", str(place / "pid")]
     command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout", "5"]
-    registry = ["docker-registry", "serve", str(place / "registry.yaml")]
-    with _bridge(), _process(place, registry, daemon.environment):
-        _until("the registry", lambda: urlopen(f"http://{daemon.registry}/v2/", timeout=1).status == 200)
-        with _process(place, command, {**daemon.environment, **libraries}):
-            _until(f"dockerd (its log is in {place})", lambda: bool(daemon("version")))
-            daemon("load", "--input", str(images.base()))
-            daemon("tag", images.BASE, f"{daemon.registry}/base:1")
-            daemon("push", f"{daemon.registry}/base:1")
-            repo = daemon("image", "inspect", "--format", "{{index .RepoDigests 0}}", f"{daemon.registry}/base:1")
-            daemon.base = repo
-            try:
-                yield daemon
-            finally:
-                if left := daemon("ps", "--all", "--quiet").split():
-                    daemon("rm", "--force", *left)
-                daemon("network", "prune", "--force")
+    with (
+        _bridge(),
+        _registry(place, daemon, daemon.registry),
+        _process(place, command, {**daemon.environment, **libraries}),
+    ):
+        _until(f"dockerd (its log is in {place})", lambda: bool(daemon("version")))
+        daemon("load", "--input", str(images.base()))
+        daemon("tag", images.BASE, f"{daemon.registry}/base:1")
+        daemon("push", f"{daemon.registry}/base:1")
+        repo = daemon("image", "inspect", "--format", "{{index .RepoDigests 0}}", f"{daemon.registry}/base:1")
+        daemon.base = repo
+        try:
+            yield daemon
+        finally:
+            if left := daemon("ps", "--all", "--quiet").split():
+                daemon("rm", "--force", *left)
+            daemon("network", "prune", "--force")
     shutil.rmtree(place, ignore_errors=True)
+
+
+@contextmanager
+def closed_registry(place: Path, docker: Dockerd) -> Iterator[str]:
+    """The address of a registry that lets nobody in but USER with PASSWORD."""
+    (place / "users").write_text(f"{USER}:{HASHED}\n")
+    address = f"127.0.0.1:{_free_port()}"
+    with _registry(place, docker, address, auth={"htpasswd": {"realm": "team", "path": str(place / "users")}}):
+        yield address
+
+
+@contextmanager
+def _registry(place: Path, docker: Dockerd, address: str, **more: Any) -> Iterator[None]:
+    settings = {
+        "version": 0.1,
+        "log": {"level": "warn"},
+        "storage": {"filesystem": {"rootdirectory": str(place / "images")}, "delete": {"enabled": True}},
+        "http": {"addr": address},
+        **more,
+    }
+    (place / "registry.yaml").write_text(yaml.safe_dump(settings))
+    with _process(place, ["docker-registry", "serve", str(place / "registry.yaml")], docker.environment):
+        _until("the registry", lambda: _answers(f"http://{address}/v2/"))
+        yield
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(urlopen(url, timeout=1).status)
+    except HTTPError as error:
+        return error.code == 401
 
 
 @contextmanager

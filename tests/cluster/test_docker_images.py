@@ -17,7 +17,7 @@ import uv
 
 from cli.models import ROOT
 from tests.artifacts import promoted_copy
-from tests.callers import KEY, access
+from tests.callers import HEADERS, access
 from tests.cluster import dockerd, index
 from tests.cluster.conftest import configure, on
 from tests.service.conftest import EXAMPLES as INPUTS
@@ -98,43 +98,80 @@ def test_the_layers_are_the_same_on_a_machine_that_has_no_cache_at_all(stack, do
     assert again["built"] and layers(again["ref"]) == layers(ref(stack))
 
 
-def slipway(docker, *arguments, **environment):
+def slipway(docker, *arguments, fails=False, **environment):
     done = subprocess.run(
         [sys.executable, "-m", "cli", *arguments],
         cwd=ROOT, env={**docker.environment, **environment}, capture_output=True, text=True,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert (done.returncode != 0) == fails, done.stderr
+    return done.stderr if fails else done.stdout
 
 
-def test_it_serves_with_a_read_only_root_no_capabilities_and_a_numeric_user(stack, docker, tmp_path):
+CLOSED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+
+
+@pytest.fixture
+def served(stack, docker, tmp_path):
+    """Runs the image as closed in as can be, with the tests' key; who asks, once it is healthy, and its container."""
     rules = tmp_path / "access.json"
     rules.write_text(access())
     os.chown(rules, 10001, 10001)  # the service takes no file that others can read
     rules.chmod(0o400)
     docker("pull", "--quiet", ref(stack))
-    settings = json.loads(docker("image", "inspect", ref(stack)))
-    assert settings[0]["Config"]["User"] == "10001:10001"
-    assert settings[0]["Config"]["Labels"]["slipway.sbom"] == "/packages/sbom.cdx.json"
-    closed = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
-    mounted = ["--volume", f"{rules}:/access.json:ro", "--env", "SLIPWAY_ACCESS=/access.json"]
-    container = docker("run", "--detach", *closed, *mounted, "--publish", "127.0.0.1::3000", ref(stack))
-    try:
+    made = []
+
+    def run(*command):
+        entry = ["--entrypoint", "python3"] if command else []
+        mounted = ["--volume", f"{rules}:/access.json:ro", "--env", "SLIPWAY_ACCESS=/access.json"]
+        started = ["run", "--detach", *CLOSED, *mounted, *entry, "--publish", "127.0.0.1::3000", ref(stack), *command]
+        container = docker(*started)
+        made.append(container)
         port = docker("port", container, "3000").rpartition(":")[2]
         end = time.monotonic() + 120
         while docker("inspect", "--format", "{{.State.Health.Status}}", container) != "healthy":
             assert time.monotonic() < end, docker("logs", container)
             time.sleep(0.2)
-        body = {"inputs": INPUTS["classifier"]}
-        answer = httpx.post(f"http://127.0.0.1:{port}/predict", json=body, headers={"authorization": f"Bearer {KEY}"})
-        assert answer.status_code == 200, answer.text
-        script = "import json; print(len(json.load(open('/packages/sbom.cdx.json'))['components']))"
-        assert int(docker("exec", container, "python3", "-c", script)) > 100
-    finally:
-        docker("rm", "--force", container)
+        return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=HEADERS, timeout=30), container
+
+    yield run
+    for each in made:
+        docker("rm", "--force", each)
 
 
-def test_it_is_at_most_1_4_times_python_numpy_and_onnxruntime_on_the_same_base(stack, docker, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "posts", "gets"),
+    [
+        ((), ("/predict", "/explain"), ("/openapi.json", "/model")),
+        (("-m", "bentoml", "serve", "/bento"), ("/predict",), ("/docs.json",)),
+    ],
+    ids=["service", "bentoml"],
+)
+def test_it_serves_with_a_read_only_root_no_capabilities_and_a_numeric_user(
+    command, posts, gets, stack, docker, served
+):
+    client, container = served(*command)
+    settings = json.loads(docker("image", "inspect", ref(stack)))
+    assert settings[0]["Config"]["User"] == "10001:10001"
+    assert settings[0]["Config"]["Labels"]["slipway.sbom"] == "/packages/sbom.cdx.json"
+    with client:
+        answers = [client.post(path, json={"inputs": INPUTS["classifier"]}) for path in posts]
+        answers += [client.get(path) for path in gets]
+        assert [each.status_code for each in answers] == [200] * len(answers), [each.text for each in answers]
+    script = "import json; print(len(json.load(open('/packages/sbom.cdx.json'))['components']))"
+    assert int(docker("exec", container, "python3", "-c", script)) > 100
+
+
+def test_it_starts_as_fast_as_its_packages_do(stack, docker):
+    code = ["--volume", f"{ROOT / 'bench'}:/bench:ro", "--env", "PYTHONPATH=/:/bento/src:/packages"]
+    docker("pull", "--quiet", ref(stack))
+    command = [*CLOSED, *code, "--env", "SLIPWAY_HOST=127.0.0.1", "--entrypoint", "python3", ref(stack)]
+    found = json.loads(docker("run", "--rm", *command, "-m", "bench.start", "/model").splitlines()[-1])
+    ratio = found["ours"] / found["bare"]
+    print(f"\nfirst answer after {found['ours']:.2f} s, bare {found['bare']:.2f} s, {ratio:.2f} times")
+    assert ratio <= 2  # the goal is 1.5, for a machine that does nothing else
+
+
+def test_it_is_at_most_1_3_times_python_numpy_and_onnxruntime_on_the_same_base(stack, docker, tmp_path):
     own = int(docker("image", "inspect", "--format", "{{.Size}}", ref(stack)))
     lock = (ROOT / "service" / "requirements.txt").read_text()
     wanted = [line.split()[0] for line in lock.splitlines() if line.startswith(("numpy==", "onnxruntime=="))]
@@ -149,7 +186,7 @@ def test_it_is_at_most_1_4_times_python_numpy_and_onnxruntime_on_the_same_base(s
     docker("build", "--quiet", "--tag", "bare", str(tmp_path))
     bare = int(docker("image", "inspect", "--format", "{{.Size}}", "bare"))
     print(f"\nimage {own / 1e6:.0f} MB, bare {bare / 1e6:.0f} MB, {own / bare:.2f} times")
-    assert own / bare <= 1.4  # the goal is 1.3
+    assert own / bare <= 1.3
 
 
 def test_packages_can_be_fetched_inside_of_the_build_and_no_layer_keeps_the_secrets(docker, models, tmp_path):
@@ -183,21 +220,29 @@ def test_packages_can_be_fetched_inside_of_the_build_and_no_layer_keeps_the_secr
     assert index.PASSWORD not in history
 
 
+def test_a_registry_that_asks_for_a_login_is_named_and_has_the_image_after_it(docker, models, tmp_path):
+    with dockerd.closed_registry(tmp_path, docker) as registry:
+        command = ["image", "build", "--artifact", models["linear"], "--name", f"{registry}/team/digits"]
+        command += ["--key", "one", "--base", docker.base, "--python", "3.11"]
+        refused = slipway(docker, *command, fails=True)
+        assert f"docker login {registry}" in refused and "Traceback" not in refused
+        docker("login", "--username", dockerd.USER, "--password", dockerd.PASSWORD, registry)
+        try:
+            assert json.loads(slipway(docker, *command))["built"]
+            assert not json.loads(slipway(docker, *command))["built"]
+        finally:
+            docker("logout", registry)
+
+
 def test_a_base_with_another_python_is_refused_naming_the_setting(docker, models):
     command = ["image", "build", "--artifact", models["linear"], "--name", f"{docker.registry}/wrong/digits"]
     command += ["--key", "one", "--base", docker.base, "--python", "3.12"]
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *command], cwd=ROOT, env=docker.environment, capture_output=True, text=True
-    )
-    assert done.returncode and "set slipway:image.python" in done.stderr
+    assert "set slipway:image.python" in slipway(docker, *command, fails=True)
 
 
 def test_without_a_daemon_it_says_so_before_anything_is_fetched(docker, models):
     command = ["image", "build", "--artifact", models["linear"], "--name", f"{docker.registry}/none/digits"]
     command += ["--key", "one", "--base", docker.base, "--python", "3.11"]
-    environment = {**docker.environment, "DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *command], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode and "no Docker daemon answers" in done.stderr
-    assert "fetching" not in done.stderr and "Traceback" not in done.stderr
+    said = slipway(docker, *command, fails=True, DOCKER_HOST="unix:///nowhere/docker.sock")
+    assert "no Docker daemon answers" in said
+    assert "fetching" not in said and "Traceback" not in said
