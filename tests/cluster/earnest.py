@@ -153,12 +153,13 @@ def say(line: str) -> None:
 
 
 def write(rows: dict[str, tuple[str, str]]) -> None:
-    """Replaces these rows in the document's last table; the others stay."""
-    text, _, table = DOCUMENT.read_text().partition(HEAD)
-    kept = {line.split(" | ")[0].lstrip("| "): line for line in table.splitlines() if line.startswith("|")}
+    """Replaces these rows in the document's table of long runs; all else stays."""
+    before, _, rest = DOCUMENT.read_text().partition(HEAD)
+    table, gap, after = rest.partition("\n\n")
+    kept = {line.split(" | ")[0].lstrip("| "): line for line in table.splitlines()}
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     kept |= {name: f"| {name} | {how} | {found} | {today} |" for name, (how, found) in rows.items()}
-    DOCUMENT.write_text(text + HEAD + "\n".join(kept.values()) + "\n")
+    DOCUMENT.write_text(before + HEAD + "\n".join(kept.values()) + (gap + after or "\n"))
 
 
 def main() -> None:
