@@ -19,7 +19,7 @@ BILL = "sbom.cdx.json"
 UNCHECKED = PycInvalidationMode.UNCHECKED_HASH
 # Sources of compiled modules, headers, what compilers link, and stubs for type checkers.
 UNREAD = (".a", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pxi", ".pyi", ".pyx")
-# What no request needs; the build imports the service without it.
+# What no request needs: the image serves, explains and runs under `bentoml serve` without it (tests/cluster).
 UNUSED = (
     "**/tests",
     "**/__pycache__",
