@@ -61,7 +61,7 @@ up: select ## build, judge and serve the stack's models (STACK=dev)
 preview: select ## what `make up` would change
 	@$(SLIPWAY) recover --stack $(STACK)
 	@$(SLIPWAY) stack build --stack $(STACK)
-	@$(SLIPWAY) preflight --stack $(STACK)
+	@$(SLIPWAY) preflight --stack $(STACK) --advise
 	@pulumi preview --stack $(STACK) --diff --suppress-outputs $(POLICY)
 
 down: select ## take the stack down, then look for anything left
@@ -101,7 +101,7 @@ check: install ## format, lint and types
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
 	    tests/service/peers tests/page/requirements tests/pipeline/buckets cli/buckets tools/checkers tools/checkov \
-	    tools/iam tools/kubernetes-validate tools/workflows tools/uv tools/grafana; do \
+	    tools/iam tools/kubernetes-validate tools/workflows tools/uv tools/grafana tests/cli/clouds; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock
 	@$(SLIPWAY) model lock $(patsubst %/,%,$(dir $(wildcard models/*/requirements.in tests/models/*/requirements.in)))

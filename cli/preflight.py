@@ -1,4 +1,4 @@
-"""`slipway preflight`: asks the cloud what the checks of infra/preflight.py want to know. Offline, it says so."""
+"""`slipway preflight`: asks what the checks of infra/preflight.py want to know. Where nobody answers, it says so."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import contextlib
 import json
 import os
 import shutil
-import socket
-import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import yaml
@@ -20,112 +20,98 @@ from cli.stack import STACK, config_of
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
+    from infra.preflight import Answers, Said
 
-SECONDS = 15
-OFFLINE = (
-    "Could not connect",
-    "Unable to locate credentials",
-    "timed out",
-    "Name or service not known",
-    "EndpointConnection",
-)
 MARKS = {"ok": ("green", "ok"), "failed": ("red", "failed"), "unknown": ("yellow", "unknown")}
+# What the kubeconfigs call.
+TOOLS = {"aws": "aws", "gcp": "gke-gcloud-auth-plugin"}
 
 
 @click.command()
 @STACK
 @click.option("--skip", multiple=True, help="Leave a check out, by its name. $SLIPWAY_SKIP takes several, with commas.")
-def preflight(stack: str, skip: tuple[str, ...]) -> None:
+@click.option("--advise", is_flag=True, help="Exit with 0 whatever is found: a preview changes nothing.")
+def preflight(stack: str, skip: tuple[str, ...], advise: bool) -> None:
     """Say what would fail before money is spent. Exits with 1 where something would; silent on this machine alone."""
     from infra.preflight import CHECKS, FAILED, run
 
     config = config_of(stack)
-    named = {*skip, *filter(None, os.environ.get("SLIPWAY_SKIP", "").split(","))}
+    named = frozenset({*skip, *filter(None, os.environ.get("SLIPWAY_SKIP", "").split(","))})
     if wrong := sorted(named - CHECKS.keys()):
         raise click.UsageError(f"no check is called {', '.join(wrong)}; there are {', '.join(CHECKS)}")
-    findings = run(config, {**answers(config, stack), "skipped": named})
+    findings = run(config, answers(config, stack), named)
     for each in findings:
         color, word = MARKS[each.outcome]
         click.secho(f"{word:8}", fg=color, nl=False, err=True)
         click.echo(f"{each.check}: {each.says}", err=True)
-    sys.exit(1 if any(each.outcome == FAILED for each in findings) else 0)
+    sys.exit(1 if any(each.outcome == FAILED for each in findings) and not advise else 0)
 
 
-def answers(config: StackConfig, stack: str) -> dict[str, Any]:
-    """What can be found out from here. A key that is not in it could not be asked for."""
-    found: dict[str, Any] = {}
-    project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
-    if held := live_locks(backend_folder(os.environ.get("PULUMI_BACKEND_URL", "")), project, stack):
-        found["lock"] = _owner(held[0])
+def answers(config: StackConfig, stack: str) -> Answers:
+    """What can be found out from here."""
+    from infra.preflight import Answers
+
+    found = Answers()
     match config.platform:
         case "aws":
-            found |= _aws(config)
+            from cli.preflight_aws import answers_aws
+
+            found = answers_aws(config, stack)
         case "gcp":
-            found["tools"] = {"gke-gcloud-auth-plugin": bool(shutil.which("gke-gcloud-auth-plugin"))}
-            said, why = ask("gcloud", "config", "get-value", "project")
-            found |= {"account": said.strip() or None} if said else {"whyNot": why, "offline": "unknown"}
+            from cli.preflight_gcp import answers_gcp
+
+            found = answers_gcp(config)
         case "kubernetes":
-            hosts = [each.host for each in config.services.values() if each.host]
-            found["hosts"] = {host: _address(host) for host in hosts}
-    return found
+            from cli.reach import address
+
+            hosts = [address(each.host) for each in config.services.values() if each.host]
+            found = Answers(said={"domain": hosts})
+    return replace(found, lock=_lock(stack), said={**found.said, **_images(config, found), "tools": _tools(config)})
 
 
-def _aws(config: StackConfig) -> dict[str, Any]:
-    from infra.preflight import GPU_QUOTAS, gpu_pools
-
-    region = ["--region", config.aws.region] if config.aws.region else []
-    found: dict[str, Any] = {"tools": {"aws": bool(shutil.which("aws"))}}
-    said, why = ask("aws", "sts", "get-caller-identity", *region, "--output", "json")
-    if said is None:
-        # Without an answer of any kind the rest would only time out one by one.
-        offline = "unknown" if any(each in why for each in OFFLINE) or not found["tools"]["aws"] else "failed"
-        return found | {"whyNot": why, "offline": offline}
-    found["account"] = json.loads(said)["Account"]
-    if machines := sorted({each for pool in gpu_pools(config).values() for each in pool if "." in each}):
-        named = f"Name=instance-type,Values={','.join(machines)}"
-        said, _ = ask(
-            "aws", "ec2", "describe-instance-type-offerings", *region, "--location-type", "availability-zone",
-            "--filters", named, "--output", "json",
-        )  # fmt: skip
-        if said is not None:
-            offers: dict[str, list[str]] = {}
-            for each in json.loads(said)["InstanceTypeOfferings"]:
-                offers.setdefault(each["InstanceType"], []).append(each["Location"])
-            found["offered"] = offers
-    quotas: dict[str, tuple[float, float]] = {}
-    for pool in config.aws.cluster.gpu:
-        code = GPU_QUOTAS[pool.capacity]
-        command = ["service-quotas", "get-service-quota", "--service-code", "ec2", "--quota-code", code]
-        said, _ = ask("aws", *command, *region, "--output", "json")
-        if said is not None:
-            asked = quotas.get(code, (0.0, 0.0))[0] + 4 * pool.max  # the smallest machine with a GPU has 4 vCPUs
-            quotas[code] = (asked, float(json.loads(said)["Quota"]["Value"]))
-    found["quotas"] = quotas
-    said, _ = ask("aws", "eks", "describe-cluster-versions", *region, "--output", "json")
-    if said is not None:
-        found["versions"] = [each["clusterVersion"] for each in json.loads(said)["clusterVersions"]]
-    return found
-
-
-def ask(*command: str) -> tuple[str | None, str]:
-    """What a cloud's command answers; None where it can't be run or says no, and why."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
-    except FileNotFoundError:
-        return None, f"{command[0]} is not on PATH"
-    except subprocess.TimeoutExpired:
-        return None, f"{command[0]} timed out"
-    return (done.stdout, "") if done.returncode == 0 else (None, done.stderr.strip()[-300:])
-
-
-def _owner(lock: Path) -> str:
+def _lock(stack: str) -> str:
+    """Who holds the stack, where the backend is a folder; the engine asks any other itself."""
+    project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    held = live_locks(backend_folder(os.environ.get("PULUMI_BACKEND_URL", "")), project, stack)
+    if not held:
+        return ""
     with contextlib.suppress(OSError, ValueError, KeyError):
-        held = json.loads(lock.read_text())
-        return f"{held['username']}@{held['hostname']}, process {held['pid']}, since {held['timestamp'][:19]}"
-    return lock.name
+        owner = json.loads(held[0].read_text())
+        return f"{owner['username']}@{owner['hostname']}, process {owner['pid']}, since {owner['timestamp'][:19]}"
+    return held[0].name
 
 
-def _address(host: str) -> str:
-    with contextlib.suppress(OSError):
-        return f"is at {socket.gethostbyname(host)}"
-    return ""
+def _builds(config: StackConfig) -> bool:
+    return config.platform != "local" and any(not each.image for each in config.services.values())
+
+
+def _tools(config: StackConfig) -> list[Said]:
+    wanted = [TOOLS[config.platform]] if config.platform in TOOLS else []
+    wanted += ["docker"] if _builds(config) else []
+    there = {each: bool(shutil.which(each)) for each in wanted}
+    return [
+        (good, f"{each} is on PATH" if good else f"{each} is not on PATH: install it") for each, good in there.items()
+    ]
+
+
+def _images(config: StackConfig, found: Answers) -> dict[str, list[Said]]:
+    """Where images come from and go to, where some are to be built."""
+    if not _builds(config):
+        return {}
+    from cli.reach import base_image, registry
+
+    asked: dict[str, Callable[[], Said]] = {"image": lambda: base_image(config.image.base)}
+    own = config.kubernetes.registry
+    match config.platform:
+        case "aws" if config.aws.account or found.account:
+            host = f"{config.aws.account or found.account}.dkr.ecr.{config.aws.region}.amazonaws.com"
+            login = (
+                f"aws ecr get-login-password --region {config.aws.region} | docker login -u AWS --password-stdin {host}"
+            )
+            asked["registry"] = lambda: registry(host, login)
+        case "gcp":
+            where = f"{config.gcp.region}-docker.pkg.dev"
+            asked["registry"] = lambda: registry(where, f"gcloud auth configure-docker {where}")
+        case "kubernetes" if own:
+            asked["registry"] = lambda: registry(own.partition("/")[0], f"docker login {own.partition('/')[0]}")
+    return {name: [question()] for name, question in asked.items()}

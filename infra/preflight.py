@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from infra.platforms.aws.quotas import pools as aws_pools
+from infra.platforms.gcp.quotas import pools as gcp_pools
+from infra.pools import Machine, Pool, Quota
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
 
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
-# vCPUs of G and VT machines, on-demand and spot: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
-GPU_QUOTAS = {"on-demand": "L-DB2E81BA", "spot": "L-3819A6DF"}
-CLOUD = {"aws": "aws", "gcp": "gcloud"}
+CLOUDS = ("aws", "gcp")
+NAMED = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,113 +27,183 @@ class Finding:
     says: str
 
 
-Check = Callable[["StackConfig", Mapping[str, Any]], Iterator[Finding]]
+# Whether something is as it has to be, None where nobody could be asked; and what to say of it.
+Said = tuple[bool | None, str]
 
 
-def checks(answers: Mapping[str, Any]) -> dict[str, Check]:
-    """All checks by name. `answers`: what was found out of the cloud; what is not in it is unknown."""
-    return {name: check for name, check in CHECKS.items() if name not in answers.get("skipped", ())}
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What was found out from this machine. None: nobody could be asked.
+
+    `lock`: who holds the stack. `account`: whose the credentials are; where there is none, `refusal` says why, and
+    `refused` that it was the credentials' fault. `who`: that is asked about in `lacking`, the permissions it has not.
+    `machines`: the machine types that the pools may take. `quotas`: with what is given. `versions`: of Kubernetes.
+    `said`: by the name of a check, what it found itself.
+    """
+
+    lock: str = ""
+    account: str | None = None
+    refusal: str = "nobody was asked"
+    refused: bool = False
+    who: str = ""
+    lacking: Sequence[str] | None = None
+    machines: Mapping[str, Machine] | None = None
+    quotas: Sequence[Quota] = ()
+    versions: Sequence[str] | None = None
+    said: Mapping[str, Sequence[Said]] = field(default_factory=dict)
 
 
-def run(config: StackConfig, answers: Mapping[str, Any]) -> list[Finding]:
+Check = Callable[["StackConfig", Answers], Iterator[tuple[str, str]]]
+
+
+def run(config: StackConfig, answers: Answers, skipped: frozenset[str] = frozenset()) -> list[Finding]:
     """Every check that is not skipped, in the order in which things would fail."""
-    return [finding for check in checks(answers).values() for finding in check(config, answers)]
+    return [
+        Finding(check=name, outcome=outcome, says=says)
+        for name, check in CHECKS.items()
+        if name not in skipped
+        for outcome, says in check(config, answers)
+    ]
 
 
-def _credentials(config: StackConfig, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    if config.platform not in CLOUD:
+def pools_of(config: StackConfig) -> list[Pool]:
+    """The GPU pools of the stack, the preferred one first."""
+    match config.platform:
+        case "aws":
+            return aws_pools(config.aws)
+        case "gcp":
+            return gcp_pools(config.gcp)
+    return []
+
+
+def _lock(_config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+    if answers.lock:
+        yield FAILED, f"{answers.lock} is updating this stack: wait, or `pulumi cancel` if that process is dead"
+
+
+def _credentials(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+    if config.platform not in CLOUDS:
         return
-    found = answers.get("account")
-    if found is None:
-        yield Finding(
-            check="credentials", outcome=answers.get("offline", FAILED), says=answers.get("whyNot", "no answer")
-        )
+    if answers.account is None:
+        yield FAILED if answers.refused else UNKNOWN, answers.refusal
         return
-    wanted = getattr(getattr(config, config.platform), "account" if config.platform == "aws" else "project", None)
-    if wanted and found != wanted:
-        says = (
-            f"the credentials are of {found}, the stack belongs to {wanted}: log in there, or change {config.platform}"
-        )
-        yield Finding(check="credentials", outcome=FAILED, says=says)
+    key = "aws.account" if config.platform == "aws" else "gcp.project"
+    wanted = config.aws.account if config.platform == "aws" else config.gcp.project
+    if wanted and answers.account != wanted:
+        said = f"the credentials are of {answers.account}, the stack belongs to {wanted}"
+        yield FAILED, f"{said}: log in there, or change slipway:{key}"
     else:
-        yield Finding(check="credentials", outcome=OK, says=f"of {found}")
+        yield OK, f"{answers.who or 'known'} of {answers.account}"
 
 
-def _gpu_offer(config: StackConfig, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    """Each pool in its order of preference: what of it the zones have. The first that can be had is taken."""
-    offered = answers.get("offered")
-    for rank, (pool, machines) in enumerate(gpu_pools(config).items(), 1):
-        if offered is None:
-            yield Finding(
-                check="gpu-offer", outcome=UNKNOWN, says=f"{rank}. {pool}: nobody to ask for {', '.join(machines)}"
-            )
-            continue
-        zones = {each: sorted(offered.get(each, ())) for each in machines}
-        found = "; ".join(f"{each} in {', '.join(names)}" for each, names in zones.items() if names)
-        says = f"{rank}. {pool}: {found or 'no zone has ' + ', '.join(machines)}"
-        yield Finding(check="gpu-offer", outcome=OK if found else FAILED, says=says)
-
-
-def _quota(config: StackConfig, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    for name, (asked, given) in (answers.get("quotas") or {}).items():
-        enough = given >= asked
-        says = f"{name}: {given:g} of {asked:g} that the pools may use" + (
-            "" if enough else ": ask for more, or lower max"
+def _permissions(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+    if config.platform not in CLOUDS or answers.account is None:
+        return
+    if answers.lacking is None:
+        yield UNKNOWN, "nobody to ask what the deployer may do"
+    elif answers.lacking:
+        rest = f" and {len(answers.lacking) - NAMED} more" if len(answers.lacking) > NAMED else ""
+        names = ", ".join(answers.lacking[:NAMED])
+        yield (
+            FAILED,
+            f"{answers.who} may not {names}{rest}: grant what docs/{config.platform}.md names under 'In order'",
         )
-        yield Finding(check="quota", outcome=OK if enough else FAILED, says=says)
+    else:
+        yield OK, f"{answers.who} may make what the stack has"
 
 
-def _versions(config: StackConfig, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    wanted, known = _version(config), answers.get("versions")
+def _gpu_offer(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+    """Each pool in its order of preference: which zones have it."""
+    for rank, pool in enumerate(pools_of(config), 1):
+        machines = ", ".join(pool.machines)
+        if answers.machines is None:
+            yield UNKNOWN, f"{rank}. {pool.name}: nobody to ask for {machines}"
+            continue
+        zones = sorted({zone for each in pool.types(answers.machines).values() for zone in each.zones})
+        if lacking := sorted(pool.zones - set(zones)):
+            there = sorted({zone for each in answers.machines.values() for zone in each.zones} - set(lacking))
+            yield FAILED, f"{rank}. {pool.name}: no {machines} in {', '.join(lacking)}; {_elsewhere(there)}"
+        elif not zones:
+            yield FAILED, f"{rank}. {pool.name}: no zone has {machines}: choose others, or another region"
+        else:
+            yield OK, f"{rank}. {pool.name}: {machines} in {', '.join(zones)}"
+
+
+def _elsewhere(zones: Sequence[str]) -> str:
+    return f"choose from {', '.join(zones)}" if zones else "no zone of the region has it"
+
+
+def _quota(_config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+    for quota in answers.quotas:
+        if quota.given is None:
+            yield UNKNOWN, f"{quota.name}: {quota.asked:g} may be taken; nobody to ask what is given"
+            continue
+        used = f", {quota.used:g} in use now" if quota.used is not None else ""
+        says = f"{quota.name}: {quota.given:g} given{used}, {quota.asked:g} may be taken"
+        enough = quota.given >= quota.asked
+        yield OK if enough else FAILED, says + ("" if enough else ": ask for more, or lower max")
+
+
+def _fallback(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+    """In which order the pools are tried, as far as each can have a single node."""
+    if not (pools := pools_of(config)):
+        return
+    if answers.machines is None:
+        yield UNKNOWN, f"GPU nodes are tried as {', then '.join(pool.name for pool in pools)}"
+        return
+    refused = {pool.name: why for pool in pools if (why := _why_not(pool, answers))}
+    left = [pool.name for pool in pools if pool.name not in refused]
+    why = "".join(f"; not {name}: {each}" for name, each in refused.items())
+    if left:
+        yield OK, f"GPU nodes are tried as {', then '.join(left)}{why}"
+    else:
+        yield FAILED, f"no pool can have a single GPU node{why}"
+
+
+def _why_not(pool: Pool, answers: Answers) -> str:
+    if not pool.types(answers.machines or {}):
+        return "no zone has its machines"
+    mine = [each for each in answers.quotas if pool.name in each.one]
+    short = [each for each in mine if each.given is not None and each.given < each.one[pool.name]]
+    # Machines of another kind may count towards another quota; all that count here have to be in the way.
+    return f"{short[0].name} is {short[0].given:g}" if short and len(short) == len(mine) else ""
+
+
+def _version(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+    if config.platform not in CLOUDS or answers.account is None:
+        return
+    wanted = config.aws.cluster.version if config.platform == "aws" else config.gcp.cluster.channel
     if wanted is None:
         return
-    if known is None:
-        yield Finding(check="version", outcome=UNKNOWN, says=f"nobody to ask whether Kubernetes {wanted} is offered")
+    what = f"Kubernetes {wanted}" if config.platform == "aws" else f"channel {wanted}"
+    if answers.versions is None:
+        yield UNKNOWN, f"nobody to ask whether {what} is offered"
+    elif wanted in answers.versions:
+        yield OK, f"{what} is offered"
     else:
-        good = wanted in known
-        says = f"Kubernetes {wanted}" + ("" if good else f" is not offered; there are {', '.join(sorted(known))}")
-        yield Finding(check="version", outcome=OK if good else FAILED, says=says)
+        yield FAILED, f"{what} is not offered; there are {', '.join(sorted(answers.versions))}"
 
 
-def _tools(config: StackConfig, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    """What the kubeconfigs call, and what builds images."""
-    for tool, there in (answers.get("tools") or {}).items():
-        says = f"{tool} is on PATH" if there else f"{tool} is not on PATH: install it"
-        yield Finding(check="tools", outcome=OK if there else FAILED, says=says)
+def _told(name: str) -> Check:
+    def check(_config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
+        for good, says in answers.said.get(name, ()):
+            yield {True: OK, False: FAILED, None: UNKNOWN}[good], says
 
-
-def _domain(config: StackConfig, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    for host, found in (answers.get("hosts") or {}).items():
-        yield Finding(check="domain", outcome=OK if found else UNKNOWN, says=f"{host} {found or 'has no address yet'}")
-
-
-def _lock(config: StackConfig, answers: Mapping[str, Any]) -> Iterator[Finding]:
-    if held := answers.get("lock"):
-        says = f"{held} is updating this stack: wait, or `pulumi cancel` if that process is dead"
-        yield Finding(check="lock", outcome=FAILED, says=says)
+    return check
 
 
 CHECKS: dict[str, Check] = {
     "lock": _lock,
-    "tools": _tools,
+    "tools": _told("tools"),
     "credentials": _credentials,
+    "billing": _told("billing"),
+    "permissions": _permissions,
     "gpu-offer": _gpu_offer,
     "quota": _quota,
-    "version": _versions,
-    "domain": _domain,
+    "fallback": _fallback,
+    "version": _version,
+    "image": _told("image"),
+    "registry": _told("registry"),
+    "domain": _told("domain"),
+    "certificate": _told("certificate"),
 }
-
-
-def gpu_pools(config: StackConfig) -> dict[str, list[str]]:
-    """The machines of each GPU pool, the preferred pool first."""
-    match config.platform:
-        case "aws":
-            return {each.name: list(each.instances) for each in config.aws.cluster.gpu}
-        case "gcp":  # pragma: no branch
-            pools = getattr(config, "gcp").gpu_pools  # noqa: B009 - the platform may not be there
-            return {name: [pool.machine] for name, pool in pools.items()}
-    return {}
-
-
-def _version(config: StackConfig) -> str | None:
-    return config.aws.cluster.version if config.platform == "aws" else None

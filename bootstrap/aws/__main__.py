@@ -14,7 +14,7 @@ from infra.platforms.aws.policies import tagged
 config = pulumi.Config()
 provider = aws.Provider(
     "aws",
-    region=config.get("region") or "eu-central-1",
+    region=config.get("region") or "us-east-1",
     allowed_account_ids=[config.require("account")],
     default_tags={"tags": {STACK_TAG: stack_label()}},
 )

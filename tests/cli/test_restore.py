@@ -16,7 +16,7 @@ import pulumi_aws as aws
 def tags(name):
     return {"slipway:stack": f"{pulumi.get_project()}/{pulumi.get_stack()}", "slipway:name": name}
 
-provider = aws.Provider("aws", region="eu-central-1")
+provider = aws.Provider("aws", region="us-east-1")
 inside = pulumi.ResourceOptions(provider=provider)
 aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", tags=tags("vpc"), opts=inside)
 repository = aws.ecr.Repository("images", name="images", tags=tags("images"), opts=inside)
@@ -30,7 +30,7 @@ def stack(tmp_path):
     program = tmp_path / "source"
     program.mkdir()
     (program / "Pulumi.yaml").write_text("name: network\nruntime: python\noptions: {refresh: always}\n")
-    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: eu-central-1\n")
+    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: us-east-1\n")
     (program / "__main__.py").write_text(PROGRAM)
     with Throwaway(tmp_path / "stack", program) as stack:
         yield stack

@@ -77,7 +77,7 @@ def test_what_a_killed_update_left_is_told_until_it_is_recovered(tmp_path, monke
     program = tmp_path / "source"
     program.mkdir()
     (program / "Pulumi.yaml").write_text("name: network\nruntime: python\n")
-    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: eu-central-1\n")
+    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: us-east-1\n")
     (program / "__main__.py").write_text("import pulumi_aws as aws\naws.ec2.Vpc('vpc', cidr_block='10.0.0.0/16')\n")
     with Throwaway(tmp_path / "stack", program) as stack:
         stack.start("hang@1")

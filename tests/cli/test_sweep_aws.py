@@ -7,8 +7,8 @@ from infra.config import StackConfig
 from service.pipeline.errors import PipelineError
 from tests.infra.aws.stacks import production
 
-BUCKET, VPC = "arn:aws:s3:::slipway-x-models-1", "arn:aws:ec2:eu-central-1:1:vpc/vpc-1"
-KEY = "arn:aws:kms:eu-central-1:1:key/2"
+BUCKET, VPC = "arn:aws:s3:::slipway-x-models-1", "arn:aws:ec2:us-east-1:1:vpc/vpc-1"
+KEY = "arn:aws:kms:us-east-1:1:key/2"
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from cli.models import PIPELINE_LOCK
 from infra.config import ROOT
 from tests.cli.conftest import MODEL, SETTINGS
 from tests.cli.test_gate import LOOSE, WORSE
-from tests.standins.scenario import DEFAULT
 from tests.standins.throwaway import SECONDS, Throwaway
 
 pytestmark = pytest.mark.engine
@@ -44,9 +43,7 @@ def place(tmp_path_factory):
 @pytest.fixture(scope="module")
 def stack(place):
     """The example, up with its first model."""
-    scenario = place / "scenario.yaml"
-    scenario.write_text(DEFAULT.read_text().replace("eu-central-1", "us-east-1"))
-    with Throwaway(place / "stack", ROOT / "tests" / "comment" / "program", scenario=scenario) as stack:
+    with Throwaway(place / "stack", ROOT / "tests" / "comment" / "program") as stack:
         stack.environment |= {"SLIPWAY_HOME": str(place / "home")}
         build(stack, place / "models" / "serving" / "toy")
         configure(stack, model=place / "models" / "serving" / "toy")

@@ -21,7 +21,7 @@ def network(tmp_path_factory):
     """A stack of two resources that the tests edit."""
     program = tmp_path_factory.mktemp("network")
     (program / "Pulumi.yaml").write_text("name: network\nruntime: python\n")
-    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: eu-central-1\n")
+    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: us-east-1\n")
     (program / "__main__.py").write_text(NETWORK)
     with Throwaway(tmp_path_factory.mktemp("stack"), program) as stack:
         yield stack

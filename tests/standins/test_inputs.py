@@ -112,8 +112,8 @@ def test_what_is_unique_is_not_made_twice(books):
 
 def test_a_zone_without_the_gpu_refuses_the_nodes(books):
     aws = stand_in("aws:", books)
-    subnet = create(aws, "aws:ec2/subnet:Subnet", vpcId="v", availabilityZone="eu-central-1c")
-    with pytest.raises(CloudError, match=r"g6.xlarge is not offered in eu-central-1c"):
+    subnet = create(aws, "aws:ec2/subnet:Subnet", vpcId="v", availabilityZone="us-east-1c")
+    with pytest.raises(CloudError, match=r"g6.xlarge is not offered in us-east-1c"):
         create(
             aws, "aws:eks/nodeGroup:NodeGroup", **{**GROUP, "subnetIds": [subnet.id], "instanceTypes": ["g6.xlarge"]}
         )

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
+from infra.platforms.aws.permissions import MAY_TAKE, OWN, PASS, ROLES
 from infra.platforms.aws.policies import AWS_POLICY, allow, document
 
 ISSUER = "token.actions.githubusercontent.com"
 # Settings and states, no data: not what is in buckets, tables or secrets.
 LOOK = ("SecurityAudit", "job-function/ViewOnlyAccess")
-MAY_TAKE = ("eks.amazonaws.com", "ec2.amazonaws.com", "pods.eks.amazonaws.com", "vpc-flow-logs.amazonaws.com")
 SERVICE_LINKED = (
     "eks.amazonaws.com", "eks-nodegroup.amazonaws.com", "elasticloadbalancing.amazonaws.com",
     "autoscaling.amazonaws.com", "spot.amazonaws.com", "scraper.aps.amazonaws.com",
@@ -97,22 +97,12 @@ def _deploying(args: CiArgs) -> str:
     """What PowerUserAccess lacks: the roles of the stacks, by their names alone, for the services that take them."""
     roles = [f"arn:aws:iam::{args.account}:role/{args.project}-*"]
     linked = [f"arn:aws:iam::{args.account}:role/aws-service-role/{service}/*" for service in SERVICE_LINKED]
+    itself = [f"arn:aws:iam::{args.account}:role/{args.project}-{name}" for name in ("preview", "deploy")]
     return document(
-        allow(
-            [
-                "iam:CreateRole", "iam:DeleteRole", "iam:GetRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy",
-                "iam:TagRole", "iam:UntagRole", "iam:ListRolePolicies", "iam:ListAttachedRolePolicies",
-                "iam:ListInstanceProfilesForRole", "iam:GetRolePolicy", "iam:PutRolePolicy", "iam:DeleteRolePolicy",
-                "iam:AttachRolePolicy", "iam:DetachRolePolicy",
-            ],
-            roles,
-        ),
-        allow(["iam:PassRole"], roles, Condition={"StringEquals": {"iam:PassedToService": list(MAY_TAKE)}}),
+        allow(ROLES, roles),
+        allow([PASS], roles, Condition={"StringEquals": {"iam:PassedToService": list(MAY_TAKE)}}),
         allow(["iam:CreateServiceLinkedRole"], linked),
+        allow(OWN, itself),
         # The roles of this program itself are not a workflow's to change.
-        {
-            "Effect": "Deny",
-            "Action": ["iam:*"],
-            "Resource": [f"arn:aws:iam::{args.account}:role/{args.project}-{name}" for name in ("preview", "deploy")],
-        },
-    )  # fmt: skip
+        {"Effect": "Deny", "NotAction": list(OWN), "Resource": itself},
+    )

@@ -157,9 +157,7 @@ class BudgetConfig(Settings):
 class AwsConfig(Settings):
     """Everything a stack can set on AWS."""
 
-    region: str | None = Field(
-        default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="eu-central-1, for example"
-    )
+    region: str | None = Field(default=None, pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", description="us-east-1, for example")
     account: str | None = Field(
         default=None, pattern=r"^\d{12}$", description="the only account that the stack may touch"
     )

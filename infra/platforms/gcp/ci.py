@@ -8,17 +8,11 @@ import pulumi
 import pulumi_gcp as gcp
 
 from infra.names import bounded
+from infra.platforms.gcp.permissions import DEPLOY
 
 ISSUER = "https://token.actions.githubusercontent.com"
 # A preview reads: what is there, who may do what, and the artifacts it judges.
 PREVIEW = ("roles/viewer", "roles/iam.securityReviewer", "roles/storage.objectViewer")
-# What the stack's own resources need, service by service; `roles/owner` would be shorter and more.
-DEPLOY = (
-    "roles/artifactregistry.admin", "roles/certificatemanager.owner", "roles/cloudkms.admin", "roles/compute.admin",
-    "roles/container.admin", "roles/dns.admin", "roles/iam.serviceAccountAdmin", "roles/iam.serviceAccountUser",
-    "roles/iam.workloadIdentityPoolAdmin", "roles/monitoring.editor", "roles/resourcemanager.projectIamAdmin",
-    "roles/serviceusage.serviceUsageAdmin", "roles/storage.admin",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,13 +28,35 @@ print(json.dumps(found))
 """
 
 
+# Reads [action] on standard input, answers those that AWS does not have.
+KNOWN = """
+import json, sys
+from policy_sentry.querying.actions import get_action_data
+
+def has(action):
+    service, _, name = action.partition(":")
+    return bool(get_action_data(service, name))
+
+print(json.dumps([each for each in json.load(sys.stdin) if not has(each)]))
+"""
+
+
 def findings(policies):
     """What is wrong, by the name of the policy."""
+    return _ask(ASK, policies)
+
+
+def unknown_actions(actions):
+    """Those that are not in AWS's own list."""
+    return _ask(KNOWN, actions)
+
+
+def _ask(program, question):
     lock = str(ROOT / "tools" / "iam.txt")
     command = [sys.executable, "-m", "cli", "env", lock]
     python = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     done = subprocess.run(
-        [python, "-W", "ignore", "-c", ASK], input=json.dumps(policies), capture_output=True, text=True
+        [python, "-W", "ignore", "-c", program], input=json.dumps(question), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

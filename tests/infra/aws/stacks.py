@@ -8,9 +8,9 @@ from infra.config import ROOT
 
 ROLE = "arn:aws:iam::123456789012:role/{}"
 DEPLOYER = ROLE.format("slipway-deploy")
-IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/slipway-test/{}@sha256:" + "a" * 64
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slipway-test/{}@sha256:" + "a" * 64
 JWT = {"jwks": "https://issuer.example.org/keys", "issuer": "https://issuer.example.org/", "audience": "models"}
-CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 VPC = {
     "id": "vpc-0123456789abcdef0",
     "cidr": "10.8.0.0/16",
@@ -79,7 +79,7 @@ def stack(environment="dev", access=None, services=None, **aws):
         {
             "platform": "aws",
             "environment": environment,
-            "aws": {"region": "eu-central-1", "account": "123456789012", **aws},
+            "aws": {"region": "us-east-1", "account": "123456789012", **aws},
             "access": access or {"jwt": JWT},
             "services": services,
         }

@@ -6,8 +6,10 @@ import pytest
 import yaml
 
 from infra.config import ROOT
+from infra.platforms.aws.permissions import MAKES
 from tests.contracts import rules
 from tests.infra.aws.iam import findings
+from tests.infra.aws.stacks import VARIANTS
 from tests.recorder import run_program
 
 PROGRAM = ROOT / "bootstrap" / "aws"
@@ -42,7 +44,7 @@ def test_a_deployment_makes_roles_of_the_stacks_alone_and_not_its_own(program):
     *allowed, denied = json.loads(program.inputs_of("deploy", "RolePolicy")["policy"])["Statement"]
     for statement in allowed:
         assert all("role/slipway-" in each or "role/aws-service-role/" in each for each in statement["Resource"])
-    assert denied["Effect"] == "Deny" and denied["Action"] == ["iam:*"]
+    assert denied["Effect"] == "Deny" and denied["NotAction"] == ["iam:GetRole", "iam:SimulatePrincipalPolicy"]
     assert denied["Resource"] == [f"arn:aws:iam::123456789012:role/slipway-{name}" for name in ("preview", "deploy")]
 
 
@@ -50,3 +52,10 @@ def test_its_policies_pass_the_linter_and_its_resources_the_contract(program):
     policies = {each.name: json.loads(each.inputs["policy"]) for each in program.of_type("RolePolicy")}
     assert findings(policies) == {}
     assert [*rules.unlabelled(program), *rules.overlong(program), *rules.public(program)] == []
+
+
+def test_the_preflight_asks_for_a_permission_of_every_type_that_a_stack_declares(variant):
+    known = {kind for part in MAKES.values() for kind in part}
+    for name in VARIANTS:
+        declared = {each.typ for each in variant(name).declared if each.typ.startswith("aws:")}
+        assert {kind for kind in declared if not kind.startswith("aws:iam/")} <= known

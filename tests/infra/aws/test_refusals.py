@@ -17,12 +17,12 @@ PUBLIC = {"aws__cluster__public": True}
 AUTO = {"aws__cluster__compute": "auto"}
 JWT_FILE = {"jwks": "keys.json", "issuer": "i", "audience": "a"}
 REFUSED = [
-    ({"aws__region": MISSING}, ["slipway:aws.region: is not set", "eu-central-1"]),
+    ({"aws__region": MISSING}, ["slipway:aws.region: is not set", "us-east-1"]),
     ({"aws__region": "Frankfurt"}, ["slipway:aws.region", "'Frankfurt'"]),
     ({"aws__account": MISSING}, ["slipway:aws.account: is not set", "the only account"]),
     ({"aws__account": "12345"}, ["slipway:aws.account", "'12345'"]),
     ({"aws__account": 123456789012}, ["slipway:aws.account", "string"]),
-    ({"aws__regoin": "eu-central-1"}, ["slipway:aws.regoin: no such key", "region"]),
+    ({"aws__regoin": "us-east-1"}, ["slipway:aws.regoin: no such key", "region"]),
     ({"aws__network__nats": 3}, ["slipway:aws.network.nats: no such key", "nat"]),
     ({"aws__tags": {"aws:team": "a"}}, ["slipway:aws.tags", "'aws:team'", "reserved"]),
     ({"aws__network__cidr": "10.0.0.0/33"}, ["slipway:aws.network.cidr", "is no network"]),
@@ -30,8 +30,8 @@ REFUSED = [
     ({"aws__network__cidr": "8.8.0.0/16"}, ["slipway:aws.network.cidr", "not a private range"]),
     ({"aws__network__cidr": "fd00::/48"}, ["slipway:aws.network.cidr", "IPv6"]),
     ({"aws__network__cidr": "172.20.0.0/18"}, ["slipway:aws.network.cidr", "overlaps", "serviceCidr"]),
-    ({"aws__network__zones": ["eu-central-1a"]}, ["slipway:aws.network.zones", "two different"]),
-    ({"aws__network__zones": ["eu-central-1a", "us-east-1b"]}, ["zones: 'us-east-1b' is no zone of eu-central-1"]),
+    ({"aws__network__zones": ["us-east-1a"]}, ["slipway:aws.network.zones", "two different"]),
+    ({"aws__network__zones": ["us-east-1a", "eu-central-1b"]}, ["zones: 'eu-central-1b' is no zone of us-east-1"]),
     ({"aws__network__nat": "perzone"}, ["slipway:aws.network.nat", "'perZone'"]),
     ({"aws__network__nat": "none"}, ["slipway:aws.network.nat: compute managed", "use single"]),
     (
@@ -82,7 +82,7 @@ REFUSED = [
     ({"aws__endpoint__domain": "example"}, ["slipway:aws.endpoint.domain", "'example'"]),
     ({"aws__endpoint__certificate": MISSING}, ["slipway:aws.endpoint.certificate: is missing", "zone"]),
     ({"aws__endpoint__zone": "Z0123456789ABC"}, ["slipway:aws.endpoint.certificate: leave it out"]),
-    ({"aws__endpoint__certificate": CERTIFICATE.replace("eu-central-1", "us-east-1")}, ["it is not of eu-central-1"]),
+    ({"aws__endpoint__certificate": CERTIFICATE.replace("us-east-1", "eu-central-1")}, ["it is not of us-east-1"]),
     ({"aws__endpoint__zone": "ml.example.org"}, ["slipway:aws.endpoint.zone", "'ml.example.org'"]),
     ({"aws__endpoint__waf": False}, ["slipway:aws.endpoint.rate: the firewall counts", "waf: true"]),
     ({"access": {"jwt": JWT_FILE}}, ["slipway:aws.endpoint.jwt: access.jwt has to name", "https"]),
@@ -120,9 +120,9 @@ def test_a_wrong_setting_is_refused_naming_key_and_fix(change, named):
         (
             pool(instances=["p5.48xlarge"], max=9) | {"services__digits__scale": {"min": 1, "max": 2}},
             "test",
-            r"gpu\.steady\.instances: p5\.48xlarge is not offered in .* of eu-central-1, but in no zone",
+            r"gpu\.steady\.instances: p5\.48xlarge is not offered in .* of us-east-1, but in no zone",
         ),
-        ({"aws__network__zones": ["eu-central-1c", "eu-central-1d"]}, "test", r"g6\.xlarge.* but in eu-central-1a, eu"),
+        ({"aws__network__zones": ["us-east-1c", "us-east-1d"]}, "test", r"g6\.xlarge.* but in us-east-1a, us"),
         ({}, "my_stack", "the stack 'my_stack' names what is made"),
     ],
 )

@@ -123,7 +123,7 @@ def test_tokens_are_checked_at_the_edge_where_that_is_set(variant):
 def test_a_binding_goes_before_its_controller_target_group_rule_and_way_out(variant):
     waits = variant("production").waits_for("TargetGroupBinding", "digits")
     assert {"TargetGroup digits", "ListenerRule digits", "Release load-balancers", "Deployment digits"} <= waits
-    assert {"Route private-eu-central-1a", "AccessPolicyAssociation slipway-deploy"} <= waits
+    assert {"Route private-us-east-1a", "AccessPolicyAssociation slipway-deploy"} <= waits
     auto = variant("example").waits_for("TargetGroupBinding", "digits")
     assert {"TargetGroup digits", "ListenerRule digits", "Service digits", "Cluster cluster"} <= auto
 
@@ -153,7 +153,7 @@ def test_gpu_nodes_are_only_where_the_gpus_are_and_pods_find_them(variant):
     assert pools["spot"]["weight"] > pools["steady"]["weight"]
     assert pools["spot"]["limits"] == {"nvidia.com/gpu": "4"}
     wanted = {each["key"]: each["values"] for each in pools["steady"]["template"]["spec"]["requirements"]}
-    assert wanted["topology.kubernetes.io/zone"] == ["eu-central-1a", "eu-central-1b"]
+    assert wanted["topology.kubernetes.io/zone"] == ["us-east-1a", "us-east-1b"]
     assert wanted["karpenter.sh/capacity-type"] == ["on-demand"]
     pod = program.inputs_of("digits", "Deployment")["spec"]["template"]["spec"]
     assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"

@@ -26,7 +26,7 @@ aws.ec2.Route("out", route_table_id=routes.id, destination_cidr_block="0.0.0.0/0
 subnets = []
 for index, zone in enumerate("abca"):
     subnet = aws.ec2.Subnet(
-        f"subnet-{index}", vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"eu-central-1{zone}"
+        f"subnet-{index}", vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"us-east-1{zone}"
     )
     aws.ec2.RouteTableAssociation(f"subnet-{index}", subnet_id=subnet.id, route_table_id=routes.id)
     subnets.append(subnet.id)

@@ -1,0 +1,239 @@
+"""Asks AWS, through its own command line, what the preflight wants to know."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cli.reach import address, delegated
+from infra.config import PROJECT, StackConfig
+from infra.names import STACK_TAG
+from infra.platforms.aws.permissions import MAY_TAKE, PASS, ROLES, actions
+from infra.platforms.aws.quotas import ADDRESSES, VPCS, quotas
+from infra.pools import Machine, Quota
+from infra.preflight import Answers, Said
+
+SECONDS = 30
+# An answer that comes late is none: without them the command waits for minutes where there is no network.
+QUICK = {"AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": "", "AWS_METADATA_SERVICE_TIMEOUT": "1"}
+NOBODY = r"could not connect|timeout|timed out|name or service not known|failed to resolve|proxy|is not on PATH"
+# What the command says of credentials, and what helps; the first that fits is told.
+REMEDIES = (
+    (r"expired", "the credentials have expired: log in again (aws sso login, or take new keys)"),
+    (r"unable to locate credentials|no credentials", "there are no credentials: aws configure sso, or set AWS_PROFILE"),
+    (r"config profile|could not be found", "there is no such profile: look at AWS_PROFILE and ~/.aws/config"),
+    (r"invalidclienttoken|unrecognizedclient|signaturedoesnotmatch|authfailure|invalid security token",
+     "AWS does not know these credentials: log in again, or take new keys"),
+)  # fmt: skip
+SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What AWS says; `content` None where it refused or nobody could be asked, and `why`."""
+
+    content: Any
+    why: str = ""
+
+    @property
+    def is_silence(self) -> bool:
+        return self.content is None and bool(re.search(NOBODY, self.why, re.IGNORECASE))
+
+
+def ask_aws(region: str | None, *arguments: str) -> Answer:
+    """Runs `aws ARGUMENTS` and reads its JSON."""
+    place = ["--region", region] if region else []
+    command = ["aws", *arguments, *place, "--output", "json", "--cli-connect-timeout", "3", "--cli-read-timeout", "20"]
+    try:
+        done = subprocess.run(
+            command, env={**os.environ, **QUICK}, capture_output=True, text=True, timeout=SECONDS,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except FileNotFoundError:
+        return Answer(None, "aws is not on PATH")
+    except subprocess.TimeoutExpired:
+        return Answer(None, "aws timed out")
+    if done.returncode:
+        return Answer(None, done.stderr.strip()[-500:] or "aws failed without a word")
+    return Answer(json.loads(done.stdout or "{}"))
+
+
+def answers_aws(config: StackConfig, stack: str) -> Answers:
+    """Everything that the account tells about whether the stack could come up."""
+    own = config.aws
+    who = ask_aws(own.region, "sts", "get-caller-identity")
+    if who.content is None:
+        refusal = next((told for said, told in REMEDIES if re.search(said, who.why, re.IGNORECASE)), who.why)
+        if who.is_silence:
+            refusal = f"nobody to ask: {who.why.splitlines()[-1]}"
+        return Answers(refusal=refusal, refused=not who.is_silence)
+    if own.account and who.content["Account"] != own.account:
+        return Answers(account=who.content["Account"], who=_short(who.content["Arn"]))
+    questions: dict[str, Callable[[], Any]] = {
+        "lacking": lambda: _lacking(config, who.content),
+        "machines": lambda: _machines(config),
+        "there": lambda: _there(config, stack),
+        "versions": lambda: ask_aws(own.region, "eks", "describe-cluster-versions").content,
+        "domain": lambda: _domain(config),
+        "certificate": lambda: _certificate(config),
+    }
+    with ThreadPoolExecutor(len(questions)) as threads:
+        asked = {key: threads.submit(question) for key, question in questions.items()}
+        found = {key: each.result() for key, each in asked.items()}
+        machines: dict[str, Machine] | None = found["machines"]
+        is_new, used = found["there"]
+        wanted = quotas(own, machines or {}, is_new)
+        given = list(threads.map(lambda item: _given(own.region, item, used), wanted.items()))
+    deployer, lacking = found["lacking"]
+    versions = found["versions"]
+    return Answers(
+        account=who.content["Account"],
+        who=_short(deployer),
+        lacking=lacking,
+        machines=machines,
+        quotas=given,
+        versions=versions and [each["clusterVersion"] for each in versions["clusterVersions"]],
+        said={"domain": found["domain"], "certificate": found["certificate"]},
+    )
+
+
+def _lacking(config: StackConfig, who: Mapping[str, str]) -> tuple[str, list[str] | None]:
+    """Who deploys, and what IAM says it may not; None where it says nothing. The account's root may do all."""
+    own, account = config.aws, who["Account"]
+    deployer = own.cluster.deployer or _principal(own.region, who["Arn"])
+    if deployer.endswith(":root"):
+        return deployer, []
+    roles = f"arn:aws:iam::{account}:role/{PROJECT}-preflight"
+    context = f"ContextKeyName=iam:PassedToService,ContextKeyType=string,ContextKeyValues={MAY_TAKE[0]}"
+    asked: tuple[tuple[list[str], list[str]], ...] = (
+        (actions(own), []),
+        (list(ROLES), ["--resource-arns", roles]),
+        ([PASS], ["--resource-arns", roles, "--context-entries", context]),
+    )
+    denied: list[str] = []
+    for names, more in asked:
+        command = ["simulate-principal-policy", "--policy-source-arn", deployer, "--action-names", *names, *more]
+        answer = ask_aws(own.region, "iam", *command)
+        if answer.content is None:
+            return deployer, None
+        results = answer.content["EvaluationResults"]
+        denied += [each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"]
+    return deployer, denied
+
+
+def _principal(region: str | None, arn: str) -> str:
+    """The role behind a session, with the path that the session's ARN leaves out; anyone else is who it is."""
+    found = re.fullmatch(r"arn:([\w-]+):sts::(\d+):assumed-role/([^/]+)/.*", arn)
+    if not found:
+        return arn
+    told = ask_aws(region, "iam", "get-role", "--role-name", found[3])
+    return str(told.content["Role"]["Arn"]) if told.content else f"arn:{found[1]}:iam::{found[2]}:role/{found[3]}"
+
+
+def _machines(config: StackConfig) -> dict[str, Machine] | None:
+    """The machine types that the pools may take, with the zones that offer them."""
+    kinds = {each for pool in config.aws.cluster.gpu for each in pool.instances}
+    if config.aws.cluster.compute == "managed":
+        kinds |= {*config.aws.cluster.cpu.instances}
+    if not kinds:
+        return {}
+    wanted = f"Values={','.join(sorted(each if '.' in each else f'{each}.*' for each in kinds))}"
+    offers = ask_aws(
+        config.aws.region, "ec2", "describe-instance-type-offerings", "--location-type", "availability-zone",
+        "--filters", f"Name=instance-type,{wanted}",
+    )  # fmt: skip
+    types = ask_aws(config.aws.region, "ec2", "describe-instance-types", "--filters", f"Name=instance-type,{wanted}")
+    if offers.content is None or types.content is None:
+        return None
+    zones: dict[str, set[str]] = {}
+    for each in offers.content["InstanceTypeOfferings"]:
+        zones.setdefault(each["InstanceType"], set()).add(each["Location"])
+    return {
+        each["InstanceType"]: Machine(
+            cpus=int(each["VCpuInfo"]["DefaultVCpus"]),
+            gpus=sum(gpu.get("Count", 0) for gpu in each.get("GpuInfo", {}).get("Gpus", ())),
+            zones=frozenset(zones.get(each["InstanceType"], ())),
+        )
+        for each in types.content["InstanceTypes"]
+    }
+
+
+def _there(config: StackConfig, stack: str) -> tuple[bool, dict[str, int]]:
+    """Whether the stack's network is still to be made, and how many networks and addresses the region has."""
+    if config.aws.network.vpc is not None:
+        return False, {}
+    vpcs = ask_aws(config.aws.region, "ec2", "describe-vpcs").content
+    addresses = ask_aws(config.aws.region, "ec2", "describe-addresses").content
+    if vpcs is None or addresses is None:
+        return False, {}
+    tags = [tag for each in vpcs["Vpcs"] for tag in each.get("Tags", ())]
+    mine = any((tag["Key"], tag["Value"]) == (STACK_TAG, f"{PROJECT}/{stack}") for tag in tags)
+    return not mine, {VPCS: len(vpcs["Vpcs"]), ADDRESSES: len(addresses["Addresses"])}
+
+
+def _given(region: str | None, wanted: tuple[str, Quota], used: Mapping[str, int]) -> Quota:
+    """The quota with what the account has; what was never raised is answered by AWS's default."""
+    (service, code), quota = wanted[0].split("/"), wanted[1]
+    named = ["--service-code", service, "--quota-code", code]
+    answer = ask_aws(region, "service-quotas", "get-service-quota", *named)
+    if answer.content is None and "NoSuchResource" in answer.why:
+        answer = ask_aws(region, "service-quotas", "get-aws-default-service-quota", *named)
+    given = float(answer.content["Quota"]["Value"]) if answer.content else None
+    now = used.get(wanted[0])
+    return replace(quota, given=given, used=now, asked=quota.asked + (now or 0))
+
+
+def _domain(config: StackConfig) -> list[Said]:
+    """Whether the hosted zone is of the domain, and the internet asks it."""
+    edge = config.aws.endpoint
+    if edge.domain is None:
+        return []
+    if edge.zone is None:
+        return [address(each.host) for each in config.services.values() if each.host]
+    answer = ask_aws(config.aws.region, "route53", "get-hosted-zone", "--id", edge.zone)
+    if answer.content is None:
+        if "NoSuchHostedZone" in answer.why:
+            return [(False, f"slipway:aws.endpoint.zone: the account has no hosted zone {edge.zone}")]
+        return [(None, f"nobody to ask for the hosted zone {edge.zone}")]
+    name = str(answer.content["HostedZone"]["Name"]).rstrip(".")
+    if edge.domain != name and not edge.domain.endswith(f".{name}"):
+        return [(False, f"slipway:aws.endpoint.zone: {edge.zone} is of {name}, and {edge.domain} is not in it")]
+    servers = (answer.content.get("DelegationSet") or {}).get("NameServers") or []
+    return [(True, f"{edge.zone} is of {name}"), *([delegated(name, servers)] if servers else [])]
+
+
+def _certificate(config: StackConfig) -> list[Said]:
+    """Whether a certificate that is named is issued, for the domain, and good for a while."""
+    edge = config.aws.endpoint
+    if edge.certificate is None or edge.domain is None:
+        return []
+    answer = ask_aws(config.aws.region, "acm", "describe-certificate", "--certificate-arn", edge.certificate)
+    key = "slipway:aws.endpoint.certificate"
+    if answer.content is None:
+        if "ResourceNotFound" in answer.why:
+            return [(False, f"{key}: the account has no such certificate in {config.aws.region}")]
+        return [(None, "nobody to ask for the certificate")]
+    found = answer.content["Certificate"]
+    names = found.get("SubjectAlternativeNames") or [found["DomainName"]]
+    if found["Status"] != "ISSUED":
+        return [(False, f"{key}: it is {found['Status']}, not ISSUED: validate it first")]
+    if f"*.{edge.domain}" not in names:
+        return [(False, f"{key}: it is for {', '.join(names)}, not for *.{edge.domain}")]
+    if until := found.get("NotAfter"):
+        # The command's first version prints seconds, its second a date.
+        ends = datetime.fromtimestamp(until, UTC) if isinstance(until, int | float) else datetime.fromisoformat(until)
+        if ends - datetime.now(UTC) < SOON:
+            return [(False, f"{key}: it ends on {ends:%Y-%m-%d}: renew it, or name another")]
+    return [(True, f"the certificate is issued for *.{edge.domain}")]
+
+
+def _short(arn: str) -> str:
+    """`role/slipway-deploy` of an ARN."""
+    return arn.rsplit(":", 1)[-1]

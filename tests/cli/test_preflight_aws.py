@@ -1,0 +1,183 @@
+"""What the preflight asks of AWS, through the real `aws` command, of a double that answers as AWS does (moto)."""
+
+import json
+import os
+import subprocess
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from cli import preflight_aws
+from cli.env import environment
+from cli.home import home
+from infra.config import ROOT, StackConfig
+from infra.platforms.aws.permissions import MAKES, PASS, ROLES
+from infra.preflight import run
+from tests.infra.aws import stacks
+from tests.infra.aws.iam import unknown_actions
+
+NOBODY = "http://127.0.0.1:9"
+DEPLOYS = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+FEW = [
+    {"Effect": "Allow", "NotAction": ["iam:*", "eks:CreateCluster"], "Resource": "*"},
+    {"Effect": "Allow", "Action": ["iam:*"], "Resource": "arn:aws:iam::123456789012:role/other-*"},
+]
+QUOTAS = {"ec2/L-3819A6DF": 12, "ec2/L-DB2E81BA": 0, "ec2/L-1216C47A": 64, "vpc/L-F678F1CE": 5}
+
+
+@pytest.fixture(scope="module")
+def account():
+    """An account with two roles, a hosted zone, a certificate and quotas; the ids of what it has."""
+    python = environment([ROOT / "tests" / "cli" / "clouds.txt"], home() / "envs")
+    double = subprocess.Popen(
+        [python, str(ROOT / "tests" / "doubles" / "aws.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    try:
+        address = double.stdout.readline().strip()
+        content = {
+            "roles": {"slipway-deploy": DEPLOYS, "few": FEW}, "zone": "ml.example.org",
+            "certificate": "*.ml.example.org", "quotas": QUOTAS, "defaults": {"ec2/L-0263D0A3": 5}, "versions": ["1.36"],
+        }  # fmt: skip
+        double.stdin.write(json.dumps(content) + "\n")
+        double.stdin.flush()
+        yield SimpleNamespace(address=address, bin=python.parent, **json.loads(double.stdout.readline()))
+    finally:
+        double.stdin.close()
+        double.wait(20)
+
+
+@pytest.fixture(autouse=True)
+def credentials(account, monkeypatch, tmp_path):
+    for name in [each for each in os.environ if each.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", f"{account.bin}:{os.environ['PATH']}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", account.address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "double")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setattr(preflight_aws, "delegated", lambda zone, servers: (None, f"{zone}: {len(servers)} servers"))
+
+
+def config(**change):
+    """The production variant with GPUs that the double's list of offers knows."""
+    content = stacks.production()
+    for pool in content["aws"]["cluster"]["gpu"]:
+        pool["instances"] = [each.replace("g6", "g5") for each in pool["instances"]]
+    content["aws"]["cluster"]["version"] = "1.36"
+    for part, values in change.items():
+        content["aws"][part] = {**content["aws"][part], **values} if isinstance(values, dict) else values
+    return StackConfig.model_validate(content)
+
+
+def test_an_account_is_asked_for_everything_at_once(account):
+    found = preflight_aws.answers_aws(config(endpoint={"certificate": account.certificate}), "x")
+    assert (found.account, found.who, found.lacking, found.versions) == (
+        "123456789012", "role/slipway-deploy", [], ["1.36"],
+    )  # fmt: skip
+    assert found.machines["g5.xlarge"].cpus == 4 and found.machines["g5.xlarge"].gpus == 1
+    assert "us-east-1a" in found.machines["g5.xlarge"].zones
+    assert {quota.name.rpartition("(")[2].rstrip(")"): (quota.asked, quota.given, quota.used) for quota in found.quotas} == {
+        "ec2/L-3819A6DF": (12, 12, None), "ec2/L-DB2E81BA": (8, 0, None), "ec2/L-1216C47A": (12, 64, None),
+        "VPCs of the region, one more": (2, 5, 1), "elastic addresses, 3 more": (3, 5, 0),
+    }  # fmt: skip
+    assert found.said["certificate"] == [(True, "the certificate is issued for *.ml.example.org")]
+    outcomes = {(each.check, each.outcome) for each in run(config(), found)}
+    assert ("quota", "failed") in outcomes and ("gpu-offer", "ok") in outcomes and ("fallback", "ok") in outcomes
+
+
+def test_what_the_deployer_may_not_is_named():
+    deployer = config(cluster={"deployer": stacks.ROLE.format("few")})
+    who, lacking = preflight_aws._lacking(deployer, {"Account": "123456789012", "Arn": "arn:aws:iam::1:user/me"})
+    assert who.endswith(":role/few")
+    assert lacking[0] == "eks:CreateCluster"
+    assert set(lacking[1:]) == {*ROLES, "iam:PassRole"}
+
+
+def test_a_deployer_that_can_not_be_asked_about_is_unknown():
+    gone = config(cluster={"deployer": stacks.ROLE.format("gone")})
+    assert preflight_aws._lacking(gone, {"Account": "123456789012", "Arn": ""})[1] is None
+
+
+def test_the_role_behind_a_session_is_asked_about():
+    session = "arn:aws:sts::123456789012:assumed-role/few/me"
+    assert preflight_aws._principal("us-east-1", session) == "arn:aws:iam::123456789012:role/few"
+    assert preflight_aws._principal("us-east-1", "arn:aws:iam::123456789012:user/me").endswith(":user/me")
+
+
+def test_expired_credentials_are_told_with_the_way_to_new_ones(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "EXPIRED0123456789012")
+    found = preflight_aws.answers_aws(config(), "x")
+    assert found.refused and "log in again (aws sso login" in found.refusal
+
+
+def test_another_account_is_told_before_anything_else_is_asked():
+    whole = config()
+    other = whole.model_copy(update={"aws": whole.aws.model_copy(update={"account": "210987654321"})})
+    found = preflight_aws.answers_aws(other, "x")
+    assert found.account == "123456789012" and found.machines is None
+
+
+def test_no_credentials_fail_and_no_network_is_quick_and_does_not(monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", NOBODY)
+    found = preflight_aws.answers_aws(config(), "x")
+    assert not found.refused and found.refusal.startswith("nobody to ask: Could not connect")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    found = preflight_aws.answers_aws(config(), "x")
+    assert found.refused and found.refusal.startswith("there are no credentials")
+
+
+def test_without_the_command_nobody_is_asked(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = preflight_aws.answers_aws(config(), "x")
+    assert not found.refused and found.refusal == "nobody to ask: aws is not on PATH"
+
+
+def with_edge(**endpoint):
+    """A configuration whose edge is taken as it is: the double's ids are longer than those of AWS."""
+    whole = config()
+    edge = whole.aws.endpoint.model_copy(update=endpoint)
+    return whole.model_copy(update={"aws": whole.aws.model_copy(update={"endpoint": edge})})
+
+
+def test_a_zone_is_of_the_domain_or_named_as_wrong(account):
+    right, asked = preflight_aws._domain(with_edge(zone=account.zone))
+    assert right == (True, f"{account.zone} is of ml.example.org")
+    assert asked == (None, "ml.example.org: 4 servers")
+    ((good, says),) = preflight_aws._domain(with_edge(zone="Z0123456789ABC"))
+    assert good is False and "the account has no hosted zone Z0123456789ABC" in says
+    ((good, says),) = preflight_aws._domain(with_edge(zone=account.zone, domain="elsewhere.org"))
+    assert good is False and says.endswith("is of ml.example.org, and elsewhere.org is not in it")
+
+
+def test_a_certificate_that_is_not_there_not_issued_or_not_of_the_domain_is_refused(account):
+    def certificate(**endpoint):
+        ((good, says),) = preflight_aws._certificate(with_edge(**endpoint))
+        return good, says
+
+    assert certificate(certificate=stacks.CERTIFICATE)[0] is False
+    good, says = certificate(certificate=account.waiting)
+    assert good is False and "it is PENDING_VALIDATION, not ISSUED" in says
+    good, says = certificate(certificate=account.certificate, domain="other.org")
+    assert good is False and says.endswith("it is for *.ml.example.org, not for *.other.org")
+
+
+@pytest.mark.parametrize("written", [float, lambda seconds: datetime.fromtimestamp(seconds, UTC).isoformat()])
+@pytest.mark.parametrize(("days", "good"), [(3, False), (90, True)])
+def test_a_certificate_that_ends_soon_is_told(days, good, written, monkeypatch):
+    ends = (datetime.now(UTC) + timedelta(days=days)).timestamp()
+    found = {"DomainName": "*.ml.example.org", "Status": "ISSUED", "NotAfter": written(ends)}
+    answer = preflight_aws.Answer({"Certificate": found})
+    monkeypatch.setattr(preflight_aws, "ask_aws", lambda *_: answer)
+    ((is_good, says),) = preflight_aws._certificate(config())
+    assert is_good is good and ("it ends on 20" in says) is not good
+
+
+def test_every_permission_that_is_asked_for_is_one_that_aws_knows():
+    makes = {each for part in MAKES.values() for each in part.values()}
+    assert unknown_actions([*makes, *ROLES, PASS]) == []
+    assert unknown_actions(["s3:PutEverything"]) == ["s3:PutEverything"]
