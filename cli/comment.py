@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,11 @@ from cli.preview import Preview, run_preview
 from cli.stack import STACK
 from infra.cost.config import CostConfig
 from infra.cost.declared import planned
-from infra.cost.estimate import Estimate, estimate, regions, short
-from infra.cost.needs import Stack
+from infra.cost.estimate import short
+from infra.cost.needs import NONE
 from infra.cost.predictions import cost_per_1k
 from infra.cost.prices import Prices
+from infra.cost.split import Difference, Share, difference
 
 BLOCKED = 3
 SHOWN = 40
@@ -110,14 +110,9 @@ def _changed(step: Mapping[str, Any]) -> list[str]:
 
 
 def _cost(preview: Preview, reports: Mapping[str, Mapping[str, Any] | None]) -> Iterator[str]:
-    config = _cost_config(preview)
-    prices = Prices.load(config)
-    before, after = planned(preview.steps)
-    places = {key.split(":")[0]: str(value) for key, value in preview.config.items() if key.endswith(":region")}
-    now, then = (
-        estimate(Stack(declared=each, regions=regions(each, places), config=config), prices) for each in (before, after)
-    )
-    old, new = now.total, then.total
+    prices = Prices.load(cost_config(preview))
+    found = cost_difference(preview, prices)
+    old, new = found.now.total, found.then.total
     yield "### Cost\n"
     yield "| US dollars a month | now | after | difference |"
     yield "|---|---|---|---|"
@@ -127,27 +122,40 @@ def _cost(preview: Preview, reports: Mapping[str, Mapping[str, Any] | None]) -> 
         yield f"| {case} | {was:,.2f} | {will:,.2f} | {will - was:+,.2f} |"
     if limit := int(preview.config.get("slipway:maxMonthlyUsd") or 0):
         yield f"\nThe limit is {limit:,} (`maxMonthlyUsd`)."
-    if then.lines:
+    if found.shares:
         yield ""
-        yield from _by_resource(then)
-    for line in then.output()["unknown"]:
+        yield from _by_resource(found)
+    for line in found.then.output()["unknown"]:
         yield f"- unknown: {line}"
-    region = next(iter(regions(after, places).values()), "")
+    region = next(iter(found.places.values()), "")
     for name, report in reports.items():
-        yield f"\n1,000 predictions of {name}: {_per_1k(cost_per_1k(report, then, prices, region))}"
+        yield f"\n1,000 predictions of {name}: {_per_1k(cost_per_1k(report, found.then, prices, region))}"
 
 
-def _by_resource(found: Estimate) -> Iterator[str]:
-    yield f"<details><summary>{len(found.priced)} of {len(found.resources)} billed resources have a price</summary>\n"
+def cost_difference(preview: Preview, prices: Prices) -> Difference:
+    """What runs now and what the preview leads to, in the regions of the configuration."""
+    places = {key.split(":")[0]: str(value) for key, value in preview.config.items() if key.endswith(":region")}
+    return difference(*planned(preview.steps), places, prices)
+
+
+def _by_resource(found: Difference) -> Iterator[str]:
+    priced, all_ = len(found.then.priced), len(found.then.resources)
+    yield f"<details><summary>{priced} of {all_} billed resources have a price; what changes is in brackets</summary>\n"
     yield "| resource | least | expected | most |"
     yield "|---|---|---|---|"
-    for kind, name in sorted(found.resources):
-        spans = [line.usd for line in found.lines if (line.type, line.name) == (kind, name) and line.usd is not None]
-        sums = [sum((getattr(each, case) for each in spans), Decimal()) for case in ("min", "expected", "max")]
-        known = (kind, name) in found.priced
-        cells = " | ".join(f"{each:,.2f}" if spans else "unknown" for each in sums)
-        yield f"| {short(kind)} {name}{'' if known else ' (not all of it is known)'} | {cells} |"
+    for share in found.shares:
+        mark = "" if share.is_whole else " (not all of it is known)"
+        yield f"| {share.name}{mark} | {' | '.join(cells(share))} |"
     yield "\n</details>\n"
+
+
+def cells(share: Share) -> list[str]:
+    """The three cases, each with its change in brackets where there is one."""
+    if share.now is None and share.then is None:
+        return ["unknown"] * 3
+    then, change = share.then or NONE, share.change
+    pairs = ((then.min, change.min), (then.expected, change.expected), (then.max, change.max))
+    return [f"{usd:,.2f}" + (f" ({by:+,.2f})" if round(by, 2) else "") for usd, by in pairs]
 
 
 def _per_1k(figures: Mapping[str, Any]) -> str:
@@ -206,7 +214,7 @@ def _named(stack: str, models: tuple[str, ...]) -> Iterator[tuple[str, Mapping[s
         yield found.name, found.report() if found.path else None
 
 
-def _cost_config(preview: Preview) -> CostConfig:
+def cost_config(preview: Preview) -> CostConfig:
     text = preview.config.get("slipway:cost")
     return CostConfig.model_validate(json.loads(text) if isinstance(text, str) else text or {})
 

@@ -8,6 +8,7 @@ import click
 
 from cli.ask import explain, feedback, predict
 from cli.comment import comment
+from cli.cost import cost
 from cli.doctor import doctor
 from cli.drift import drift
 from cli.env import env
@@ -50,6 +51,7 @@ slipway.add_command(doctor)
 for each in (predict, explain, feedback, load):
     slipway.add_command(each)
 slipway.add_command(comment)
+slipway.add_command(cost)
 slipway.add_command(drift)
 slipway.add_command(environment)
 slipway.add_command(preflight)

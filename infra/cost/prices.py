@@ -35,7 +35,7 @@ class Prices:
     """Prices by item and region. The stack's own come first, and discounts are taken off the table's."""
 
     def __init__(self, table: Mapping[tuple[str, str], Price], config: CostConfig | None = None) -> None:
-        self._table, self._config = table, config or CostConfig()
+        self._table, self.config = table, config or CostConfig()
         self._per = {item: price.per for (item, _), price in table.items()}
 
     @classmethod
@@ -44,12 +44,12 @@ class Prices:
 
     def find(self, item: str, region: str) -> Price | None:
         """None: nobody knows; never zero."""
-        if (own := self._config.prices.get(item)) is not None:
+        if (own := self.config.prices.get(item)) is not None:
             return Price(Decimal(str(own)), self._per.get(item, _unit(item)), "slipway:cost.prices")
         listed = self._table.get((item, region)) or self._table.get((item, GLOBAL))
         if listed is None:
             return None
-        off = max((share for begin, share in self._config.discounts.items() if _begins(item, begin)), default=0.0)
+        off = max((share for begin, share in self.config.discounts.items() if _begins(item, begin)), default=0.0)
         return Price(listed.usd * (1 - Decimal(str(off))), listed.per, listed.source)
 
 

@@ -25,7 +25,8 @@ MACHINES = {
 }
 GOOD = Answers(
     account="123456789012", who="role/slipway-deploy", lacking=[], machines=MACHINES, versions=["1.36"],
-    quotas=[Quota(name="spot", asked=12, one={"spot": 4}, given=12), Quota(name="od", asked=8, one={"steady": 4}, given=8)],
+    quotas=[Quota(name="spot", asked=12, one={"spot": 4}, given=12),
+            Quota(name="od", asked=8, one={"steady": 4}, given=8)],
 )  # fmt: skip
 
 

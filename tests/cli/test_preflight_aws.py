@@ -38,7 +38,8 @@ def account():
         address = double.stdout.readline().strip()
         content = {
             "roles": {"slipway-deploy": DEPLOYS, "few": FEW}, "zone": "ml.example.org",
-            "certificate": "*.ml.example.org", "quotas": QUOTAS, "defaults": {"ec2/L-0263D0A3": 5}, "versions": ["1.36"],
+            "certificate": "*.ml.example.org", "versions": ["1.36"],
+            "quotas": QUOTAS, "defaults": {"ec2/L-0263D0A3": 5},
         }  # fmt: skip
         double.stdin.write(json.dumps(content) + "\n")
         double.stdin.flush()
@@ -78,7 +79,7 @@ def test_an_account_is_asked_for_everything_at_once(account):
     )  # fmt: skip
     assert found.machines["g5.xlarge"].cpus == 4 and found.machines["g5.xlarge"].gpus == 1
     assert "us-east-1a" in found.machines["g5.xlarge"].zones
-    assert {quota.name.rpartition("(")[2].rstrip(")"): (quota.asked, quota.given, quota.used) for quota in found.quotas} == {
+    assert {each.name.rpartition("(")[2].rstrip(")"): (each.asked, each.given, each.used) for each in found.quotas} == {
         "ec2/L-3819A6DF": (12, 12, None), "ec2/L-DB2E81BA": (8, 0, None), "ec2/L-1216C47A": (12, 64, None),
         "VPCs of the region, one more": (2, 5, 1), "elastic addresses, 3 more": (3, 5, 0),
     }  # fmt: skip
