@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from cli.comment import cells, cost_config, cost_difference
 from cli.preview import run_preview
-from cli.pricelist import Figure
 from cli.stack import STACK
 from infra.cost.prices import TABLE, Prices
 from infra.cost.split import Share
+
+if TYPE_CHECKING:
+    from cli.pricelist import Figure
 
 WIDTH = 118
 ABOUT = """\

@@ -114,8 +114,7 @@ def _lacking(config: StackConfig, who: Mapping[str, str]) -> tuple[str, list[str
     context = f"ContextKeyName=iam:PassedToService,ContextKeyType=string,ContextKeyValues={MAY_TAKE[0]}"
     asked: tuple[tuple[list[str], list[str]], ...] = (
         (actions(own), []),
-        (list(ROLES), ["--resource-arns", roles]),
-        ([PASS], ["--resource-arns", roles, "--context-entries", context]),
+        ([*ROLES, PASS], ["--resource-arns", roles, "--context-entries", context]),
     )
     denied: list[str] = []
     for names, more in asked:

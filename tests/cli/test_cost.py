@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from cli import pricelist_aws, pricelist_gcp
 from cli.cost import cost, dumped, refreshed
 from cli.main import slipway
+from cli.preview import Preview
 from infra.cost.prices import TABLE, Prices, read_table
 from tests.doubles.web import web
 
@@ -221,3 +222,24 @@ def test_the_table_in_the_checkout_is_as_a_refresh_writes_it():
     assert dumped(content) == TABLE.read_text()
     same = refreshed(content, [])
     assert read_table(same) == read_table(content)
+
+
+def test_what_a_stack_costs_is_shown_by_resource_with_what_changes(monkeypatch):
+    def group(most):
+        inputs = {"instanceTypes": ["g6.xlarge"], "scalingConfig": {"minSize": 0, "desiredSize": 1, "maxSize": most}}
+        return {
+            "urn": "urn:pulumi:s::p::x::gpu",
+            "custom": True,
+            "type": "aws:eks/nodeGroup:NodeGroup",
+            "inputs": inputs,
+        }
+
+    steps = [{"op": "update", "urn": "urn:pulumi:s::p::x::gpu", "oldState": group(2), "newState": group(8)}]
+    preview = Preview(steps=steps, config={"aws:region": "us-east-1"}, errors=["over the limit"])
+    monkeypatch.setattr("cli.cost.run_preview", lambda stack: preview)
+    done = CliRunner().invoke(cost, ["show"], env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    rows = [" ".join(line.replace("\u2502", " ").split()) for line in done.output.splitlines()]
+    assert "NodeGroup gpu 0.00 589.10 4,712.83 (+3,534.62)" in rows
+    assert "all 0.00 589.10 4,712.83 (+3,534.62)" in rows
+    assert "over the limit" in done.output
