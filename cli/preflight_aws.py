@@ -20,7 +20,7 @@ from infra.platforms.aws.quotas import ADDRESSES, VPCS, quotas
 from infra.pools import Machine, Quota
 from infra.preflight import Answers, Said
 
-SECONDS = 30
+SECONDS, CONNECT, READ = 30, 3, 20
 # An answer that comes late is none: without them the command waits for minutes where there is no network.
 QUICK = {"AWS_MAX_ATTEMPTS": "1", "AWS_PAGER": "", "AWS_METADATA_SERVICE_TIMEOUT": "1"}
 NOBODY = r"could not connect|timeout|timed out|name or service not known|failed to resolve|proxy|is not on PATH"
@@ -50,7 +50,8 @@ class Answer:
 def ask_aws(region: str | None, *arguments: str) -> Answer:
     """Runs `aws ARGUMENTS` and reads its JSON."""
     place = ["--region", region] if region else []
-    command = ["aws", *arguments, *place, "--output", "json", "--cli-connect-timeout", "3", "--cli-read-timeout", "20"]
+    waits = ["--cli-connect-timeout", str(CONNECT), "--cli-read-timeout", str(READ)]
+    command = ["aws", *arguments, *place, "--output", "json", *waits]
     try:
         done = subprocess.run(
             command, env={**os.environ, **QUICK}, capture_output=True, text=True, timeout=SECONDS,
