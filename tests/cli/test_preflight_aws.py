@@ -58,7 +58,7 @@ def credentials(account, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "double")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    for wait in ("SECONDS", "READ"):  # however busy this machine is
+    for wait in ("SECONDS", "CONNECT", "READ"):  # however busy this machine is
         monkeypatch.setattr(preflight_aws, wait, 600)
     monkeypatch.setattr(preflight_aws, "delegated", lambda zone, servers: (None, f"{zone}: {len(servers)} servers"))
 
