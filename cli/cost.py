@@ -69,7 +69,8 @@ def refresh(regions: tuple[str, ...], machines: tuple[str, ...], table: Path) ->
     for $GOOGLE_API_KEY or a login. What no list tells, as AWS's spot prices, stays with its old source and date."""
     content = yaml.safe_load(table.read_text())
     places = {(row["item"].split("/")[0], row["region"]) for row in content["prices"] if row["region"] != "global"}
-    wanted = sorted(each for each in places if not regions or each[1] in regions)
+    # Google's first: it may want a login, and AWS's lists are long.
+    wanted = sorted((each for each in places if not regions or each[1] in regions), reverse=True)
     wanted += [(_cloud(each), each) for each in regions if each not in {region for _, region in places}]
     found: list[Figure] = []
     for cloud, region in wanted:

@@ -108,7 +108,10 @@ def _asking() -> dict[str, str]:
         return {"x-goog-api-key": key}
     given, why = token()
     if not given:
-        raise PipelineError(f"set GOOGLE_API_KEY, or log in with gcloud auth application-default login: {why}")
+        raise PipelineError(
+            "Google's catalog is not for anyone: set GOOGLE_API_KEY, or log in with gcloud auth application-default login, "
+            f"or name AWS's regions alone with --region ({why})"
+        )
     return {"authorization": f"Bearer {given}"}
 
 

@@ -243,3 +243,9 @@ def test_what_a_stack_costs_is_shown_by_resource_with_what_changes(monkeypatch):
     assert "NodeGroup gpu 0.00 589.10 4,712.83 (+3,534.62)" in rows
     assert "all 0.00 589.10 4,712.83 (+3,534.62)" in rows
     assert "over the limit" in done.output
+
+
+def test_where_google_wants_a_login_no_list_of_aws_is_read_first(aws, gcp, table, monkeypatch):
+    monkeypatch.delenv("GOOGLE_API_KEY")
+    monkeypatch.setattr(pricelist_gcp, "token", lambda: ("", "there are no credentials"))
+    assert refresh(table).exit_code == 1 and aws.asked == []
