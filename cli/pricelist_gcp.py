@@ -109,7 +109,8 @@ def _asking() -> dict[str, str]:
     given, why = token()
     if not given:
         raise PipelineError(
-            "Google's catalog is not for anyone: set GOOGLE_API_KEY, or log in with gcloud auth application-default login, "
+            "Google's catalog wants to know who asks: set GOOGLE_API_KEY, or log in with gcloud auth "
+            "application-default login, "
             f"or name AWS's regions alone with --region ({why})"
         )
     return {"authorization": f"Bearer {given}"}
