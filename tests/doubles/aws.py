@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import moto.eks.urls
+import moto.settings
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.eks.responses import EKSResponse
@@ -77,6 +78,7 @@ def main() -> None:
     EKSResponse.describe_cluster_versions = _versions
     moto.eks.urls.url_paths["{0}/cluster-versions$"] = moto.eks.urls.response.dispatch
     TokenResponse.get_caller_identity = _caller
+    moto.settings.ACM_VALIDATION_WAIT = 86_400  # a certificate that waits goes on waiting
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     address = "http://{}:{}".format(*server.get_host_and_port())
