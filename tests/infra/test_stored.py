@@ -79,7 +79,7 @@ def test_a_pod_fetches_what_its_image_lacks_and_the_server_only_reads_it(program
             "capabilities": {"drop": ["ALL"]},
         }
         assert container["resources"]["requests"]["ephemeral-storage"] == "68Mi"
-    assert ({"name": "AWS_REGION", "value": "eu-central-1"} in fetching["env"]) is (cloud == "aws")
+    assert ({"name": "AWS_REGION", "value": "us-east-1"} in fetching["env"]) is (cloud == "aws")
 
 
 def test_a_pod_starts_once_it_may_read_and_there_is_something_to_read(program, cloud):
