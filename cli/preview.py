@@ -16,6 +16,7 @@ from service.pipeline.errors import PipelineError
 ROOT = Path(__file__).resolve().parents[1]
 POLICY = ROOT / "policy"
 SAME = ("same", "read", "refresh")
+REPLACED = ("replace", "create-replacement", "delete-replaced")
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,34 @@ def read_preview(digest: str, events: Sequence[Mapping[str, Any]], said: str = "
         errors = telling
     elif any("policyEvent" in each for each in events):
         errors = []
+    steps = content.get("steps") or []
+    broken = [_violation(each["policyEvent"]) for each in events if "policyEvent" in each]
     return Preview(
-        steps=content.get("steps") or [],
-        violations=[_violation(each["policyEvent"]) for each in events if "policyEvent" in each],
+        steps=steps,
+        violations=[*broken, *lost(steps)],
         errors=errors,
         config=content.get("config") or {},
     )
 
 
+def lost(steps: Sequence[Mapping[str, Any]]) -> list[Violation]:
+    """What the program protects from now on and would replace in the same update.
+
+    The engine refuses to replace what is protected in the state as well; of a stack that becomes production only this
+    update records it. A policy sees no state and no steps, so it can't tell.
+    """
+    replaced = [each for each in steps if each["op"] in REPLACED]
+    named = {_named(each["urn"]) for each in replaced if (each.get("newState") or {}).get("protect")}
+    said = "holds data of production and would be replaced: change nothing else in the update that first protects it"
+    return [Violation("protected", name, "mandatory", said) for name in sorted(named)]
+
+
+def _named(urn: str) -> str:
+    kind, name = urn.split("::")[-2:]
+    return f"{kind.rsplit(':', 1)[-1]} {name}"
+
+
 def _violation(event: Mapping[str, Any]) -> Violation:
-    kind, name = str(event["resourceUrn"]).split("::")[-2:]
-    message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{name}: ")
-    return Violation(event["policyName"], f"{kind.rsplit(':', 1)[-1]} {name}", event["enforcementLevel"], message)
+    resource = _named(str(event["resourceUrn"]))
+    message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{resource.split()[-1]}: ")
+    return Violation(event["policyName"], resource, event["enforcementLevel"], message)

@@ -13,7 +13,7 @@ import click
 
 from cli.engine import pulumi
 from infra.localkey import key_file
-from service.pipeline.errors import PipelineError
+from service.pipeline.errors import BadInput, PipelineError
 
 if TYPE_CHECKING:
     from infra.config import StackConfig
@@ -30,8 +30,10 @@ def stack() -> None:
 @STACK
 def build(stack: str) -> None:
     """Build and judge every model of the stack, before the engine starts."""
-    services = config_of(stack).services
-    served = outputs(stack, missing_ok=True).get("services", {})
+    config, before = config_of(stack), outputs(stack, missing_ok=True)
+    if before and config.environment == "production" != before.get("environment"):
+        keep_data(stack)
+    services, served = config.services, before.get("services", {})
     for name, service in services.items():
         options = ["--variant", service.variant] if service.variant else []
         serving = served.get(name, {}).get("artifactUri")
@@ -111,6 +113,15 @@ def outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
             ) from None
         raise
     return outputs
+
+
+def keep_data(stack: str) -> None:
+    """Refuses an update that makes the stack production and replaces its data; later ones the engine refuses."""
+    from cli.preview import lost
+
+    steps = json.loads(pulumi("preview", "--stack", stack, "--json")).get("steps") or []
+    if found := lost(steps):
+        raise BadInput("\n".join(f"{each.resource}: {each.message}" for each in found))
 
 
 def _artifact(uri: str) -> Path | None:

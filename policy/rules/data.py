@@ -11,11 +11,9 @@ STATEFUL = (
     "aws:ecr/repository:Repository", "aws:kms/key:Key", "aws:s3/bucket:Bucket",
     "gcp:artifactregistry/repository:Repository", "gcp:kms/cryptoKey:CryptoKey", "gcp:storage/bucket:Bucket",
 )  # fmt: skip
+CLUSTERS = ("aws:eks/cluster:Cluster", "gcp:container/cluster:Cluster")
 # What costs money while nobody looks.
-PAID = (
-    "aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "gcp:container/cluster:Cluster",
-    "gcp:container/nodePool:NodePool",
-)  # fmt: skip
+PAID = (*CLUSTERS, "aws:eks/nodeGroup:NodeGroup", "gcp:container/nodePool:NodePool")
 BUDGETS = ("aws:budgets/budget:Budget", "gcp:billing/budget:Budget")
 AWS_TAGS = ("slipway:stack", "slipway:name")
 LABELS = ("slipway-stack", "slipway-name")
@@ -91,12 +89,15 @@ def tagged(item: Item) -> Iterator[str]:
 
 
 def protected(items: Sequence[Item]) -> Iterator[tuple[Item | None, str]]:
-    """A protected resource is neither deleted nor replaced: the engine refuses both."""
+    """A protected resource is neither deleted nor replaced: the engine refuses both, but for the update that first
+    protects it. That one `slipway stack build` and the comment on a pull request look through (cli/preview.py)."""
     if outputs(items).get("environment") != "production":
         return
     for item in items:
         if item.type in STATEFUL and not item.protected:
             yield item, "holds data of production and is not protected: set protect, so that it stays"
+        if item.type in CLUSTERS and not item.protected:
+            yield item, "runs all that production serves and is not protected: set protect, so that it stays"
 
 
 def budgeted(items: Sequence[Item]) -> Iterator[tuple[Item | None, str]]:

@@ -162,12 +162,15 @@ def _excepted(config: Mapping[str, Any], item: Item) -> str | None:
 
 def pods(item: Item) -> Iterator[Any]:
     """The pod specs of a workload."""
-    if item.type.split(":")[-1] in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
-        spec = item.get("spec", "template", "spec")
+    kind = item.type.split(":")[-1]
+    if kind in ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"):
+        spec = item.get(*(("spec", "jobTemplate") if kind == "CronJob" else ()), "spec", "template", "spec")
         if isinstance(spec, Mapping):
             yield spec
 
 
-def containers(item: Item) -> Iterator[Mapping[str, Any]]:
+def containers(item: Item, *, first: bool = False) -> Iterator[Mapping[str, Any]]:
+    """What the pods run; with `first` also what they run before."""
     for spec in pods(item):
-        yield from (each for each in spec.get("containers") or () if isinstance(each, Mapping))
+        every = [*(spec.get("containers") or ()), *((spec.get("initContainers") or ()) if first else ())]
+        yield from (each for each in every if isinstance(each, Mapping))

@@ -26,7 +26,7 @@ PROBES = ("livenessProbe", "readinessProbe")
 
 
 def by_digest(item: Item) -> Iterator[str]:
-    for container in containers(item):
+    for container in containers(item, first=True):
         image = container.get("image")
         if image is not UNKNOWN and "@sha256:" not in str(image):
             yield f"container {container.get('name')} runs {image}: name the image by its digest"
@@ -35,7 +35,8 @@ def by_digest(item: Item) -> Iterator[str]:
 def safe_pods(item: Item) -> Iterator[str]:
     for spec in pods(item):
         security = spec.get("securityContext") or {}
-        for container in containers(item):
+        serving = list(containers(item))
+        for container in containers(item, first=True):
             own = {**security, **(container.get("securityContext") or {})} if security is not UNKNOWN else {}
             name = container.get("name")
             if own.get("runAsNonRoot") not in (True, UNKNOWN):
@@ -46,7 +47,7 @@ def safe_pods(item: Item) -> Iterator[str]:
             if limits is not UNKNOWN and "memory" not in limits:
                 yield f"container {name} has no memory limit"
             for probe in PROBES:
-                if item.type == DEPLOYMENT and not container.get(probe):
+                if item.type == DEPLOYMENT and container in serving and not container.get(probe):
                     yield f"container {name} has no {probe}"
 
 

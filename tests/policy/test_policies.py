@@ -34,6 +34,7 @@ BROKEN = {
     ("no-public-bucket", "BucketPolicy models"),
     ("protected", "Bucket gcs"),
     ("protected", "Bucket models"),
+    ("protected", "Cluster cluster"),
     ("protected", "Key key"),
     ("protected", "Repository images"),
     ("rollout-ends", "Deployment digits"),
@@ -97,6 +98,7 @@ def test_every_policy_refuses_a_stack_that_breaks_it(judge):
     assert "preview failed" in said
     assert set(broken) == BROKEN - {("encrypted", "Repository images")}
     assert "its exception expired on 2020-01-01" in broken["encrypted", "LogGroup logs"]["message"]
+    assert "container before runs" in said and "container before may run as root" in said
     levels = {policy: event["enforcementLevel"] for (policy, _), event in broken.items()}
     assert levels.pop("tls") == "advisory"
     assert set(levels.values()) == {"mandatory"}

@@ -110,10 +110,14 @@ class Throwaway:
             command, cwd=self.program, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
-    def recover(self, fails: bool | None = False) -> str:
+    def recover(self, *options: str, fails: bool | None = False) -> str:
         """What `slipway recover` says, run as `make` runs it."""
+        return self.slipway("recover", *options, fails=fails)
+
+    def slipway(self, *arguments: str, fails: bool | None = False) -> str:
+        """What a command of ours says of the stack."""
         done = subprocess.run(
-            [sys.executable, "-m", "cli", "recover", "--stack", self.stack],
+            [sys.executable, "-m", "cli", *arguments, "--stack", self.stack],
             cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=self.seconds,
         )  # fmt: skip
         said = done.stdout + done.stderr

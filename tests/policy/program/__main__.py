@@ -66,6 +66,7 @@ cluster = aws.eks.Cluster(
     vpc_config={"subnet_ids": ["subnet-1", "subnet-2"], "endpoint_public_access": True, "public_access_cidrs": [who]},
     encryption_config=None if bad else {"provider": {"key_arn": key.arn}, "resources": ["secrets"]},
     tags=tags,
+    opts=kept,
 )
 aws.eks.NodeGroup(
     "gpu",
@@ -126,6 +127,14 @@ k8s.apps.v1.Deployment(
             "metadata": {"labels": selector},
             "spec": {
                 "security_context": None if bad else {"run_as_non_root": True},
+                "init_containers": [
+                    {
+                        "name": "before",
+                        "image": "registry.example.org/before" + (":latest" if bad else "@sha256:" + "0" * 64),
+                        "security_context": {"allow_privilege_escalation": False},
+                        "resources": {"limits": {"memory": "1Gi"}},
+                    }
+                ],
                 "containers": [
                     {
                         "name": "service",
