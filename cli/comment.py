@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -29,8 +30,12 @@ SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±", "create-r
 
 @click.command()
 @STACK
-@click.option("--out", type=click.Path(path_type=Path), help="Write it there instead of on standard output.")
-@click.option("--plots", default="", help="Address of the variants' plots, for a link.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write it there instead of on standard output, and the plot of each model's variants beside it.",
+)
+@click.option("--plots", default="", help="Where these plots will be, for a link.")
 @click.option(
     "--refused",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -40,10 +45,14 @@ SIGNS = {"create": "+", "update": "~", "delete": "-", "replace": "±", "create-r
 def comment(stack: str, out: Path | None, plots: str, refused: Path | None, models: tuple[str, ...]) -> None:
     """Preview the stack, and write what changes, what it costs and whether it is allowed. Exits with 3 where not."""
     preview = Preview(errors=[_last_error(refused.read_text())]) if refused else run_preview(stack)
-    reports = dict(_named(stack, models)) if refused else dict(_reports(preview))
+    found = dict(_named(stack, models)) if refused else dict(_built(preview))
+    reports = {name: folder and json.loads((folder / "report.json").read_bytes()) for name, folder in found.items()}
     text = render(stack, preview, reports, plots)
     if out:
         out.write_text(text)
+        for name, folder in found.items():
+            if folder and (plot := folder / "variants.png").exists():
+                shutil.copyfile(plot, out.with_name(f"{name}.png"))
     else:
         click.echo(text, nl=False)
     sys.exit(BLOCKED if preview.errors or preview.blocking else 0)
@@ -192,8 +201,8 @@ def _model(name: str, report: Mapping[str, Any] | None, plots: str) -> Iterator[
         yield f"[Plot of the variants]({plots})"
 
 
-def _reports(preview: Preview) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
-    """The report of each model that the preview leads to, as far as it is built."""
+def _built(preview: Preview) -> Iterator[tuple[str, Path | None]]:
+    """The artifact of each model that the preview leads to, as far as it is built."""
     from cli.builds import described
 
     for step in preview.steps:
@@ -201,17 +210,16 @@ def _reports(preview: Preview) -> Iterator[tuple[str, Mapping[str, Any] | None]]
         if not str(new.get("type")).endswith("slipway:ModelArtifact"):
             continue
         inputs = new["inputs"]
-        found = described(inputs["model"], home(), inputs.get("variantPin"))
-        yield str(new["urn"]).rsplit("::", 1)[1], found.report() if found.path else None
+        yield str(new["urn"]).rsplit("::", 1)[1], described(inputs["model"], home(), inputs.get("variantPin")).path
 
 
-def _named(stack: str, models: tuple[str, ...]) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+def _named(stack: str, models: tuple[str, ...]) -> Iterator[tuple[str, Path | None]]:
     from cli.builds import described
     from cli.stack import config_of
 
     for ref in models or [each.model for each in config_of(stack).services.values()]:
         found = described(ref, home())
-        yield found.name, found.report() if found.path else None
+        yield found.name, found.path
 
 
 def cost_config(preview: Preview) -> CostConfig:

@@ -30,8 +30,9 @@ COMMANDS = {
     "kwok": {"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
     "metrics-server": {"metrics-server": "sigs.k8s.io/metrics-server/cmd/metrics-server"},
 }  # fmt: skip
-# What checks manifests and rules; no cluster is needed for it, and no cluster needs it.
+# What checks manifests, rules and workflows; no cluster is needed for it, and no cluster needs it.
 CHECKERS = {
+    "actionlint": {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
     "kube-score": {"kube-score": "github.com/zegl/kube-score/cmd/kube-score"},
     "promtool": {"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
 }

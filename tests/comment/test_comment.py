@@ -103,6 +103,13 @@ def test_a_new_model_shows_its_variants_and_what_predictions_cost(stack, place):
     assert "chosen" in said
 
 
+def test_the_plots_lie_beside_a_comment_that_is_written_to_a_file_and_links_to_them(stack, tmp_path):
+    options = ["--out", tmp_path / "comment.md", "--plots", "https://ci.example.org/runs/1#artifacts"]
+    assert slipway(stack, "comment", "--stack", stack.stack, *options).returncode == 0
+    assert (tmp_path / "digits.png").read_bytes().startswith(b"\x89PNG")
+    assert "[Plot of the variants](https://ci.example.org/runs/1#artifacts)" in (tmp_path / "comment.md").read_text()
+
+
 def test_a_worse_model_is_blocked_with_its_figures(stack, place):
     serving = next(each for each in stack.resources() if each["type"].endswith("ModelArtifact"))["outputs"]
     refused = slipway(stack, "model", "build", place / "models" / "worse" / "toy", "--serving", serving["artifactUri"])

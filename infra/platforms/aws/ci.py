@@ -33,8 +33,9 @@ class CiArgs:
 
 
 class CiIdentity(pulumi.ComponentResource):
-    """Owns GitHub's identity provider and two roles: `preview`, which looks and can change nothing, for pull requests;
-    `deploy`, for the environment alone. Outputs: `preview`, `deploy`, their ARNs."""
+    """Owns GitHub's identity provider and two roles: `preview`, which looks and can change nothing, for the environment
+    `preview` of pull requests and the drift check; `deploy`, for the environment that deploys alone. Outputs:
+    `preview`, `deploy`, their ARNs."""
 
     preview: pulumi.Output[str]
     deploy: pulumi.Output[str]
@@ -45,7 +46,8 @@ class CiIdentity(pulumi.ComponentResource):
         provider = aws.iam.OpenIdConnectProvider(
             "github", url=f"https://{ISSUER}", client_id_lists=["sts.amazonaws.com"], opts=self._own
         )
-        self.preview = self._role("preview", provider, "pull_request", LOOK, _looking(args))
+        # A job that names an environment is that environment to AWS, whatever has started it.
+        self.preview = self._role("preview", provider, "environment:preview", LOOK, _looking(args))
         self.deploy = self._role(
             "deploy", provider, f"environment:{args.environment}", ("PowerUserAccess",), _deploying(args)
         )

@@ -27,8 +27,11 @@ def trust(program, name):
 
 
 def test_a_pull_request_gets_the_role_that_looks_and_the_environment_the_one_that_deploys(program):
-    assert trust(program, "preview") == "repo:example/models:pull_request"
-    assert trust(program, "deploy") == "repo:example/models:environment:production"
+    jobs = {name: yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text())["jobs"][name]
+            for name in ("preview", "drift", "up")}  # fmt: skip
+    environments = {name: f"repo:example/models:environment:{job['environment']}" for name, job in jobs.items()}
+    assert trust(program, "preview") == environments["preview"] == environments["drift"]
+    assert trust(program, "deploy") == environments["up"]
 
 
 def test_the_preview_can_change_nothing_but_its_locks(program):
