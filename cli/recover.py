@@ -17,6 +17,7 @@ import psutil
 import yaml
 
 from cli.adopt import Found, adopt
+from cli.clusters import forget_lost, read_clusters, settle_clusters, short
 from cli.engine import export_state, pulumi
 from cli.importids import BY_TAG, REPEATABLE, import_id, is_findable
 from cli.lookup import PROGRAMS, tagged_resources
@@ -32,8 +33,9 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
 
     Removes locks of dead owners. Pending creates, and after a failed update everything that the program would create,
     are looked up in the cloud by their fixed names or by the stack's tags: what is there is imported into the state,
-    what is not is forgotten. Never touches a stack while a live process holds its lock. `backup`: where the state of a
-    `file://` backend can't be read, the one before it takes its place first, and what it lacks is looked up.
+    what is not is forgotten. Clusters that are still being made are waited for, and what was in one that is gone is
+    forgotten. Never touches a stack while a live process holds its lock. `backup`: where the state of a `file://`
+    backend can't be read, the one before it takes its place first, and what it lacks is looked up.
 
     Raises:
         PipelineError: an update is running, the state can't be read, or a pending create is of a type that can't be
@@ -70,7 +72,10 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
     if PENDING in wrong:
         yield from _settle_pending(project, stack)
     if FAILED in wrong:
+        yield from read_clusters(stack)
         yield from _find_unrecorded(project, stack)
+    if wrong & {PENDING, FAILED}:
+        yield from settle_clusters(stack)
 
 
 def orphaned_plugins(virtualenv: str) -> list[psutil.Process]:
@@ -214,11 +219,11 @@ def _settle_pending(project: str, stack: str) -> Iterator[str]:
     there = adopt(stack, exported, found, others)
     for resource in creates:
         outcome = "found and imported" if resource["urn"] in there else "not there, forgotten"
-        yield f"Pending create of {_short(resource['urn'])}: " + (
+        yield f"Pending create of {short(resource['urn'])}: " + (
             outcome if _is_in_cloud(resource) else "to be made again"
         )
     for urn in others:
-        yield f"Pending change of {_short(urn)}: read anew"
+        yield f"Pending change of {short(urn)}: read anew"
 
 
 def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
@@ -227,7 +232,8 @@ def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
     Once is enough: what depends on an unrecorded resource was never begun.
     """
     try:
-        steps = json.loads(pulumi("preview", "--stack", stack, "--json")).get("steps", [])
+        # What is recorded is not asked for: a cluster that is gone would not answer.
+        steps = json.loads(pulumi("preview", "--stack", stack, "--json", "--refresh=false")).get("steps", [])
     except PipelineError:
         yield "The last update failed, and so does a preview: nothing was looked up in the cloud"
         return
@@ -235,8 +241,10 @@ def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
     planned = [each for each in creates if _is_in_cloud(each)]
     exported = export_state(stack)
     found = list(_look_up(planned, exported["deployment"], project, stack))
-    for urn in adopt(stack, exported, found, []) if found else ():
-        yield f"{_short(urn)} was created by an update that failed: imported"
+    there = adopt(stack, exported, found, []) if found else []
+    for urn in there:
+        yield f"{short(urn)} was created by an update that failed: imported"
+    yield from forget_lost(stack, [each for each in planned if each["urn"] not in there])
 
 
 def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], project: str, stack: str) -> Iterator[Found]:
@@ -264,8 +272,3 @@ def _is_in_cloud(resource: dict[str, Any]) -> bool:
     return (
         bool(resource.get("custom")) and kind not in REPEATABLE and not kind.startswith(("pulumi:", "pulumi-python:"))
     )
-
-
-def _short(urn: str) -> str:
-    kind, name = urn.split("::")[-2:]
-    return f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}"

@@ -26,6 +26,12 @@ class Cloud:
         self.package, self.books, self.scenario = package, books, scenario
         self.rows: dict[str, dict[str, Any]] = yaml.safe_load((TABLES / f"{package}.yaml").read_text())
 
+    def configure(self, args: Properties) -> None:
+        """What a provider is given."""
+
+    def reach(self) -> None:
+        """Raises CloudError where nobody would answer."""
+
     def row(self, kind: str) -> dict[str, Any] | None:
         """The table's row of a type such as `aws:ec2/vpc:Vpc`; None for an unlisted one."""
         return self.rows.get(kind.partition(":")[2])

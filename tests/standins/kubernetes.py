@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any
 
+import grpc
+
 from tests.standins.books import Entry
 from tests.standins.cloud import Cloud, Properties
+from tests.standins.faults import CloudError
 
 CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass")
 
 
+OF_A_CLOUD = re.compile(r"https://[\w.-]+\.(?:eks\.amazonaws\.com|gke\.goog)")
+UNREACHABLE = "failed to read resource state due to unreachable cluster"
+
+
 class Kubernetes(Cloud):
-    """All clusters in one: the stand-in looks at no kubeconfig."""
+    """All clusters in one. Where a kubeconfig's address is a cloud's, a cluster has to have it, or nobody answers; one
+    server can't tell provider instances apart, so the last one's address counts."""
+
+    server = ""
+
+    def configure(self, args: Properties) -> None:
+        found = OF_A_CLOUD.search(str(args.get("kubeconfig")))
+        self.server = found[0].removeprefix("https://") if found else ""
+
+    def reach(self) -> None:
+        clusters = [str(each["outputs"]) for each in self.books.all() if each["type"].endswith("cluster:Cluster")]
+        if self.server and not any(self.server in each for each in clusters):
+            raise CloudError(f"{UNREACHABLE}: {self.server}: no such host", grpc.StatusCode.UNKNOWN)
 
     def row(self, kind: str) -> dict[str, Any] | None:
         place = kind.partition(":")[2]

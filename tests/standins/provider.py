@@ -77,6 +77,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         return _diff(changed, [])
 
     def Configure(self, request: Any, _context: Any) -> Any:
+        self.cloud.configure(_plain(request.args))
         tags = _parsed(_plain(request.args).get("defaultTags") or "{}", dict)
         self.default_tags |= tags.get("tags") or {}
         return provider_pb2.ConfigureResponse(
@@ -101,6 +102,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         inputs = _plain(request.properties)
         if request.preview:
             return provider_pb2.CreateResponse(id="", properties=_struct(self.cloud.preview(kind, inputs)))
+        self.cloud.reach()
         with_fault = self.faults.before(f"creating {kind} {name}")
         with self.cloud.books.lock:
             entry = self.cloud.entry(kind, inputs, name)
@@ -114,6 +116,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Read(self, request: Any, _context: Any) -> Any:
         """From the books; what is not there is answered without an id, as deleted."""
         kind, _ = _kind_and_name(request.urn)
+        self.cloud.reach()
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             return provider_pb2.ReadResponse(id="")
@@ -128,6 +131,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             planned = self.cloud.updated(_plain(request.old_inputs), inputs, _plain(request.olds))
             return provider_pb2.UpdateResponse(properties=_struct(planned))
+        self.cloud.reach()
         with_fault = self.faults.before(f"updating {kind} {name}")
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
@@ -143,6 +147,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         from google.protobuf.empty_pb2 import Empty
 
         kind, name = _kind_and_name(request.urn)
+        self.cloud.reach()
         with_fault = self.faults.before(f"deleting {kind} {name}")
         self.cloud.books.remove(kind, request.id)
         self.faults.after(with_fault, f"deleting {kind} {name}")
