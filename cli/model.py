@@ -1,4 +1,4 @@
-"""`slipway model`: describe, build, show, compare, copy, find, new, lock."""
+"""`slipway model`: describe, build, show, restore, compare, copy, find, new, lock."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -109,6 +109,15 @@ def measure(ref: str, as_json: bool) -> None:
         return
     for name, value in found.items():
         click.echo(f"{name:13} {'not known' if value is None else value}")
+
+
+@model.command()
+@click.argument("ref")
+def restore(ref: str) -> None:
+    """Make a built model whole again, here and in $SLIPWAY_STORE, from the copy or the version that is whole."""
+    from cli.restore import restore as make_whole
+
+    click.echo(make_whole(ref, home()))
 
 
 @model.command()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -91,6 +92,38 @@ class Bucket:
         except FileExistsError:
             return self.find(key) or self._repaired(key, content, digest)
         return digest
+
+    @_reaching
+    def restore(self, digest: str) -> bool:
+        """Puts back what was changed or removed of an artifact, from the versions that S3 keeps; False where they are
+        gone, or the bucket is another's. Every file is known by its hash."""
+        root = self._artifact(digest)
+        manifest = self._version(f"{root}/{MANIFEST}", digest.removeprefix("sha256:"))
+        found = {MANIFEST: manifest} if manifest else {}
+        for name, wanted in json.loads(manifest)["files"].items() if manifest else ():
+            if (content := self._version(f"{root}/{name}", wanted)) is None:
+                return False
+            found[name] = content
+        for name in reversed(found):  # the manifest last: with it the artifact is there
+            self._files.pipe_file(f"{root}/{name}", found[name])
+        return bool(found)
+
+    def _version(self, path: str, wanted: str) -> bytes | None:
+        """The version of an object that has this SHA-256."""
+        return next((each for each in self._versions(path) if hashlib.sha256(each).hexdigest() == wanted), None)
+
+    def _versions(self, path: str) -> Iterator[bytes]:
+        if "s3" not in self._files.protocol:
+            return
+        files = type(self._files)(version_aware=True, **self._files.storage_options)
+        try:
+            versions = files.object_version_info(path)
+        except KeyError:  # its way to say that there is none
+            return
+        for each in versions:
+            if path.endswith(each["Key"]):
+                with files.open(path, version_id=each["VersionId"]) as stream:
+                    yield stream.read()
 
     def _make_room(self, folder: str) -> None:
         """Object storage has no folders: its clients would make the bucket, which is not ours to make."""
