@@ -1,4 +1,4 @@
-"""What is wrong with a stack, apart from its services: lock, unfinished updates, pods, events, logs, certificate."""
+"""What is wrong with a stack, apart from its services: lock, unfinished updates, pods, events, quota, certificate."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -37,6 +38,8 @@ def stack_problems(stack: str, config: StackConfig, urls: Mapping[str, str]) -> 
     yield from state_problems(stack)
     if config.platform in ("kubernetes", "aws", "gcp"):
         yield from cluster_problems(stack, config)
+    if config.platform in ("aws", "gcp"):
+        yield from cloud_quota_problems(stack)
     for name, url in urls.items():
         if urlsplit(url).scheme == "https" and (problem := certificate_problem(url)):
             yield f"{name}: {problem}"
@@ -74,7 +77,11 @@ def cluster_problems(stack: str, config: StackConfig) -> Iterator[str]:
         if isinstance(pods, str):
             yield f"the cluster does not answer: {pods}"
             return
-        yield from pod_problems(pods, events if isinstance(events, list) else [])
+        seen = events if isinstance(events, list) else []
+        yield from pod_problems(pods, seen)
+        yield from other_problems(seen)
+        quotas = _items([*ask, "get", "resourcequotas", "-o", "json"])
+        yield from quota_problems(quotas if isinstance(quotas, list) else [])
         for pod in pods:
             if _waiting(pod):
                 name = pod["metadata"]["name"]
@@ -101,6 +108,41 @@ def pod_problems(pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str
             if each.get("restartCount") and last:
                 code, reason = last.get("exitCode"), last.get("reason")
                 yield f"{name}: started {each['restartCount']} times anew, last after {reason} ({code})"
+
+
+def other_problems(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What warns of anything but a pod: no pod comes of a ReplicaSet, an autoscaler knows no load. The last of each."""
+    last = {
+        f"{each['involvedObject']['kind']} {each['involvedObject']['name']}": each
+        for each in events
+        if each.get("type") == "Warning" and each["involvedObject"].get("kind") != "Pod"
+    }
+    for what, each in last.items():
+        yield f"{what}: {each.get('reason')}: {each.get('message', '')[:200]}"
+
+
+def quota_problems(quotas: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What the namespace has used up."""
+    from kubernetes.utils import parse_quantity
+
+    for quota in quotas:
+        used = quota.get("status", {}).get("used", {})
+        for what, most in quota.get("status", {}).get("hard", {}).items():
+            if what in used and parse_quantity(used[what]) >= parse_quantity(most) > 0:
+                yield f"quota {quota['metadata']['name']}: all {most} of {what} are used: no more pods come"
+
+
+def cloud_quota_problems(stack: str) -> Iterator[str]:
+    """What the account's quotas leave no room for, as `slipway preflight` asks."""
+    from infra.preflight import CHECKS
+
+    skipped = [argument for check in CHECKS if check != "quota" for argument in ("--skip", check)]
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "preflight", "--stack", stack, *skipped], capture_output=True, text=True
+    )
+    for line in done.stderr.splitlines():
+        if line.startswith("failed"):
+            yield line.removeprefix("failed").strip()
 
 
 def _waiting(pod: Mapping[str, Any]) -> str:

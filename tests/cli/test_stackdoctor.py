@@ -1,11 +1,24 @@
 """What is wrong with a stack is told by name, with why."""
 
+import json
+import os
 import socket
+import sys
 import threading
 
 import pytest
+import yaml
 
-from cli.stackdoctor import certificate_problem, pod_problems, state_problems
+from cli.environment import TEMPLATE
+from cli.stackdoctor import (
+    certificate_problem,
+    cluster_problems,
+    other_problems,
+    pod_problems,
+    quota_problems,
+    state_problems,
+)
+from infra.config import StackConfig
 from tests.standins.throwaway import Throwaway
 
 
@@ -61,6 +74,56 @@ READY = {"status": "True"}
 )
 def test_a_pod_that_does_not_serve_is_told_with_its_reason(found, events, said):
     assert list(pod_problems(found, events)) == said
+
+
+def test_a_pod_that_never_came_is_told_by_what_should_have_made_it():
+    about = {"type": "Warning", "reason": "FailedCreate", "involvedObject": {"kind": "ReplicaSet", "name": "digits-7"}}
+    events = [
+        {**about, "message": "first"},
+        {**about, "message": "exceeded quota: gpus"},
+        {**about, "type": "Normal", "involvedObject": {"kind": "HorizontalPodAutoscaler", "name": "digits"}},
+        {**about, "involvedObject": {"kind": "Pod", "name": "digits-1"}},
+    ]
+    assert list(other_problems(events)) == ["ReplicaSet digits-7: FailedCreate: exceeded quota: gpus"]
+
+
+def test_a_quota_that_is_used_up_is_told_and_one_with_room_is_not():
+    hard = {"requests.nvidia.com/gpu": "2", "limits.memory": "8Gi", "pods": "0", "secrets": "10"}
+    used = {"requests.nvidia.com/gpu": "2", "limits.memory": "8191Mi", "pods": "0", "secrets": "1"}
+    quota = {"metadata": {"name": "gpus"}, "status": {"hard": hard, "used": used}}
+    assert list(quota_problems([quota])) == ["quota gpus: all 2 of requests.nvidia.com/gpu are used: no more pods come"]
+
+
+KUBECTL = """#!{python}
+import json, sys
+kinds = json.load(open({answers!r}))
+asked = sys.argv[sys.argv.index("get") + 1] if "get" in sys.argv else ""
+print(json.dumps({{"items": kinds[asked]}}) if asked else "loading the model" + chr(10) + "no space left")
+"""
+
+
+def test_a_cluster_is_asked_for_pods_events_quotas_and_the_last_log_lines(tmp_path, monkeypatch):
+    """A double of kubectl answers."""
+    unready = {"status": "False", "message": "containers with unready status: [service]"}
+    unhealthy = {"type": "Warning", "reason": "Unhealthy", "message": "Readiness probe failed: 503"}
+    kinds = {
+        "pods": [pod(Ready=unready)],
+        "events": [{**unhealthy, "involvedObject": {"kind": "Pod", "name": "digits-1"}}],
+        "resourcequotas": [{"metadata": {"name": "all"}, "status": {"hard": {"pods": "1"}, "used": {"pods": "1"}}}],
+    }
+    (tmp_path / "answers.json").write_text(json.dumps(kinds))
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(KUBECTL.format(python=sys.executable, answers=str(tmp_path / "answers.json")))
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    content = yaml.safe_load(TEMPLATE.read_text().replace("{number}", "1"))["config"]
+    config = StackConfig.parse(content)
+    assert list(cluster_problems("dev", config)) == [
+        "digits-1: not ready: containers with unready status: [service] (Unhealthy: Readiness probe failed: 503)",
+        "quota all: all 1 of pods are used: no more pods come",
+        "digits-1 logs: loading the model",
+        "digits-1 logs: no space left",
+    ]
 
 
 def test_an_address_without_tls_behind_it_is_told():
