@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from cli.engine import pulumi
+from cli.recover import recover_stack
 from infra.config import ROOT
 from service.pipeline.errors import PipelineError
 
@@ -43,6 +44,8 @@ def sweep(hours: int) -> None:
     for stack in expired(json.loads(pulumi("stack", "ls", "--json")), datetime.now(UTC) - timedelta(hours=hours)):
         click.echo(f"{stack}: not updated for {hours} hours, taken down")
         try:
+            for line in recover_stack(stack):
+                click.echo(f"{stack}: {line}")
             pulumi("destroy", "--stack", stack, "--yes", "--skip-preview", "--suppress-outputs")
             pulumi("stack", "rm", stack, "--yes", "--preserve-config")
             Path(ROOT / f"Pulumi.{stack}.yaml").unlink(missing_ok=True)

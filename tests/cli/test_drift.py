@@ -1,12 +1,17 @@
 """Drift is told by resource; forgotten environments are found."""
 
+import json
 from datetime import UTC, datetime
 
+import pytest
 import yaml
+from click.testing import CliRunner
 
+import cli.environment
 from cli.drift import drifted
-from cli.environment import TEMPLATE, expired
+from cli.environment import TEMPLATE, environment, expired
 from infra.config import StackConfig
+from tests.standins.throwaway import Throwaway
 
 URN = "urn:pulumi:s::p::aws:ec2/vpc:Vpc::vpc"
 
@@ -42,6 +47,29 @@ def test_only_idle_environments_of_pull_requests_are_swept():
         {"name": "pr-4", "lastUpdate": ""},
     ]
     assert expired(stacks, datetime(2026, 11, 18, tzinfo=UTC)) == ["pr-1"]
+
+
+@pytest.mark.engine
+def test_the_sweep_takes_down_a_forgotten_environment_without_its_file_which_went_with_the_runner(
+    tmp_path, monkeypatch
+):
+    program = tmp_path / "source"
+    program.mkdir()
+    (program / "Pulumi.yaml").write_text("name: network\nruntime: python\n")
+    (program / "Pulumi.pr-7.yaml").write_text("config:\n  aws:region: eu-central-1\n")
+    (program / "__main__.py").write_text("import pulumi_aws as aws\naws.ec2.Vpc('vpc', cidr_block='10.0.0.0/16')\n")
+    with Throwaway(tmp_path / "stack", program, "pr-7") as stack:
+        stack.up()
+        (stack.program / "Pulumi.pr-7.yaml").unlink()
+        for name, value in stack.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.chdir(stack.program)
+        # As if it had been idle for three days.
+        monkeypatch.setattr(cli.environment, "expired", lambda stacks, before: expired(stacks, datetime.now(UTC)))
+        swept = CliRunner().invoke(environment, ["sweep", "--hours", "72"])
+        assert swept.exit_code == 0, swept.output
+        assert stack.books.all() == []
+        assert json.loads(stack.pulumi("stack", "ls", "--json")) == []
 
 
 def test_the_template_of_an_environment_is_a_stack_that_can_be_used():

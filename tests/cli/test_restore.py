@@ -1,6 +1,6 @@
-"""The recovery table of docs/recovery.md, row by row on the real engine: what is seen, and that it is healed.
+"""Drift, and the recovery table of docs/recovery.md row by row, on the real engine: what is seen, and what heals it.
 
-The thorough form, with a second update after each, is `python -m tests.standins.recovery_table`.
+The table's thorough form, with a second update after each row, is `python -m tests.standins.recovery_table`.
 """
 
 import pytest
@@ -19,6 +19,26 @@ def stack(tmp_path_factory):
     with Throwaway(tmp_path_factory.mktemp("stack"), PROGRAM) as stack:
         stack.up()
         yield stack
+
+
+def test_drift_tells_what_is_changed_and_what_is_gone_and_touches_nothing(stack):
+    def drift(**fails):
+        (file,) = (stack.folder / "state" / ".pulumi" / "stacks").rglob("example.json")
+        before, books = file.read_bytes(), stack.books.all()
+        said = stack.slipway("drift", **fails)
+        assert (file.read_bytes(), stack.books.all()) == (before, books)
+        return said
+
+    assert drift() == "example: as the last update left it\n"
+    (vpc,), (images,) = ([each for each in stack.books.all() if each["name"] == name] for name in ("vpc", "images"))
+    stack.books.put({**vpc, "inputs": {**vpc["inputs"], "enableDnsSupport": False}})
+    stack.books.remove(images["type"], images["id"])
+    said = drift(fails=True)
+    assert sorted(said.splitlines()[:2]) == ["Repository images: gone", "Vpc vpc: changed: enableDnsSupport"]
+    assert "To put it back: make up STACK=example." in said
+    stack.books.put(vpc)
+    stack.books.put(images)
+    assert drift() == "example: as the last update left it\n"
 
 
 @pytest.mark.parametrize("case", HERE, ids=lambda case: case.what)

@@ -48,11 +48,10 @@ class CloudStack(Throwaway):
         }
 
     def drifted(self, kind: str, values: dict[str, Any]) -> str:
-        """What a refresh says of the one resource of that type when somebody has changed it by hand; mends it."""
+        """What `slipway drift` says when somebody has changed the one resource of that type by hand; mends it."""
         (held,) = [each for each in self.books.all() if each["type"] == kind]
         self.books.put({**held, "inputs": {**held["inputs"], **values}, "outputs": {**held["outputs"], **values}})
-        asked = ("--diff", "--preview-only", "--expect-no-changes")
-        said: str = self.pulumi("refresh", "--stack", self.stack, *asked, fails=True)
+        said = self.slipway("drift", fails=True)
         self.books.put(held)
         return said
 

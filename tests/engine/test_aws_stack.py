@@ -44,7 +44,7 @@ def test_other_counts_pools_and_rates_replace_nothing_that_lasts(stack):
 
 def test_what_somebody_changed_by_hand_is_seen(stack):
     said = stack.drifted("aws:eks/cluster:Cluster", {"deletionProtection": True})
-    assert "cluster" in said and "deletionProtection" in said
+    assert said.startswith("Cluster cluster: changed: deletionProtection\n")
 
 
 def test_a_sweep_finds_all_that_is_tagged_while_it_is_there(stack, monkeypatch):

@@ -116,7 +116,10 @@ def test_a_killed_service_is_noticed_by_preview_and_repaired_by_up(checkout, por
     for pid in [*runtime.serving(ports["steep"])["pids"], runtime._supervisor_pid(run)]:
         os.kill(pid, signal.SIGKILL)
     assert checkout.changes() == {"LocalService steep": "create"}
+    drift = (sys.executable, "-m", "cli", "drift", "--stack", "test")
+    assert checkout.run(*drift, fails=True).startswith("LocalService steep: gone\n")
     checkout.up()
+    assert "as the last update left it" in checkout.run(*drift)
     assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)
 
 
