@@ -229,22 +229,25 @@ def _settle_pending(project: str, stack: str) -> Iterator[str]:
 def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
     """A provider that dies while it creates leaves no trace in the state: compare what is planned with what is there.
 
-    Once is enough: what depends on an unrecorded resource was never begun.
+    Until nothing more is found: what is named by another that has to be found first, as Google's key by its ring.
     """
-    try:
-        # What is recorded is not asked for: a cluster that is gone would not answer.
-        steps = json.loads(pulumi("preview", "--stack", stack, "--json", "--refresh=false")).get("steps", [])
-    except PipelineError:
-        yield "The last update failed, and so does a preview: nothing was looked up in the cloud"
-        return
-    creates = [each["newState"] for each in steps if each["op"] in ("create", "create-replacement")]
-    planned = [each for each in creates if _is_in_cloud(each)]
-    exported = export_state(stack)
-    found = list(_look_up(planned, exported["deployment"], project, stack))
-    there = adopt(stack, exported, found, []) if found else []
-    for urn in there:
-        yield f"{short(urn)} was created by an update that failed: imported"
-    yield from forget_lost(stack, [each for each in planned if each["urn"] not in there])
+    while True:
+        try:
+            # What is recorded is not asked for: a cluster that is gone would not answer.
+            steps = json.loads(pulumi("preview", "--stack", stack, "--json", "--refresh=false")).get("steps", [])
+        except PipelineError:
+            yield "The last update failed, and so does a preview: nothing was looked up in the cloud"
+            return
+        creates = [each["newState"] for each in steps if each["op"] in ("create", "create-replacement")]
+        planned = [each for each in creates if _is_in_cloud(each)]
+        exported = export_state(stack)
+        found = list(_look_up(planned, exported["deployment"], project, stack))
+        there = adopt(stack, exported, found, []) if found else []
+        for urn in there:
+            yield f"{short(urn)} was created by an update that failed: imported"
+        if not there:
+            yield from forget_lost(stack, planned)
+            return
 
 
 def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], project: str, stack: str) -> Iterator[Found]:

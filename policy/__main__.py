@@ -26,5 +26,6 @@ PolicyPack(
         on_stack("gpu-fits", "What asks for GPUs finds them.", serving.gpus_fit),
         on_stack("rollout-ends", "Neither a drain nor a rollout waits for ever.", serving.rollouts_end),
         on_resource("model-judged", "Only a model that was judged is served.", serving.model_judged),
+        on_stack("judged-for-target", "It was judged for what runs it.", serving.judged_for_target, "advisory"),
     ],
 )

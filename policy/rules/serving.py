@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -140,6 +141,19 @@ def model_judged(item: Item) -> Iterator[str]:
         yield f"its report does not find {chosen} inside its budget"
 
 
+def judged_for_target(items: Sequence[Item]) -> Iterator[tuple[Item | None, str]]:
+    """What was chosen for one kind of hardware may be slow on another, or not run there at all."""
+    for item in items:
+        served = [each for each in items if each.type == DEPLOYMENT and each.name == item.name]
+        if not item.type.endswith("slipway:ModelArtifact") or not served:
+            continue
+        report = _report(str(item.get("model")), item.get("variantPin"))
+        target, runs = (report or {}).get("hardware", {}).get("target"), "nvidia" if _asked(served[0]) else "cpu"
+        if target not in (None, runs):
+            yield item, f"was judged for {target} and is served on {runs}: set target: {runs} in its model.yaml"
+
+
+@functools.cache
 def _report(model: str, pin: Any) -> Mapping[str, Any] | None:
     root = Path(__file__).resolve().parents[2]
     options = ["--variant", pin] if isinstance(pin, str) else []

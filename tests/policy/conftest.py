@@ -1,5 +1,6 @@
-"""A model that was judged: the smallest there is, in the store of whoever runs the tests."""
+"""Models that were judged: the smallest there is, in the store of whoever runs the tests."""
 
+import shutil
 import subprocess
 import sys
 
@@ -8,9 +9,22 @@ import pytest
 from infra.config import ROOT
 
 
-@pytest.fixture(scope="session")
-def judged_model():
-    """The folder of a model that is built. It needs no training."""
-    folder = ROOT / "models" / "progression"
+def built(folder):
     subprocess.run([sys.executable, "-m", "cli", "model", "build", str(folder)], cwd=ROOT, check=True, timeout=300)
     return folder
+
+
+@pytest.fixture(scope="session")
+def judged_model():
+    """The folder of a model that is built, for CPUs. It needs no training."""
+    return built(ROOT / "models" / "progression")
+
+
+@pytest.fixture(scope="session")
+def gpu_model(tmp_path_factory):
+    """The same for NVIDIA's GPUs: accuracy is judged, speed is not."""
+    folder = tmp_path_factory.mktemp("gpu") / "progression"
+    shutil.copytree(ROOT / "models" / "progression", folder)
+    with (folder / "model.yaml").open("a") as settings:
+        settings.write("target: nvidia\n")
+    return built(folder)

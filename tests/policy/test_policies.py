@@ -26,6 +26,7 @@ BROKEN = {
     ("gpu-pool", "NodePool l4"),
     ("gpu-pool", "NodePool pool"),
     ("image-by-digest", "Deployment digits"),
+    ("judged-for-target", "ModelArtifact linear"),
     ("model-judged", "ModelArtifact digits"),
     ("no-open-cidr", "Cluster cluster"),
     ("no-open-cidr", "SecurityGroupIngressRule ssh"),
@@ -44,6 +45,7 @@ BROKEN = {
     ("tagged", "Bucket models"),
     ("tagged", "Cluster cluster"),
     ("tagged", "Deployment digits"),
+    ("tagged", "Deployment linear"),
     ("tagged", "Key key"),
     ("tagged", "LogGroup logs"),
     ("tagged", "NodeGroup gpu"),
@@ -56,7 +58,7 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory, judged_model):
+def judge(tmp_path_factory, judged_model, gpu_model):
     """Previews a stack under the pack: what was said, each broken (policy, resource), and the policies that ran."""
 
     def run(stack, **config):
@@ -66,8 +68,9 @@ def judge(tmp_path_factory, judged_model):
         )
         with Throwaway(folder, PROGRAM, stack) as throwaway:
             throwaway.environment["PULUMI_DEBUG_COMMANDS"] = "true"
-            if stack == "good":
-                throwaway.pulumi("config", "set", "slipway:model", str(judged_model), "--stack", stack)
+            models = {"model": gpu_model, "second": gpu_model} if stack == "good" else {"second": judged_model}
+            for key, folder_of in models.items():
+                throwaway.pulumi("config", "set", f"slipway:{key}", str(folder_of), "--stack", stack)
             said = throwaway.preview(
                 "--policy-pack", str(ROOT / "policy"), "--policy-pack-config", str(folder / "config.json"),
                 "--event-log", str(folder / "events"), fails=None,
@@ -100,5 +103,5 @@ def test_every_policy_refuses_a_stack_that_breaks_it(judge):
     assert "its exception expired on 2020-01-01" in broken["encrypted", "LogGroup logs"]["message"]
     assert "container before runs" in said and "container before may run as root" in said
     levels = {policy: event["enforcementLevel"] for (policy, _), event in broken.items()}
-    assert levels.pop("tls") == "advisory"
+    assert levels.pop("tls") == levels.pop("judged-for-target") == "advisory"
     assert set(levels.values()) == {"mandatory"}

@@ -158,6 +158,12 @@ def _by_hand(stack: Throwaway) -> str:
     return stack.slipway("drift", fails=True)
 
 
+def _down_and_up(stack: Throwaway) -> str:
+    stack.destroy()
+    assert [each["name"] for each in stack.books.all()] == ["key", "key"]
+    return stack.up(fails=True)
+
+
 def _again(stack: Throwaway) -> None:
     stack.start()
 
@@ -197,6 +203,11 @@ CASES = (
         sees=r"error reading from server: EOF", tells="NodeGroup nodes was CREATE_FAILED: taken away, to be made again",
     ),
     Case(what="somebody changed a bucket by hand", strike=_by_hand, sees=r"Bucket models: changed: tags"),
+    Case(
+        what="a stack comes up again under its name, and Google has kept its key", strike=_down_and_up,
+        sees=r"keyRings/key AlreadyExists",
+        tells=r"KeyRing key was created(.|\n)*CryptoKey key was created by an update that failed: imported",
+    ),
 )  # fmt: skip
 
 

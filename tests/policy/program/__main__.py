@@ -19,6 +19,8 @@ EVERYONE, OFFICE = "0.0.0.0/0", "203.0.113.0/24"
 who = EVERYONE if bad else OFFICE
 
 ModelArtifact("digits", ModelArtifactArgs(model=config.require("model"), inputs_key="0"))
+# Served on a GPU, as digits is. In the bad stack that one is not judged at all, and this one for CPUs.
+ModelArtifact("linear", ModelArtifactArgs(model=config.require("second"), inputs_key="0"))
 
 key = aws.kms.Key("key", enable_key_rotation=not bad, tags=tags, opts=kept)
 bucket = aws.s3.Bucket("models", bucket="models", tags=tags, opts=kept)
@@ -109,7 +111,7 @@ gcp.container.NodePool(
         "spot": True,
         "guest_accelerators": [{"type": "nvidia-l4", "count": 1}],
     },
-    autoscaling={"total_min_node_count": 1 if bad else 0, "total_max_node_count": 2},
+    autoscaling={"total_min_node_count": 1 if bad else 0, "total_max_node_count": 3},
 )
 
 inside = pulumi.ResourceOptions(provider=k8s.Provider("cluster", kubeconfig="{}"))
@@ -146,6 +148,31 @@ k8s.apps.v1.Deployment(
                         },
                         "liveness_probe": None if bad else probe,
                         "readiness_probe": None if bad else probe,
+                    }
+                ],
+            },
+        },
+    },
+    opts=inside,
+)
+k8s.apps.v1.Deployment(
+    "linear",
+    metadata=about | {"name": "linear"},
+    spec={
+        "replicas": 1,
+        "selector": {"match_labels": {"app.kubernetes.io/name": "linear"}},
+        "template": {
+            "metadata": {"labels": {"app.kubernetes.io/name": "linear"}},
+            "spec": {
+                "security_context": {"run_as_non_root": True},
+                "containers": [
+                    {
+                        "name": "service",
+                        "image": "registry.example.org/linear@sha256:" + "0" * 64,
+                        "security_context": {"allow_privilege_escalation": False},
+                        "resources": {"limits": {"nvidia.com/gpu": "1", "memory": "1Gi"}},
+                        "liveness_probe": probe,
+                        "readiness_probe": probe,
                     }
                 ],
             },

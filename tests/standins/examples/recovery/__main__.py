@@ -1,7 +1,8 @@
-"""A network, a registry, a bucket, a cluster with nodes and a namespace in it: what the recovery table loses."""
+"""Network, registry, bucket, a cluster with nodes and a namespace, Google's key: what the recovery table loses."""
 
 import pulumi
 import pulumi_aws as aws
+import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
 
 ROLE = "arn:aws:iam::123456789012:role/example"
@@ -26,3 +27,8 @@ kubeconfig = cluster.endpoint.apply(lambda address: f'{{"clusters": [{{"cluster"
 provider = kubernetes.Provider("cluster", kubeconfig=kubeconfig, cluster_identifier=cluster.arn)
 inside = pulumi.ResourceOptions(provider=provider, depends_on=[nodes])
 kubernetes.core.v1.Namespace("slipway", metadata={"name": "slipway"}, opts=inside)
+
+# As the platform's own: Google deletes neither.
+kept = pulumi.ResourceOptions(retain_on_delete=True)
+ring = gcp.kms.KeyRing("key", name="key", location="europe-west4", opts=kept)
+gcp.kms.CryptoKey("key", name="key", key_ring=ring.id, opts=kept)
