@@ -34,8 +34,9 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
     Removes locks of dead owners. Pending creates, and after a failed update everything that the program would create,
     are looked up in the cloud by their fixed names or by the stack's tags: what is there is imported into the state,
     what is not is forgotten. Clusters that are still being made are waited for, and what was in one that is gone is
-    forgotten. Never touches a stack while a live process holds its lock. `backup`: where the state of a `file://`
-    backend can't be read, the one before it takes its place first, and what it lacks is looked up.
+    forgotten. Never touches a stack while a live process holds its lock. `backup`: the state is
+    an old one, so what it lacks is looked up; first, where that of a `file://` backend can't be read, the one before it
+    takes its place.
 
     Raises:
         PipelineError: an update is running, the state can't be read, or a pending create is of a type that can't be
@@ -53,15 +54,9 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
         for file in _cut_off(folder, project, stack):
             file.unlink(missing_ok=True)
             yield f"Removed {file.name}, which a killed update had left half-written"
-    restored = ""
-    if (
-        backup
-        and folder
-        and not live_locks(folder, project, stack)
-        and (restored := _take_backup(folder, project, stack))
-    ):
-        yield restored
-    wrong = _glance(folder, project, stack) | ({FAILED} if restored else set())
+    if backup and folder and not live_locks(folder, project, stack):
+        yield from _take_backup(folder, project, stack)
+    wrong = _glance(folder, project, stack) | ({FAILED} if backup else set())
     if not wrong:
         return
     if held := live_locks(folder, project, stack):
@@ -71,6 +66,9 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
         yield f"The state of {stack} was not in order: repaired"
     if PENDING in wrong:
         yield from _settle_pending(project, stack)
+    if backup:
+        # An old state also knows of what has been replaced since.
+        pulumi("refresh", "--stack", stack, "--yes", "--skip-preview")
     if FAILED in wrong:
         yield from read_clusters(stack)
         yield from _find_unrecorded(project, stack)
@@ -150,19 +148,19 @@ def _owner_is_dead(lock: Path) -> bool:
         return False
 
 
-def _take_backup(folder: Path, project: str, stack: str) -> str:
-    """Puts the state before the last one in the place of one that can't be read; says so, or nothing where it can."""
+def _take_backup(folder: Path, project: str, stack: str) -> Iterator[str]:
+    """Puts the state before the last one in the place of one that can't be read, and says so."""
     file = folder / ".pulumi" / "stacks" / project / f"{stack}.json"
     before = file.with_name(f"{file.name}.bak")
     if not file.exists() or _is_json(file):
-        return ""
+        return
     if not _is_json(before):
         raise PipelineError(
             f"neither {file} nor {before.name} can be read: bring back a version of your backend's backup"
         )
     broken = file.replace(file.with_name(f"{file.name}.broken"))
     shutil.copyfile(before, file)
-    return f"The state could not be read: the one before it is in its place, and it is kept as {broken.name}"
+    yield f"The state could not be read: the one before it is in its place, and it is kept as {broken.name}"
 
 
 def _glance(folder: Path | None, project: str, stack: str) -> set[str]:

@@ -81,7 +81,9 @@ def sweep(stack: str) -> None:
 
 @click.command()
 @STACK
-@click.option("--backup", is_flag=True, help="Where the state can't be read, take the one before it.")
+@click.option(
+    "--backup", is_flag=True, help="Where the state can't be read, take the one before it; look up what it lacks."
+)
 def recover(stack: str, backup: bool) -> None:
     """Put the stack in order after an update that was killed or failed half-way; says what it found and did."""
     from cli.recover import recover_stack

@@ -23,6 +23,7 @@ from tests.standins import fault_table
 from tests.standins.throwaway import EXAMPLES, Throwaway
 
 PROGRAM = EXAMPLES / "recovery"
+PATIENCE = 300  # seconds for a command, on a machine that has other work
 PAGE = ROOT / "docs" / "recovery.md"
 BEGIN, END = "<!-- made by tests/standins/recovery_table.py -->\n", "<!-- up to here -->"
 CLUSTER = ("aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "kubernetes:core/v1:Namespace")
@@ -124,6 +125,21 @@ def _cut_off(stack: Throwaway) -> str:
     return stack.recover(fails=True)
 
 
+def _old_state(stack: Throwaway) -> str:
+    """A version of the state from before a network was replaced and a registry was made."""
+    (file,) = (stack.folder / "state" / ".pulumi" / "stacks").rglob("example.json")
+    program = stack.program / "__main__.py"
+    whole = program.read_text()
+    lines = [line for line in whole.splitlines() if "ecr.Repository" not in line]
+    program.write_text("\n".join(lines).replace("10.0.0.0/16", "10.9.0.0/16"))
+    stack.up()
+    old = file.read_bytes()
+    program.write_text(whole)
+    stack.up()
+    file.write_bytes(old)
+    return stack.preview()
+
+
 def _expired(stack: Throwaway) -> str:
     _lose(stack, "aws:ecr/repository:Repository")
     stack.start("expire@1")
@@ -183,6 +199,12 @@ CASES = (
         sees=r"\S+ can't be read as a state; slipway recover --backup puts the one before it in its place",
         tells="the one before it is in its place",
     ),
+    Case(
+        what="an old version of the state was brought back", strike=_old_state,
+        heals=("slipway recover --backup", "make up"),
+        sees=r"\+ +aws:ecr:Repository images create",
+        tells="Vpc vpc was created by an update that failed: imported",
+    ),
     Case(what="the registry was deleted", strike=_registry, sees=r"\+ +aws:ecr:Repository images create"),
     Case(
         what="credentials expired half-way", strike=_expired, heals=("log in", "make up"), ends=_again,
@@ -231,6 +253,7 @@ def main() -> None:
     options = parser.parse_args()
     rows, bad = [], 0
     with tempfile.TemporaryDirectory() as folder, Throwaway(Path(folder), PROGRAM) as stack:
+        stack.seconds = PATIENCE
         stack.up()
         for case in CASES:
             found = outcome(case, stack)
