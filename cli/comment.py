@@ -46,7 +46,9 @@ def comment(stack: str, out: Path | None, plots: str, refused: Path | None, mode
     """Preview the stack, and write what changes, what it costs and whether it is allowed. Exits with 3 where not."""
     preview = Preview(errors=[_last_error(refused.read_text())]) if refused else run_preview(stack)
     found = dict(_named(stack, models)) if refused else dict(_built(preview))
-    reports = {name: folder and json.loads((folder / "report.json").read_bytes()) for name, folder in found.items()}
+    reports = {
+        name: json.loads((folder / "report.json").read_bytes()) if folder else None for name, folder in found.items()
+    }
     text = render(stack, preview, reports, plots)
     if out:
         out.write_text(text)

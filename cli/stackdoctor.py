@@ -10,8 +10,9 @@ import ssl
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -123,8 +124,9 @@ def other_problems(events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def quota_problems(quotas: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What the namespace has used up."""
-    from kubernetes.utils import parse_quantity
+    from kubernetes.utils import parse_quantity as untyped
 
+    parse_quantity: Callable[[str], Decimal] = untyped
     for quota in quotas:
         used = quota.get("status", {}).get("used", {})
         for what, most in quota.get("status", {}).get("hard", {}).items():
