@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
 
+from cli.engine import pulumi
 from cli.stack import STACK
 from service.pipeline.errors import PipelineError
 
@@ -56,10 +56,9 @@ def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 def _read(stack: str) -> list[Mapping[str, Any]]:
     # The program is run, so that providers get fresh credentials: those in the state have expired.
-    command = ["pulumi", "--non-interactive", "refresh", "--stack", stack, "--preview-only", "--run-program", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    start = done.stdout.find("{")
-    if done.returncode or start < 0:
-        raise PipelineError(f"pulumi refresh: {(done.stderr or done.stdout).strip()[-2000:]}")
-    steps: list[Mapping[str, Any]] = json.loads(done.stdout[start:]).get("steps") or []
+    said = pulumi("refresh", "--stack", stack, "--preview-only", "--run-program", "--json")
+    start = said.find("{")  # what the engine says of plugins and of the lock comes first
+    if start < 0:
+        raise PipelineError(f"pulumi refresh says nothing that can be read: {said.strip()[-2000:]}")
+    steps: list[Mapping[str, Any]] = json.loads(said[start:]).get("steps") or []
     return steps

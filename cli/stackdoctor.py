@@ -57,7 +57,9 @@ def state_problems(stack: str) -> Iterator[str]:
     try:
         deployment = export_state(stack)["deployment"] or {}
     except PipelineError as error:
-        yield f"the state can't be read: {error}; slipway recover repairs what can be repaired"
+        is_there = "no stack named" not in str(error)
+        repair = f"the state can't be read: {error}; slipway recover repairs what can be repaired"
+        yield repair if is_there else f"the stack is not up: make up STACK={stack}"
         return
     for each in deployment.get("pending_operations") or ():
         kind, name = each["resource"]["urn"].split("::")[-2:]

@@ -155,3 +155,4 @@ def test_what_a_killed_update_left_is_told_until_it_is_recovered(tmp_path, monke
         lock, pending = state_problems("example")
         assert lock.startswith("lock of an update that was killed")
         assert pending == "creating Vpc vpc never ended: slipway recover finds out how it went"
+        assert list(state_problems("other")) == ["the stack is not up: make up STACK=other"]
