@@ -1,6 +1,7 @@
-"""Copies of artifacts in a stack's bucket: put there, looked for, never taken away.
+"""Copies of artifacts in a stack's bucket: put there, looked for, brought back, never taken away.
 
-`python -m cli.copies URI put FOLDER`, or `... holds DIGEST`, is run by a Python that has its client: see stores.py.
+`python -m cli.copies URI put FOLDER`, `... holds DIGEST` or `... fetch DIGEST FOLDER` is run by a Python that has its
+client: see stores.py.
 """
 
 import hashlib
@@ -41,10 +42,17 @@ class Copies(Bucket):
 
 def main() -> int:
     """Answers as JSON; 1 with the reason where the bucket can't be used."""
-    uri, task, what = sys.argv[1:]
+    uri, task, what, *folder = sys.argv[1:]
+    answer: dict[str, Any]
     try:
         copies = Copies(uri)
-        answer: dict[str, Any] = {"size": copies.put(Path(what))} if task == "put" else {"found": copies.holds(what)}
+        match task:
+            case "put":
+                answer = {"size": copies.put(Path(what))}
+            case "fetch":
+                answer = {"fetched": copies.fetch(what, Path(*folder))}
+            case _:
+                answer = {"found": copies.holds(what)}
     except Exception as error:  # each file system has errors of its own
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         print(f"{uri} can't be used: {reason}; look at its name and your credentials", file=sys.stderr)

@@ -127,7 +127,10 @@ def keep_data(stack: str) -> None:
 
 
 def _artifact(uri: str) -> Path | None:
-    """The folder of `file://<store>@sha256:<digest>`; None where the store lacks it."""
+    """The folder of `<uri of a store>@sha256:<digest>`; None where it lacks it. Exits where it can't be asked."""
     command = [sys.executable, "-m", "cli", "model", "describe", uri, "--json"]
-    path = json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)["path"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:  # it has said why
+        sys.exit(done.returncode)
+    path = json.loads(done.stdout)["path"]
     return Path(path) if path else None

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -45,20 +46,30 @@ def promoted(target: Promoted, home: Path) -> tuple[Store, str | None]:
         return store, target.digest
     key = target.digest.replace(":", "-")
     with store.claim(key, lambda: None):
-        return store, fetch(Bucket(target.uri), target.digest, store, key)
+        return store, _brought(lambda folder: fetched(target.uri, target.digest, folder), store, key)
 
 
 def fetch(bucket: Bucket, digest: str, store: Store, key: str) -> str | None:
     """For the holder of the claim on `key`: an artifact brought into the local store; None where it is not whole."""
+    return _brought(lambda folder: bucket.fetch(digest, folder), store, key)
+
+
+def _brought(fill: Callable[[Path], bool], store: Store, key: str) -> str | None:
     with store.staging(key) as work:
         folder = work / "artifact"
         folder.mkdir()
-        return store.commit(key, folder) if bucket.fetch(digest, folder) else None
+        return store.commit(key, folder) if fill(folder) else None
 
 
 def copied(folder: Path, uri: str) -> int:
     """The bytes of the artifact in `folder`, once the bucket's folder `uri` holds it. Raises BadInput."""
     return int(_asked(uri, "put", str(folder))["size"])
+
+
+def fetched(uri: str, digest: str, folder: Path) -> bool:
+    """Fills an empty folder from the bucket's folder `uri`; False where that holds no such artifact, or a damaged one.
+    Raises BadInput."""
+    return bool(_asked(uri, "fetch", digest, str(folder))["fetched"])
 
 
 def holds(uri: str, digest: str) -> bool:

@@ -90,7 +90,7 @@ def test_a_serving_artifact_that_can_not_be_read_is_told(slipway, toy, tmp_path,
 def test_a_stack_compares_with_what_serves_or_says_that_it_can_not(there, monkeypatch):
     serving, ran = f"file:///store@sha256:{'0' * 64}", []
     service = SimpleNamespace(model="models/toy", variant=None, acceptWorse=False)
-    monkeypatch.setattr(cli.stack, "config_of", lambda _: SimpleNamespace(services={"toy": service}))
+    monkeypatch.setattr(cli.stack, "config_of", lambda _: SimpleNamespace(environment="dev", services={"toy": service}))
     monkeypatch.setattr(cli.stack, "outputs", lambda *_, **__: {"services": {"toy": {"artifactUri": serving}}})
     monkeypatch.setattr(cli.stack, "_artifact", lambda _: Path("/store") if there else None)
     monkeypatch.setattr(subprocess, "run", lambda command: ran.append(command) or SimpleNamespace(returncode=0))

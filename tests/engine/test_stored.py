@@ -2,9 +2,13 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from infra.config import ROOT
 from service.artifact import verify
 from tests.artifacts import promoted
 from tests.cluster.conftest import configure
@@ -61,6 +65,14 @@ def test_another_clone_changes_and_writes_nothing(stack, tmp_path):
         other.environment["SLIPWAY_BUCKETS"] = stack.environment["SLIPWAY_BUCKETS"]
         other.up("--expect-no-changes")
     assert copies(stack) == before
+
+
+def test_another_machine_brings_the_artifact_back_by_its_name(stack, tmp_path):
+    uri = outputs(stack)["uri"]
+    command = [sys.executable, "-m", "cli", "model", "describe", uri, "--json"]
+    environment = {**stack.environment, "SLIPWAY_HOME": str(tmp_path)}
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert verify(Path(json.loads(said)["path"])) == uri.rpartition("@")[2]
 
 
 def test_a_new_model_adds_one_copy_and_leaves_the_old_one(stack):

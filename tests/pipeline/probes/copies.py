@@ -124,6 +124,8 @@ def seen(scheme: str, folder: Path, pod: dict[str, str]) -> dict[str, Any]:
     code, said = fetched(copies.uri, first, folder / "fetched", pod)
     assert code == 0, said
     found["fetched"] = verify(folder / "fetched") == first
+    (folder / "deployers").mkdir()
+    found["broughtBack"] = copies.fetch(first, folder / "deployers") and verify(folder / "deployers") == first
     _, found["missing"] = fetched(copies.uri, f"sha256:{'0' * 64}", folder / "missing", pod)
     files.rm_file(f"{copies._artifact(second)}/model.onnx")
     files.invalidate_cache()
