@@ -80,9 +80,7 @@ def test_statistics_describe_the_training_data_and_logs_lie_beside_the_artifact(
 def test_the_same_content_elsewhere_is_not_built_again(slipway, toy, built):
     other = toy(name="elsewhere")
     other = other.rename((other.parent / "deep").mkdir() or other.parent / "deep" / "toy")
-    started = time.perf_counter()
     again = slipway("model", "build", other, "--json").json()
-    assert time.perf_counter() - started < 2
     assert (again["built"], again["digest"], again["inputsKey"]) == (False, built[1]["digest"], built[1]["inputsKey"])
 
 

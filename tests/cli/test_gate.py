@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -59,11 +58,9 @@ def test_a_slower_model_is_refused_with_its_ratio(slipway, toy, serving):
 
 def test_a_comparison_is_made_once(slipway, toy, serving):
     folder = toy(("(1, 400)", "(31, 400)"), name="twice")
-    assert build(slipway, folder, "--serving", serving["digest"]).code == 0
-    started = time.perf_counter()
-    second = build(slipway, folder, "--serving", serving["digest"]).json()
-    assert time.perf_counter() - started < 2
-    assert second["comparison"]["comparable"]
+    first, second = (build(slipway, folder, "--serving", serving["digest"]).json()["comparison"] for _ in range(2))
+    assert first["comparable"]
+    assert first == second  # to the last digit of what was timed
 
 
 def test_a_model_with_other_inputs_can_not_be_compared(slipway, toy, serving):
