@@ -60,7 +60,12 @@ def start_budget(seconds: float | None) -> int:
 def memory(measured: float | None) -> str:
     """What a pod gets where the configuration does not say: four times the model's own peak, for batches beside it."""
     wanted = max(LEAST_MEMORY, LEAST_MEMORY // 2 + 4 * int(measured or 0))
-    return f"{_STEP * math.ceil(wanted / _STEP) >> 20}Mi"
+    return quantity(_STEP * math.ceil(wanted / _STEP) >> 20)
+
+
+def quantity(mebibytes: int) -> str:
+    """As the API server writes it: in another spelling it would differ at every update from what the server has."""
+    return f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes >> 10}Gi"
 
 
 def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]) -> Manifest:
@@ -152,7 +157,8 @@ def _resources(args: WorkloadArgs, placements: Sequence[Placement]) -> Manifest:
 
 def _disk(args: WorkloadArgs, own: int) -> pulumi.Input[str]:
     """Of a pod's node: `own` MiB, and what is fetched."""
-    return args.stored.size.apply(lambda size: f"{own + math.ceil(size / 2**20)}Mi") if args.stored else f"{own}Mi"
+    stored = args.stored
+    return stored.size.apply(lambda size: quantity(own + math.ceil(size / 2**20))) if stored else quantity(own)
 
 
 def _volumes(service: str, args: WorkloadArgs) -> Manifest:

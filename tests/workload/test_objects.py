@@ -101,7 +101,7 @@ def test_the_start_budget_follows_the_measured_start(seconds, budget):
     assert start_budget(seconds) == budget
 
 
-@pytest.mark.parametrize(("measured", "given"), [(None, "512Mi"), (5e7, "512Mi"), (1e9, "4096Mi")])
+@pytest.mark.parametrize(("measured", "given"), [(None, "512Mi"), (5e7, "512Mi"), (1e9, "4Gi")])
 def test_memory_follows_what_was_measured(measured, given):
     assert memory(measured) == given
 
