@@ -141,7 +141,7 @@ def served(stack, docker, tmp_path):
 @pytest.mark.parametrize(
     ("command", "posts", "gets"),
     [
-        ((), ("/predict", "/explain"), ("/openapi.json", "/model")),
+        ((), ("/predict", "/explain"), ("/openapi.json", "/status")),
         (("-m", "bentoml", "serve", "/bento"), ("/predict",), ("/docs.json",)),
     ],
     ids=["service", "bentoml"],
