@@ -28,3 +28,12 @@ def gpu_model(tmp_path_factory):
     with (folder / "model.yaml").open("a") as settings:
         settings.write("target: nvidia\n")
     return built(folder)
+
+
+@pytest.fixture(scope="session")
+def unjudged_model(tmp_path_factory):
+    """One that nobody has built, whatever other tests have put into the store."""
+    folder = tmp_path_factory.mktemp("unjudged") / "progression"
+    shutil.copytree(ROOT / "models" / "progression", folder)
+    (folder / "nobody").write_text("has built this\n")
+    return folder

@@ -58,7 +58,7 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory, judged_model, gpu_model):
+def judge(tmp_path_factory, judged_model, gpu_model, unjudged_model):
     """Previews a stack under the pack: what was said, each broken (policy, resource), and the policies that ran."""
 
     def run(stack, **config):
@@ -68,7 +68,8 @@ def judge(tmp_path_factory, judged_model, gpu_model):
         )
         with Throwaway(folder, PROGRAM, stack) as throwaway:
             throwaway.environment["PULUMI_DEBUG_COMMANDS"] = "true"
-            models = {"model": gpu_model, "second": gpu_model} if stack == "good" else {"second": judged_model}
+            good = stack == "good"
+            models = {"model": gpu_model if good else unjudged_model, "second": gpu_model if good else judged_model}
             for key, folder_of in models.items():
                 throwaway.pulumi("config", "set", f"slipway:{key}", str(folder_of), "--stack", stack)
             said = throwaway.preview(
