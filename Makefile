@@ -79,9 +79,10 @@ test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and ro
 test-page: install ## the page in a real Chromium, which has to be there; and explanations of held-out digits
 	@$$($(SLIPWAY) env requirements.txt tests/page/requirements.txt) -m pytest tests/page
 
-test-faults: engine ## faults and abuse in earnest, about two and a half hours; writes docs/faults.md and docs/cluster.md
+test-faults: engine ## faults and abuse in earnest, about two and a half hours; writes docs/faults, cluster and recovery
 	@.venv/bin/python -m pytest tests/faults
 	@.venv/bin/python -m tests.standins.fault_table
+	@.venv/bin/python -m tests.standins.recovery_table --kills 50 --write
 	@.venv/bin/python -m tests.cluster.earnest
 
 simulate: engine ## a stack's whole life in a simulated cloud: make simulate STACK=... [PROGRAM=folder]
