@@ -95,9 +95,9 @@ def new_stack(
         yield make
 
 
-def on(docker: dockerd.Dockerd, folder: Path, program: Path, stack: str = "example") -> Throwaway:
+def on(docker: dockerd.Dockerd, folder: Path, program: Path, stack: str = "example", kubeconfig: str = "") -> Throwaway:
     """A stack whose Docker, command and plugin, is the tests' own."""
-    made = Throwaway(folder, program, stack, docker=True)
+    made = Throwaway(folder, program, stack, docker=True, kubeconfig=kubeconfig)
     made.seconds = 600  # images are built
     made.environment |= {key: docker.environment[key] for key in ("DOCKER_HOST", "DOCKER_CONFIG")}
     made.environment["PATH"] = f"{docker.path}:{made.environment['PATH']}"

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 # What the Dockerfile copies, whatever the settings.
-CONTEXT = ("bento/bento.yaml", "bento/src/service/__main__.py", "model/model/manifest.json", "settle.py")
+CONTEXT = ("bento/bento.yaml", "bento/src/service/__main__.py", "settle.py")
 
 
 class Refused(Exception):
@@ -57,13 +57,14 @@ def _build(books: dict[str, Any], arguments: list[str]) -> str:
     parser.add_argument("context", type=Path)
     options = parser.parse_args(arguments)
     given = dict(each.partition("=")[::2] for each in options.build_arg)
+    labels = dict(each.partition("=")[::2] for each in options.label)
     parts = [*CONTEXT, *(["packages/numpy/__init__.py"] if given["PACKAGES"] == "copied" else [])]
+    parts += ["model/model/manifest.json"] if labels["slipway.model"] else []
     if lacks := [name for name in parts if not (options.context / name).is_file()]:
         raise Refused(f"failed to compute cache key: {lacks[0]}: not found")
     content = hashlib.sha256(Path(options.file).read_bytes() + json.dumps([given, options.platform]).encode())
     for file in sorted(each for each in options.context.rglob("*") if each.is_file()):
         content.update(f"{file.relative_to(options.context)} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
-    labels = dict(each.partition("=")[::2] for each in options.label)
     image = {
         "id": f"sha256:{content.hexdigest()}",
         "labels": labels,
