@@ -1,8 +1,5 @@
 """An issuer's tokens: whose keys are believed, for how long."""
 
-import http.server
-import json
-import threading
 import time
 
 import pytest
@@ -10,6 +7,7 @@ import pytest
 from service.keys import parse_rules
 from service.refusal import Refused
 from service.tokens import Tokens
+from tests.doubles.web import web
 from tests.service.credentials import EC, JWKS, JWT, bearer, client, token
 
 pytestmark = pytest.mark.anyio
@@ -22,24 +20,8 @@ async def test_clocks_may_be_apart_by_the_leeway(guarded):
 
 
 def test_an_issuers_keys_come_by_url_and_change_there(tmp_path):
-    answers = {"keys": JWKS["keys"][:1]}
-
-    class Issuer(http.server.BaseHTTPRequestHandler):
-        """Stands for an issuer's key server."""
-
-        def do_GET(self):
-            body = json.dumps(answers).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Issuer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        rules = parse_rules({"jwt": {**JWT, "jwks": f"http://127.0.0.1:{server.server_port}/"}}).jwt
+    with web({"/": {"keys": JWKS["keys"][:1]}}) as issuer:
+        rules = parse_rules({"jwt": {**JWT, "jwks": f"{issuer.address}/"}}).jwt
         tokens = Tokens(rules)
         assert tokens.due()
         with pytest.raises(Refused) as refusal:
@@ -49,12 +31,11 @@ def test_an_issuers_keys_come_by_url_and_change_there(tmp_path):
         assert tokens.check(token().encode(), b"1") == "jwt:somebody"
         with pytest.raises(Refused):
             tokens.check(token(EC, "ES256", "ec").encode(), b"2")
-        answers["keys"] = JWKS["keys"][1:]
+        issuer.answers["/"] = {"keys": JWKS["keys"][1:]}
         tokens.load()
         assert tokens.check(token(EC, "ES256", "ec").encode(), b"2") == "jwt:somebody"
         with pytest.raises(Refused):
             tokens.check(token().encode(), b"1")
-        server.shutdown()
     tokens.load()  # nobody answers: the keys so far stay
     assert tokens.check(token(EC, "ES256", "ec").encode(), b"2") == "jwt:somebody"
 

@@ -10,11 +10,13 @@ import argparse
 import signal
 import threading
 from concurrent import futures
+from functools import partial
 from pathlib import Path
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from tests.doubles.web import web
 from tests.standins import monitoring
 from tests.standins.books import Books
 from tests.standins.docker_host import DockerStandIn
@@ -48,9 +50,10 @@ def main() -> None:
         ports.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")
         server.start()
         servers.append(server)  # one that nobody holds stops
-    print(",".join(ports), monitoring.serve(books), flush=True)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Event().wait()
+    with web({"/": partial(monitoring.answer, books)}) as lists:
+        print(",".join(ports), f"{lists.address}/", flush=True)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

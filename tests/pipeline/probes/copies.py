@@ -9,11 +9,9 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -24,6 +22,7 @@ from moto.server import ThreadedMotoServer
 from cli.copies import Copies
 from service.artifact import MANIFEST, seal, verify
 from service.fetch import PIECE
+from tests.doubles.web import Web, web
 
 KEYS = {"AWS_ACCESS_KEY_ID": "double", "AWS_SECRET_ACCESS_KEY": "double", "AWS_DEFAULT_REGION": "us-east-1"}
 ANSWER = {
@@ -40,20 +39,20 @@ def main(folder: Path) -> None:
     os.environ |= KEYS | {"AWS_ENDPOINT_URL": f"http://{host}:{port}"}
     (folder / "token").write_text("of-the-service-account")
     try:
-        with agent() as (at, asked):
+        with web({"/": ANSWER}) as agent:
             pod = {
                 "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ALLOW_HTTP": "true", "AWS_REGION": "us-east-1",
-                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{at}/v1/credentials",
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{agent.address}/v1/credentials",
                 "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(folder / "token"),
             }  # fmt: skip
             found["s3"] = seen("s3", folder / "s3", pod)
-            found["s3"]["askedAs"] = sorted({each["authorization"] for each in asked})
+            found["s3"]["askedAs"] = shown(agent, "authorization")
     finally:
         s3.stop()
-    with google() as url, agent() as (at, asked):
-        pod = {"GOOGLE_BASE_URL": url, "GCE_METADATA_HOST": at}
+    with google() as url, web({"/": ANSWER}) as metadata:
+        pod = {"GOOGLE_BASE_URL": url, "GCE_METADATA_HOST": metadata.address.removeprefix("http://")}
         found["gs"] = seen("gs", folder / "gs", pod)
-        found["gs"]["askedAs"] = sorted({each["metadata-flavor"] for each in asked})
+        found["gs"]["askedAs"] = shown(metadata, "metadata-flavor")
     print(json.dumps(found))
 
 
@@ -80,29 +79,9 @@ def google() -> Iterator[str]:
         server.wait()
 
 
-@contextmanager
-def agent() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """A double of what hands pods their credentials: its address, and the heads of what it was asked."""
-    asked: list[dict[str, str]] = []
-
-    class Agent(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append({name.lower(): value for name, value in self.headers.items()})
-            body = json.dumps(ANSWER).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Agent)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
+def shown(double: Web, header: str) -> list[str]:
+    """What it was shown in a header."""
+    return sorted({headers[header] for *_, headers in double.asked})
 
 
 def seen(scheme: str, folder: Path, pod: dict[str, str]) -> dict[str, Any]:
