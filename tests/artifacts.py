@@ -16,6 +16,13 @@ REPORT = {
 }
 
 
+def sealed(folder: Path, content: bytes = b"weights") -> str:
+    """Makes an artifact folder of a model alone, which no service can run; its digest."""
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(content)
+    return seal(folder)
+
+
 def promoted(store: Path, content: str = "weights", name: str = "digits") -> str:
     """Puts an artifact whose model is `content` into a store; `<uri>@sha256:...`. No service can run it."""
     staged = store / "staged"

@@ -1,18 +1,12 @@
 """A shared store shows whole artifacts only, and its first writer of a key wins."""
 
 import json
-import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from cli.env import environment
-from cli.home import home
-from cli.models import ROOT
-from service.artifact import seal
 from service.pipeline.bucket import Bucket
 from service.pipeline.errors import BadInput
+from tests.artifacts import sealed
 
 KEY = "k" * 64
 
@@ -21,12 +15,6 @@ KEY = "k" * 64
 def bucket(request, tmp_path):
     uri = f"memory://{tmp_path.name}/artifacts" if request.param == "memory" else (tmp_path / "shared").as_uri()
     return Bucket(uri)
-
-
-def sealed(folder, content="weights"):
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").write_text(content)
-    return seal(folder)
 
 
 def test_what_one_machine_pushes_another_fetches(bucket, tmp_path):
@@ -40,7 +28,7 @@ def test_what_one_machine_pushes_another_fetches(bucket, tmp_path):
 
 def test_the_first_writer_of_a_key_wins(bucket, tmp_path):
     first = sealed(tmp_path / "one")
-    sealed(tmp_path / "two", "others")
+    sealed(tmp_path / "two", b"others")
     assert bucket.push(KEY, tmp_path / "one") == first
     assert bucket.push(KEY, tmp_path / "two") == first
 
@@ -80,16 +68,9 @@ def test_an_unknown_file_system_is_told():
 
 
 @pytest.fixture(scope="module")
-def doubles(tmp_path_factory):
+def doubles(probe):
     """What a shared store does on doubles of S3's and Google's servers, through the clients that users install."""
-    here = Path(__file__).parent
-    python = environment([here / "buckets.txt"], home() / "envs")
-    command = [python, here / "probes" / "buckets.py", tmp_path_factory.mktemp("buckets")]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_"))}
-    variables |= {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    return probe("buckets", "tests/pipeline/buckets.txt")
 
 
 @pytest.mark.parametrize("scheme", ["s3", "gs"])

