@@ -11,7 +11,7 @@ import cli.environment
 from cli.drift import drifted
 from cli.environment import TEMPLATE, environment, expired
 from infra.config import StackConfig
-from tests.standins.throwaway import Throwaway
+from tests.standins.throwaway import Throwaway, written
 
 URN = "urn:pulumi:s::p::aws:ec2/vpc:Vpc::vpc"
 
@@ -53,11 +53,8 @@ def test_only_idle_environments_of_pull_requests_are_swept():
 def test_the_sweep_takes_down_a_forgotten_environment_without_its_file_which_went_with_the_runner(
     tmp_path, monkeypatch
 ):
-    program = tmp_path / "source"
-    program.mkdir()
-    (program / "Pulumi.yaml").write_text("name: network\nruntime: python\n")
-    (program / "Pulumi.pr-7.yaml").write_text("config:\n  aws:region: eu-central-1\n")
-    (program / "__main__.py").write_text("import pulumi_aws as aws\naws.ec2.Vpc('vpc', cidr_block='10.0.0.0/16')\n")
+    code = "import pulumi_aws as aws\naws.ec2.Vpc('vpc', cidr_block='10.0.0.0/16')\n"
+    program = written(tmp_path / "source", code, "pr-7")
     with Throwaway(tmp_path / "stack", program, "pr-7") as stack:
         stack.up()
         (stack.program / "Pulumi.pr-7.yaml").unlink()

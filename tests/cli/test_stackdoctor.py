@@ -19,7 +19,7 @@ from cli.stackdoctor import (
     state_problems,
 )
 from infra.config import StackConfig
-from tests.standins.throwaway import Throwaway
+from tests.standins.throwaway import Throwaway, written
 
 
 def pod(name="digits-1", phase="Running", container=None, **conditions):
@@ -137,11 +137,8 @@ def test_an_address_without_tls_behind_it_is_told():
 
 @pytest.mark.engine
 def test_what_a_killed_update_left_is_told_until_it_is_recovered(tmp_path, monkeypatch):
-    program = tmp_path / "source"
-    program.mkdir()
-    (program / "Pulumi.yaml").write_text("name: network\nruntime: python\n")
-    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: us-east-1\n")
-    (program / "__main__.py").write_text("import pulumi_aws as aws\naws.ec2.Vpc('vpc', cidr_block='10.0.0.0/16')\n")
+    code = "import pulumi_aws as aws\naws.ec2.Vpc('vpc', cidr_block='10.0.0.0/16')\n"
+    program = written(tmp_path / "source", code)
     with Throwaway(tmp_path / "stack", program) as stack:
         stack.start("hang@1")
         update = stack.start_up()

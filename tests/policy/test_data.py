@@ -4,7 +4,7 @@ import pytest
 
 from cli.stack import keep_data
 from service.pipeline.errors import BadInput
-from tests.standins.throwaway import Throwaway
+from tests.standins.throwaway import Throwaway, written
 
 pytestmark = pytest.mark.engine
 
@@ -22,10 +22,7 @@ pulumi.export("environment", environment)
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    program = tmp_path_factory.mktemp("data")
-    (program / "Pulumi.yaml").write_text("name: slipway\nruntime: python\n")
-    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: eu-central-1\n")
-    (program / "__main__.py").write_text(PROGRAM)
+    program = written(tmp_path_factory.mktemp("data"), PROGRAM)
     with Throwaway(tmp_path_factory.mktemp("stack"), program) as stack:
         configure(stack, bucket="models-1", stage="first")
         stack.up()

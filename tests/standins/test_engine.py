@@ -4,7 +4,7 @@ import pytest
 
 from tests.standins import fault_table
 from tests.standins.simulate import simulate
-from tests.standins.throwaway import EXAMPLES, Throwaway
+from tests.standins.throwaway import EXAMPLES, Throwaway, written
 
 pytestmark = pytest.mark.engine
 
@@ -19,10 +19,7 @@ aws.ec2.Subnet("subnet", vpc_id=vpc.id, cidr_block="10.0.1.0/24")
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
     """A stack of two resources that the tests edit."""
-    program = tmp_path_factory.mktemp("network")
-    (program / "Pulumi.yaml").write_text("name: network\nruntime: python\n")
-    (program / "Pulumi.example.yaml").write_text("config:\n  aws:region: us-east-1\n")
-    (program / "__main__.py").write_text(NETWORK)
+    program = written(tmp_path_factory.mktemp("network"), NETWORK)
     with Throwaway(tmp_path_factory.mktemp("stack"), program) as stack:
         yield stack
 

@@ -20,6 +20,15 @@ DOUBLES, PLUGINS = Path(__file__).parent / "bin", Path(__file__).parent / "site"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".slipway", "__pycache__", ".*_cache")
 
 
+def written(folder: Path, code: str, stack: str = "example") -> Path:
+    """Makes `folder` a program of one file, with the settings of one stack."""
+    folder.mkdir(exist_ok=True)
+    (folder / "Pulumi.yaml").write_text("name: slipway\nruntime: python\n")
+    (folder / f"Pulumi.{stack}.yaml").write_text("config:\n  aws:region: eu-central-1\n")
+    (folder / "__main__.py").write_text(code)
+    return folder
+
+
 class Throwaway:
     """One stack of a program. `folder` takes a copy of the program, backend, home and books.
 
