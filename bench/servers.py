@@ -43,12 +43,13 @@ class Server:
     root: psutil.Process
 
     def cpu(self) -> float:
-        """Processor seconds of the server's processes so far."""
-        total = 0.0
+        """Processor seconds of the server's processes so far, of the threads that live."""
+        total = 0
         for process in [self.root, *self.root.children(recursive=True)]:
-            times = process.cpu_times()
-            total += times.user + times.system
-        return total
+            # In nanoseconds; what psutil tells comes in hundredths of a second, which is more than a short turn's noise.
+            for thread in Path(f"/proc/{process.pid}/task").iterdir():
+                total += int((thread / "schedstat").read_text().split()[0])
+        return total / 1e9
 
 
 def pythons() -> Pythons:

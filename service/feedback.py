@@ -25,8 +25,10 @@ from service.refusal import Refused
 MOST_SAMPLES = 100  # of one token: it travels in a header
 MOST_CLASSES = 100  # have series of their own; the rest share one
 MOST_TOKENS = 200_000
-_HEAD = struct.Struct(">I6s6sIB")  # issued at, the model's digest, this process, a number, how many predictions
-_CLASS = struct.Struct(_HEAD.format + "H")
+# A token: issued at, the model's digest and the process, all the same for a second and so made once (18 bytes: base64
+# goes on behind them without padding); a number; the predictions; the signature.
+_HEAD, _NUMBER = struct.Struct(">I6s8s"), struct.Struct(">Q")
+_CLASS = struct.Struct(">QH")
 _MAC = 16
 _CLASSES, _VALUES = b"c", b"v"
 OUTCOMES = ("scored", "wrong_token", "replayed", "too_old", "other_version")
@@ -39,8 +41,7 @@ class Feedback:
         self._signature = signature
         self._model = bytes.fromhex(digest.removeprefix("sha256:"))[:6]
         self._key: bytes | None = None
-        self._keyed = blake2s()
-        self._process, self._numbers = os.urandom(6), itertools.count()
+        self._process, self._numbers = os.urandom(8), itertools.count()
         self._oldest = days * 86400
         output = signature.outputs[0]
         self.classes = signature.labels
@@ -64,22 +65,25 @@ class Feedback:
         count = len(values)
         if key is None or not self._kind or count > MOST_SAMPLES:
             return None
-        head = (self._now, self._model, self._process, next(self._numbers) & 0xFFFFFFFF, count)
-        if self._kind is _VALUES:
-            text = _HEAD.pack(*head) + values.astype(">f4").tobytes()
-        elif count == 1:
-            text = _CLASS.pack(*head, values.argmax())
-        else:
-            text = _HEAD.pack(*head) + values.argmax(axis=1).astype(">u2").tobytes()
         if key is not self._key:
-            self._key, self._keyed = key, blake2s(key=key, digest_size=_MAC)
-        mac = self._keyed.copy()
+            self._key = key
+            self.tick()
+        number = next(self._numbers)
+        if self._kind is _VALUES:
+            text = _NUMBER.pack(number) + values.astype(">f4").tobytes()
+        elif count == 1:
+            text = _CLASS.pack(number, values.argmax())
+        else:
+            text = _NUMBER.pack(number) + values.argmax(axis=1).astype(">u2").tobytes()
+        mac = self._begun.copy()
         mac.update(text)
-        return b2a_base64(text + mac.digest(), newline=False)
+        return self._head + b2a_base64(text + mac.digest(), newline=False)
 
     def tick(self) -> None:
         """Tokens have the time of the last call as theirs."""
-        self._now = int(time.time())
+        head = _HEAD.pack(int(time.time()), self._model, self._process)
+        self._head = b2a_base64(head, newline=False)
+        self._begun = blake2s(head, key=self._key or b"", digest_size=_MAC)
 
     def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
         """Count the truth that came back; what was counted. Blocks on a file.
@@ -139,15 +143,16 @@ class Feedback:
         text, mac = raw[:-_MAC], raw[-_MAC:]
         if (
             key is None
-            or len(text) < _HEAD.size
+            or len(text) < _HEAD.size + _NUMBER.size
             or not hmac.compare_digest(mac, blake2s(text, key=key, digest_size=_MAC).digest())
         ):
             raise self._refuse("wrong_token", 422, wrong)
-        issued, model, process, number, _ = _HEAD.unpack_from(text)
+        issued, model, process = _HEAD.unpack_from(text)
         if model != self._model:
             raise self._refuse("other_version", 409, "the token is another version's of the model")
-        made = np.frombuffer(text, ">u2" if self._kind is _CLASSES else ">f4", offset=_HEAD.size)
-        return issued, process + struct.pack(">I", number), made.tolist()
+        number, predicted = text[_HEAD.size :][: _NUMBER.size], text[_HEAD.size + _NUMBER.size :]
+        made = np.frombuffer(predicted, ">u2" if self._kind is _CLASSES else ">f4")
+        return issued, process + number, made.tolist()
 
     def _truth(self, value: object, index: int) -> Any:
         if self._kind is _VALUES:

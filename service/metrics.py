@@ -26,10 +26,11 @@ PREDICT, INFER, V2, EXPLAIN, FEEDBACK, STATUS, LIVEZ, READYZ, OPENAPI, INDEX, MO
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATUSES = frozenset((200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504))
-# The file holds float64 numbers: how many records there are, open connections, waiting requests, requests in work
-# for each endpoint, then the records: endpoint, status, seconds in all and a count for each bucket.
-_USED, _CONNECTIONS, _WAITING, _WORKING = range(4)
-_FIRST = _WORKING + len(ENDPOINTS)
+# The file holds float64 numbers: how many records there are, open connections, waiting requests, requests begun at
+# each endpoint, then the records: endpoint, status, seconds in all and a count for each bucket. What has begun and is in
+# no record is in work.
+_USED, _CONNECTIONS, _WAITING, _BEGUN = range(4)
+_FIRST = _BEGUN + len(ENDPOINTS)
 _LENGTH = 3 + len(_BUCKETS) + 1
 _CELLS = _FIRST + len(ENDPOINTS) * (len(_STATUSES) + 5) * _LENGTH
 _FRESH_SECONDS = 1.0
@@ -51,20 +52,19 @@ class Metrics:
         self.close()  # a process number may be used again
         self._records = {
             _key(int(self._cells[at]), int(self._cells[at + 1])): at
-            for at in range(_FIRST, _FIRST + int(self._cells[_USED]) * _LENGTH, _LENGTH)
+            for at in _records(self._cells)
         }
         self._peers: list[memoryview[float]] = []
         self._looked = 0.0
 
     def begin(self, endpoint: int) -> float:
         """Count a request in; returns the time for `end`."""
-        self._cells[_WORKING + endpoint] += 1
+        self._cells[_BEGUN + endpoint] += 1
         return perf_counter()
 
     def end(self, endpoint: int, status: int, begun: float) -> None:
         """Count a request out; `status` is the HTTP status, 499 where the client left first."""
         seconds, cells = perf_counter() - begun, self._cells
-        cells[_WORKING + endpoint] -= 1
         at = self._records.get(_STATUS_SPAN * endpoint + status) or self._record(endpoint, status)
         cells[at + 2] += seconds
         cells[at + 3 + bisect_left(_BUCKETS, seconds)] += 1
@@ -108,7 +108,7 @@ class Metrics:
             duration.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), seconds)
         name = "bentoml_service_request_in_progress"
         working = GaugeMetricFamily(name, "Requests in work", labels=("endpoint", *service))
-        for name, count in zip(ENDPOINTS, gauges[_WORKING:], strict=True):
+        for name, count in zip(ENDPOINTS, gauges[_BEGUN:], strict=True):
             working.add_metric((name, *self._labels), count)
         connections = GaugeMetricFamily("slipway_connections", "Open connections", labels=service)
         connections.add_metric(self._labels, gauges[_CONNECTIONS])
@@ -132,8 +132,9 @@ class Metrics:
 
     def close(self) -> None:
         """Take this process out of the gauges; its counts stay."""
-        for cell in range(_CONNECTIONS, _FIRST):
-            self._cells[cell] = 0.0
+        self._cells[_CONNECTIONS] = self._cells[_WAITING] = 0.0
+        for endpoint, working in enumerate(_gauges(self._cells)[_BEGUN:]):
+            self._cells[_BEGUN + endpoint] -= working
 
     def _map(self) -> "memoryview[float]":
         if not self._folder:
@@ -159,10 +160,11 @@ class Metrics:
     def _sums(self) -> tuple[dict[tuple[int, int], list[float]], list[float]]:
         answered: dict[tuple[int, int], list[float]] = {}
         gauges = [0.0] * _FIRST
-        for pid, cells in self._files() if self._folder else [(os.getpid(), self._cells)]:
+        for pid, shared in self._files() if self._folder else [(os.getpid(), self._cells)]:
+            cells = memoryview(bytes(shared)).cast("d")  # of one moment: the others count on
             if is_alive(pid):
-                gauges = [a + b for a, b in zip(gauges, cells[:_FIRST], strict=True)]
-            for at in range(_FIRST, _FIRST + int(cells[_USED]) * _LENGTH, _LENGTH):
+                gauges = [a + b for a, b in zip(gauges, _gauges(cells), strict=True)]
+            for at in _records(cells):
                 key = (int(cells[at]), int(cells[at + 1]))
                 found = answered.get(key, [0.0] * (_LENGTH - 2))
                 answered[key] = [a + b for a, b in zip(found, cells[at + 2 : at + _LENGTH], strict=True)]
@@ -175,6 +177,18 @@ class Metrics:
                 if match and os.fstat(file.fileno()).st_size == _CELLS * 8:
                     memory = mmap.mmap(file.fileno(), _CELLS * 8, access=mmap.ACCESS_READ)
                     yield int(match[1]), memoryview(memory).cast("d")
+
+
+def _records(cells: "memoryview[float]") -> range:
+    return range(_FIRST, _FIRST + int(cells[_USED]) * _LENGTH, _LENGTH)
+
+
+def _gauges(cells: "memoryview[float]") -> list[float]:
+    """The numbers before the records, with the requests in work for those begun."""
+    found = list(cells[:_FIRST])
+    for at in _records(cells):
+        found[_BEGUN + int(cells[at])] -= sum(cells[at + 3 : at + _LENGTH])
+    return [max(0.0, each) for each in found]
 
 
 def _key(endpoint: int, status: int) -> int:

@@ -170,6 +170,31 @@ def test_the_counts_of_two_workers_add_up_whichever_is_asked(start, artifacts, t
     assert pids == {str(worker.process.pid) for worker in workers}  # both have really served
 
 
+def test_requests_in_work_are_those_of_living_workers(start, artifacts, listener, tmp_path):
+    first = start(artifacts["linear"], PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    for status in (200, 400):
+        body = {"inputs": {"x": [3]}} if status == 200 else {}
+        assert httpx.post(f"{first.url}/predict", json=body).status_code == status
+    assert in_work(first) == 0
+    with socket.create_connection(listener.getsockname(), timeout=60) as client:
+        client.sendall(HEAD + b"content-length: 9\r\n\r\n{")
+        end = time.monotonic() + 10
+        while in_work(first) != 1:
+            assert time.monotonic() < end
+        second = start(artifacts["linear"], PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+        assert in_work(second) == 1
+        first.process.kill()
+        first.process.wait()
+        assert in_work(second) == 0
+    assert counts(second) == {"200": 1.0, "400": 1.0}
+
+
+def in_work(worker):
+    text = httpx.get(worker.metrics).text
+    (found,) = re.findall(r'^bentoml_service_request_in_progress\{endpoint="/predict",.* ([\d.]+)$', text, re.MULTILINE)
+    return float(found)
+
+
 def counts(worker):
     text = httpx.get(worker.metrics).text
     line = r'^bentoml_service_request_total\{endpoint="/predict",http_response_code="(\d+)",.* ([\d.]+)$'
