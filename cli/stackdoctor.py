@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from cli.engine import export_state, pulumi
+from cli.engine import NoStack, export_state, pulumi, short
 from cli.recover import backend_folder, live_locks, stale_locks
 from service.pipeline.errors import PipelineError
 
@@ -56,14 +56,14 @@ def state_problems(stack: str) -> Iterator[str]:
         yield f"another process is updating the stack ({held[0].name}): wait for it"
     try:
         deployment = export_state(stack)["deployment"] or {}
+    except NoStack:
+        yield f"the stack is not up: make up STACK={stack}"
+        return
     except PipelineError as error:
-        is_there = "no stack named" not in str(error)
-        repair = f"the state can't be read: {error}; slipway recover repairs what can be repaired"
-        yield repair if is_there else f"the stack is not up: make up STACK={stack}"
+        yield f"the state can't be read: {error}; slipway recover repairs what can be repaired"
         return
     for each in deployment.get("pending_operations") or ():
-        kind, name = each["resource"]["urn"].split("::")[-2:]
-        yield f"{each['type']} {kind.rsplit(':', 1)[-1]} {name} never ended: slipway recover finds out how it went"
+        yield f"{each['type']} {short(each['resource']['urn'])} never ended: slipway recover finds out how it went"
 
 
 def cluster_problems(stack: str, config: StackConfig) -> Iterator[str]:
