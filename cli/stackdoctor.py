@@ -8,7 +8,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from cli.engine import NoStack, export_state, pulumi, short
+from cli.preflight import answers
 from cli.recover import backend_folder, live_locks, stale_locks
 from service.pipeline.errors import PipelineError
 
@@ -40,7 +40,7 @@ def stack_problems(stack: str, config: StackConfig, urls: Mapping[str, str]) -> 
     if config.platform in ("kubernetes", "aws", "gcp"):
         yield from cluster_problems(stack, config)
     if config.platform in ("aws", "gcp"):
-        yield from cloud_quota_problems(stack)
+        yield from cloud_quota_problems(stack, config)
     for name, url in urls.items():
         if urlsplit(url).scheme == "https" and (problem := certificate_problem(url)):
             yield f"{name}: {problem}"
@@ -136,17 +136,13 @@ def quota_problems(quotas: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"quota {quota['metadata']['name']}: all {most} of {what} are used: no more pods come"
 
 
-def cloud_quota_problems(stack: str) -> Iterator[str]:
+def cloud_quota_problems(stack: str, config: StackConfig) -> Iterator[str]:
     """What the account's quotas leave no room for, as `slipway preflight` asks."""
-    from infra.preflight import CHECKS
+    from infra.preflight import CHECKS, FAILED, run
 
-    skipped = [argument for check in CHECKS if check != "quota" for argument in ("--skip", check)]
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "preflight", "--stack", stack, *skipped], capture_output=True, text=True
-    )
-    for line in done.stderr.splitlines():
-        if line.startswith("failed"):
-            yield line.removeprefix("failed").strip()
+    for each in run(config, answers(config, stack), frozenset(CHECKS) - {"quota"}):
+        if each.outcome == FAILED:
+            yield f"{each.check}: {each.says}"
 
 
 def _waiting(pod: Mapping[str, Any]) -> str:
