@@ -108,6 +108,6 @@ def lost(steps: Sequence[Mapping[str, Any]]) -> list[Violation]:
 
 
 def _violation(event: Mapping[str, Any]) -> Violation:
-    resource = short(str(event["resourceUrn"]))
-    message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{resource.split()[-1]}: ")
-    return Violation(event["policyName"], resource, event["enforcementLevel"], message)
+    urn = str(event["resourceUrn"])
+    message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{urn.rsplit('::', 1)[-1]}: ")
+    return Violation(event["policyName"], short(urn), event["enforcementLevel"], message)
