@@ -46,7 +46,7 @@ class Server:
         """Processor seconds of the server's processes so far, of the threads that live."""
         total = 0
         for process in [self.root, *self.root.children(recursive=True)]:
-            # In nanoseconds; what psutil tells comes in hundredths of a second, which is more than a short turn's noise.
+            # In nanoseconds; what psutil tells comes in hundredths of a second, more than a short turn's noise.
             for thread in Path(f"/proc/{process.pid}/task").iterdir():
                 total += int((thread / "schedstat").read_text().split()[0])
         return total / 1e9

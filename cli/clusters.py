@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from cli.engine import export_state, pulumi
+from cli.engine import export_state, pulumi, short
 from service.pipeline.errors import PipelineError
 
 CLUSTERS = ("aws:eks/cluster:Cluster", "gcp:container/cluster:Cluster")
@@ -96,9 +96,3 @@ def _refresh(stack: str, records: list[dict[str, Any]]) -> None:
 
 def _status(record: dict[str, Any]) -> str:
     return str((record.get("outputs") or {}).get("status", ""))
-
-
-def short(urn: str) -> str:
-    """A resource as a user knows it: its kind and its name."""
-    kind, name = urn.split("::")[-2:]
-    return f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}"

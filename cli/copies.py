@@ -12,6 +12,7 @@ from typing import Any
 
 from service.artifact import MANIFEST, verify
 from service.pipeline.bucket import Bucket
+from service.pipeline.errors import BadInput
 
 
 class Copies(Bucket):
@@ -53,6 +54,9 @@ def main() -> int:
                 answer = {"fetched": copies.fetch(what, Path(*folder))}
             case _:
                 answer = {"found": copies.holds(what)}
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 1
     except Exception as error:  # each file system has errors of its own
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         print(f"{uri} can't be used: {reason}; look at its name and your credentials", file=sys.stderr)

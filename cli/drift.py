@@ -9,9 +9,8 @@ from typing import Any
 
 import click
 
-from cli.engine import pulumi
+from cli.engine import short, steps
 from cli.stack import STACK
-from service.pipeline.errors import PipelineError
 
 DRIFTED = 4
 WHAT = {"update": "changed", "delete": "gone"}
@@ -22,7 +21,8 @@ WHAT = {"update": "changed", "delete": "gone"}
 @click.option("--json", "as_json", is_flag=True, help="One object: resources by what happened to them.")
 def drift(stack: str, as_json: bool) -> None:
     """Compare the clouds with the state, and change neither. Exits with 4 where somebody changed something by hand."""
-    found = list(drifted(_read(stack)))
+    # The program is run, so that providers get fresh credentials: those in the state have expired.
+    found = list(drifted(steps("refresh", "--stack", stack, "--preview-only", "--run-program")))
     if as_json:
         click.echo(json.dumps([{"resource": name, "what": what, "keys": keys} for name, what, keys in found]))
     for name, what, keys in [] if as_json else found:
@@ -45,20 +45,9 @@ def drifted(steps: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, list[str
             keys = _changed(old.get("inputs") or {}, new.get("inputs") or {})
             if not keys and (new or not old):
                 continue
-        kind, name = str(step["urn"]).split("::")[-2:]
         what = "gone" if step["op"] == "delete" or not new else "changed"
-        yield f"{kind.rsplit('$', 1)[-1].rsplit(':', 1)[-1]} {name}", what, sorted({*keys})
+        yield short(step["urn"]), what, sorted({*keys})
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [key for key in sorted({*old, *new}) if not key.startswith("__") and old.get(key) != new.get(key)]
-
-
-def _read(stack: str) -> list[Mapping[str, Any]]:
-    # The program is run, so that providers get fresh credentials: those in the state have expired.
-    said = pulumi("refresh", "--stack", stack, "--preview-only", "--run-program", "--json")
-    start = said.find("{")  # what the engine says of plugins and of the lock comes first
-    if start < 0:
-        raise PipelineError(f"pulumi refresh says nothing that can be read: {said.strip()[-2000:]}")
-    steps: list[Mapping[str, Any]] = json.loads(said[start:]).get("steps") or []
-    return steps

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.engine import short
 from service.pipeline.errors import PipelineError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -101,17 +102,12 @@ def lost(steps: Sequence[Mapping[str, Any]]) -> list[Violation]:
     update records it. A policy sees no state and no steps, so it can't tell.
     """
     replaced = [each for each in steps if each["op"] in REPLACED]
-    named = {_named(each["urn"]) for each in replaced if (each.get("newState") or {}).get("protect")}
+    named = {short(each["urn"]) for each in replaced if (each.get("newState") or {}).get("protect")}
     said = "holds data of production and would be replaced: change nothing else in the update that first protects it"
     return [Violation("protected", name, "mandatory", said) for name in sorted(named)]
 
 
-def _named(urn: str) -> str:
-    kind, name = urn.split("::")[-2:]
-    return f"{kind.rsplit(':', 1)[-1]} {name}"
-
-
 def _violation(event: Mapping[str, Any]) -> Violation:
-    resource = _named(str(event["resourceUrn"]))
-    message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{resource.split()[-1]}: ")
-    return Violation(event["policyName"], resource, event["enforcementLevel"], message)
+    urn = str(event["resourceUrn"])
+    message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{urn.rsplit('::', 1)[-1]}: ")
+    return Violation(event["policyName"], short(urn), event["enforcementLevel"], message)

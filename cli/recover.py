@@ -17,8 +17,8 @@ import psutil
 import yaml
 
 from cli.adopt import Found, adopt
-from cli.clusters import forget_lost, read_clusters, settle_clusters, short
-from cli.engine import export_state, pulumi
+from cli.clusters import forget_lost, read_clusters, settle_clusters
+from cli.engine import export_state, pulumi, short, steps
 from cli.importids import BY_TAG, REPEATABLE, import_id, is_findable
 from cli.lookup import PROGRAMS, tagged_resources
 from service.pipeline.errors import PipelineError
@@ -232,11 +232,11 @@ def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
     while True:
         try:
             # What is recorded is not asked for: a cluster that is gone would not answer.
-            steps = json.loads(pulumi("preview", "--stack", stack, "--json", "--refresh=false")).get("steps", [])
+            plan = steps("preview", "--stack", stack, "--refresh=false")
         except PipelineError:
             yield "The last update failed, and so does a preview: nothing was looked up in the cloud"
             return
-        creates = [each["newState"] for each in steps if each["op"] in ("create", "create-replacement")]
+        creates = [each["newState"] for each in plan if each["op"] in ("create", "create-replacement")]
         planned = [each for each in creates if _is_in_cloud(each)]
         exported = export_state(stack)
         found = list(_look_up(planned, exported["deployment"], project, stack))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from cli.engine import pulumi
+from cli.engine import NoStack, pulumi, steps
 from infra.localkey import key_file
 from service.pipeline.errors import BadInput, PipelineError
 
@@ -109,7 +109,7 @@ def outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
     except PipelineError as error:
         if missing_ok:
             return {}
-        if "no stack named" in str(error):
+        if isinstance(error, NoStack):
             raise PipelineError(
                 f"stack {stack} is not up: make up STACK={stack}, or name another with --stack"
             ) from None
@@ -121,8 +121,7 @@ def keep_data(stack: str) -> None:
     """Refuses an update that makes the stack production and replaces its data; later ones the engine refuses."""
     from cli.preview import lost
 
-    steps = json.loads(pulumi("preview", "--stack", stack, "--json")).get("steps") or []
-    if found := lost(steps):
+    if found := lost(steps("preview", "--stack", stack)):
         raise BadInput("\n".join(f"{each.resource}: {each.message}" for each in found))
 
 

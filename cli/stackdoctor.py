@@ -8,7 +8,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -19,7 +18,8 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from cli.engine import export_state, pulumi
+from cli.engine import NoStack, export_state, pulumi, short
+from cli.preflight import answers
 from cli.recover import backend_folder, live_locks, stale_locks
 from service.pipeline.errors import PipelineError
 
@@ -40,7 +40,7 @@ def stack_problems(stack: str, config: StackConfig, urls: Mapping[str, str]) -> 
     if config.platform in ("kubernetes", "aws", "gcp"):
         yield from cluster_problems(stack, config)
     if config.platform in ("aws", "gcp"):
-        yield from cloud_quota_problems(stack)
+        yield from cloud_quota_problems(stack, config)
     for name, url in urls.items():
         if urlsplit(url).scheme == "https" and (problem := certificate_problem(url)):
             yield f"{name}: {problem}"
@@ -56,14 +56,14 @@ def state_problems(stack: str) -> Iterator[str]:
         yield f"another process is updating the stack ({held[0].name}): wait for it"
     try:
         deployment = export_state(stack)["deployment"] or {}
+    except NoStack:
+        yield f"the stack is not up: make up STACK={stack}"
+        return
     except PipelineError as error:
-        is_there = "no stack named" not in str(error)
-        repair = f"the state can't be read: {error}; slipway recover repairs what can be repaired"
-        yield repair if is_there else f"the stack is not up: make up STACK={stack}"
+        yield f"the state can't be read: {error}; slipway recover repairs what can be repaired"
         return
     for each in deployment.get("pending_operations") or ():
-        kind, name = each["resource"]["urn"].split("::")[-2:]
-        yield f"{each['type']} {kind.rsplit(':', 1)[-1]} {name} never ended: slipway recover finds out how it went"
+        yield f"{each['type']} {short(each['resource']['urn'])} never ended: slipway recover finds out how it went"
 
 
 def cluster_problems(stack: str, config: StackConfig) -> Iterator[str]:
@@ -136,17 +136,13 @@ def quota_problems(quotas: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"quota {quota['metadata']['name']}: all {most} of {what} are used: no more pods come"
 
 
-def cloud_quota_problems(stack: str) -> Iterator[str]:
+def cloud_quota_problems(stack: str, config: StackConfig) -> Iterator[str]:
     """What the account's quotas leave no room for, as `slipway preflight` asks."""
-    from infra.preflight import CHECKS
+    from infra.preflight import CHECKS, FAILED, run
 
-    skipped = [argument for check in CHECKS if check != "quota" for argument in ("--skip", check)]
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "preflight", "--stack", stack, *skipped], capture_output=True, text=True
-    )
-    for line in done.stderr.splitlines():
-        if line.startswith("failed"):
-            yield line.removeprefix("failed").strip()
+    for each in run(config, answers(config, stack), frozenset(CHECKS) - {"quota"}):
+        if each.outcome == FAILED:
+            yield f"{each.check}: {each.says}"
 
 
 def _waiting(pod: Mapping[str, Any]) -> str:

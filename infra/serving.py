@@ -39,11 +39,6 @@ class ScaleConfig(Settings):
     def aim(self) -> int:
         return self.target or {"cpu": 70, "inflight": 16}[self.on]
 
-    @property
-    def moves(self) -> bool:
-        """Whether the number of pods changes by itself."""
-        return self.most != self.min
-
     @model_validator(mode="after")
     def _can_work(self) -> ScaleConfig:
         if self.most < max(self.min, 1):

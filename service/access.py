@@ -64,7 +64,7 @@ class Access:
             self._check_address(exchange)
         given, headers = exchange.given.get(b"authorization"), exchange.scope["headers"]
         doubled = len(exchange.given) != len(headers) and sum(name == b"authorization" for name, _ in headers) > 1
-        known = self._known.get(given)
+        known = self._known.get(given) if given else None
         if known and known[1] > time.time() and not doubled:
             return self._limited(known[0]) if self._per_key else known[0]
         if given is None and self.is_page(exchange):

@@ -41,14 +41,12 @@ class Workload(pulumi.ComponentResource):
     Owns its Deployments, Service, account, access Secret, network policy, autoscaler and disruption budget; leaves the
     namespace and the route to the platform. Two of these in one namespace have nothing in common. New keys alone
     change the Secret, which pods read anew, and restart nothing.
-    Outputs: `service` (of the Kubernetes Service), once pods answer behind it; `port`. Known before: `service_account`
-    and `selector`.
+    Outputs: `service` (of the Kubernetes Service), once pods answer behind it; `port`. Known before: `selector`.
     """
 
     service: pulumi.Output[str]
     port: int
     selector: dict[str, str]
-    service_account: str
 
     def __init__(self, name: str, args: WorkloadArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         provided = pulumi.ResourceOptions(providers=[args.cluster.provider])
@@ -90,5 +88,4 @@ class Workload(pulumi.ComponentResource):
         self.service = service.metadata.name
         self.port = HTTP_PORT
         self.selector = selector(name)
-        self.service_account = name
         self.register_outputs({"service": self.service, "port": self.port})

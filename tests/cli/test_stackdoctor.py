@@ -9,9 +9,11 @@ import threading
 import pytest
 import yaml
 
+import cli.stackdoctor
 from cli.environment import TEMPLATE
 from cli.stackdoctor import (
     certificate_problem,
+    cloud_quota_problems,
     cluster_problems,
     other_problems,
     pod_problems,
@@ -19,6 +21,8 @@ from cli.stackdoctor import (
     state_problems,
 )
 from infra.config import StackConfig
+from infra.pools import Quota
+from infra.preflight import Answers
 from tests.standins.throwaway import Throwaway, written
 
 
@@ -92,6 +96,16 @@ def test_a_quota_that_is_used_up_is_told_and_one_with_room_is_not():
     used = {"requests.nvidia.com/gpu": "2", "limits.memory": "8191Mi", "pods": "0", "secrets": "1"}
     quota = {"metadata": {"name": "gpus"}, "status": {"hard": hard, "used": used}}
     assert list(quota_problems([quota])) == ["quota gpus: all 2 of requests.nvidia.com/gpu are used: no more pods come"]
+
+
+def test_of_what_the_preflight_finds_a_quota_that_is_too_small_is_told_and_nothing_else(monkeypatch):
+    quotas = [Quota(name=name, asked=8, given=given) for name, given in (("G", 4), ("P", 8), ("spot", None))]
+    asked = Answers(quotas=quotas, lock="somebody", said={"tools": [(False, "aws is not on PATH")]})
+    monkeypatch.setattr(cli.stackdoctor, "answers", lambda config, stack: asked)
+    config = StackConfig.parse(yaml.safe_load(TEMPLATE.read_text().replace("{number}", "1"))["config"])
+    assert list(cloud_quota_problems("dev", config)) == [
+        "quota: G: 4 given, 8 may be taken: ask for more, or lower max"
+    ]
 
 
 KUBECTL = """#!{python}

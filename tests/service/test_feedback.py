@@ -74,6 +74,17 @@ async def test_a_batch_and_bytes_carry_a_token_too(app_of):
         assert "x-prediction-token" not in many.headers
 
 
+async def test_a_wide_output_is_told_by_its_class_alone(artifacts, monkeypatch):
+    narrow = maker(artifacts)
+    monkeypatch.setattr(module, "_MOST_OUTPUT", 11)
+    wide = maker(artifacts)
+    tokens = [made.token(OUTPUTS, KEY).decode() for made in (narrow, wide)]
+    assert len(tokens[1]) < len(tokens[0])
+    for token in tokens:
+        assert wide.score({"token": token, "label": "high"}, KEY) == {"counted": 1, "right": 1}
+        assert narrow.score({"token": token, "label": "low"}, KEY) == {"counted": 1, "right": 0}
+
+
 async def test_a_regressions_errors_are_summed(app_of):
     app = app_of("linear")
     async with client(app) as ask:
