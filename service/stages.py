@@ -1,5 +1,6 @@
 """Where a request's time goes, how many samples run together, and what is predicted."""
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
@@ -11,7 +12,9 @@ from service.cells import Cells
 
 STAGES = ("parse", "model", "encode", "run")
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-_SECONDS, _COUNT, _SAMPLES = 0, len(STAGES), 2 * len(STAGES)
+# Cells: seconds of each stage, how many requests, how many samples, how many runs of each size, then the predictions.
+_COUNT = len(STAGES)
+_SAMPLES = _COUNT + 1
 _BATCHES = _SAMPLES + 1
 _CLASSES = _BATCHES + len(SIZES) + 1
 MOST_CLASSES = 100
@@ -26,17 +29,24 @@ class Stages:
         self._named = min(len(self._classes or ()), MOST_CLASSES)
         # For each class how often it was predicted, of the rest together, and the sum, square and count of values.
         self._cells = Cells("stages", _CLASSES + self._named + 1 + 3)
-        # Of this second, one after the other: the times of each request, and the samples and seconds of each run.
-        self._times: list[float] = []
-        self._runs: list[float] = []
+        # The first cells as they will be at the next tick: adding to these costs a request less.
+        self._sums: list[float] = []
+        self.forget()
 
     def answered(self, begun: float, parsed: float, ran: float, encoded: float) -> None:
         """Count a request's stages, by the times at which they ended."""
-        self._times.extend((begun, parsed, ran, encoded))
+        sums = self._sums
+        sums[0] += parsed - begun
+        sums[1] += ran - parsed
+        sums[2] += encoded - ran
+        sums[_COUNT] += 1
 
     def ran(self, samples: int, seconds: float) -> None:
         """Count one run of the model."""
-        self._runs.extend((samples, seconds))  # by a thread, too
+        sums = self._sums
+        sums[3] += seconds
+        sums[_SAMPLES] += samples
+        sums[_BATCHES + bisect_left(SIZES, samples)] += 1
 
     def predicted(self, outputs: dict[str, np.ndarray]) -> None:
         """Count what was predicted for some samples."""
@@ -50,26 +60,16 @@ class Stages:
 
     def tick(self) -> None:
         """Tell the workers beside this one of the last second; one that is killed takes that along."""
-        (taken, self._times), (noted, self._runs) = (self._times, []), (self._runs, [])
-        times, runs = np.array(taken).reshape(-1, 4), np.array(noted).reshape(-1, 2)
-        mine, samples = self._cells.array, runs[:, 0]
-        mine[:3] += np.diff(times).sum(axis=0)
-        mine[3] += runs[:, 1].sum()
-        mine[_COUNT : _COUNT + 3] += len(times)
-        mine[_COUNT + 3] += len(runs)
-        mine[_SAMPLES] += samples.sum()
-        mine[_BATCHES : _BATCHES + len(SIZES) + 1] += np.bincount(
-            np.searchsorted(SIZES, samples), minlength=len(SIZES) + 1
-        )
+        self._cells.array[:_CLASSES] = self._sums  # never set back: a thread may be adding
 
     def forget(self) -> None:
         """Drop what was noted since the last `tick`."""
-        self._times, self._runs = [], []
+        self._sums = list(self._cells.mine[:_CLASSES])
 
     def means(self) -> dict[str, float]:
         """Mean seconds of each stage, and samples of a run, of all workers."""
         found = self._cells.sum()
-        requests, runs = max(1.0, found[_COUNT]), max(1.0, found[_COUNT + 3])
+        requests, runs = max(1.0, found[_COUNT]), max(1, _runs(found))
         means = {name: found[index] / (runs if name == "run" else requests) for index, name in enumerate(STAGES)}
         return means | {"samples": found[_SAMPLES] / runs}
 
@@ -81,8 +81,7 @@ class Stages:
         found = self._cells.sum()
         stages = SummaryMetricFamily("slipway_stage_seconds", "Time of a request's stages", labels=(*service, "stage"))
         for index, name in enumerate(STAGES):
-            requests = found[_COUNT + (3 if name == "run" else 0)]
-            stages.add_metric((*labels, name), requests, found[index])
+            stages.add_metric((*labels, name), _runs(found) if name == "run" else found[_COUNT], found[index])
         sizes = HistogramMetricFamily("slipway_batch_size", "Samples of one run", labels=service)
         bounds = [*map(str, SIZES), "+Inf"]
         counted = accumulate(found[_BATCHES : _BATCHES + len(SIZES) + 1])
@@ -102,3 +101,7 @@ class Stages:
             square = CounterMetricFamily("slipway_predicted_value_square", "Their squares, summed", labels=service)
             square.add_metric(labels, found[-2])
             yield from (value, square)
+
+
+def _runs(cells: np.ndarray) -> int:
+    return int(cells[_BATCHES:_CLASSES].sum())
