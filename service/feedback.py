@@ -6,6 +6,7 @@ in a file that the workers of one machine share where there is one, else in this
 
 import hmac
 import itertools
+import math
 import os
 import struct
 import time
@@ -18,17 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from service.artifact import Signature
+from service.artifact import Signature, TensorSpec
 from service.cells import Cells
 from service.refusal import Refused
 
 MOST_SAMPLES = 100  # of one token: it travels in a header
 MOST_CLASSES = 100  # have series of their own; the rest share one
 MOST_TOKENS = 200_000
-# A token: issued at, the model's digest and the process, all the same for a second and so made once (18 bytes: base64
+# A token: issued at, the model's digest and the process, all the same for a second and so made once (15 bytes: base64
 # goes on behind them without padding); a number; from _PREDICTIONS on predictions, below it one sample's output as it
 # is, which on the hot path costs a third of finding its class; the signature.
-_HEAD, _NUMBER, _PREDICTIONS = struct.Struct(">I6s8s"), struct.Struct(">Q"), 1 << 63
+_HEAD, _NUMBER, _PREDICTIONS = struct.Struct(">I5s6s"), struct.Struct(">Q"), 1 << 63
 _MOST_OUTPUT = 64  # bytes of it
 _MAC = 16
 _CLASSES, _VALUES = b"c", b"v"
@@ -40,9 +41,9 @@ class Feedback:
 
     def __init__(self, signature: Signature, digest: str, seen: Path | None, days: float) -> None:
         self._signature = signature
-        self._model = bytes.fromhex(digest.removeprefix("sha256:"))[:6]
+        self._model = bytes.fromhex(digest.removeprefix("sha256:"))[:5]
         self._key: bytes | None = None
-        self._process = os.urandom(8)
+        self._process = os.urandom(6)
         self._numbers, self._more_numbers = itertools.count(), itertools.count(_PREDICTIONS)
         self._oldest = days * 86400
         output = signature.outputs[0]
@@ -59,20 +60,19 @@ class Feedback:
         self._cells = Cells("feedback", len(OUTCOMES) + 3 * self._series)
         self._seen = _Seen(seen)
         self._output, self._dtype = output.name, output.dtype
-        self._most_output = _MOST_OUTPUT if output.dtype.startswith("float") else 0
+        self._one = _bytes_of_one(output) if self._kind else None
         self.tick()
 
     def token(self, outputs: dict[str, np.ndarray], key: bytes | None) -> bytes | None:
         """The token of an answer, for the header x-prediction-token; None where none can be made."""
         values = outputs[self._output]
-        count = len(values)
-        if key is None or not self._kind or count > MOST_SAMPLES:
-            return None
         if key is not self._key:
             self._key = key
             self.tick()
-        if count == 1 and values.nbytes <= self._most_output:
+        if key and values.nbytes == self._one:
             text = next(self._numbers).to_bytes(8, "big") + values.tobytes()
+        elif key is None or not self._kind or len(values) > MOST_SAMPLES:
+            return None
         else:
             made = values.astype(">f4") if self._kind is _VALUES else values.argmax(axis=1).astype(">u2")
             text = next(self._more_numbers).to_bytes(8, "big") + made.tobytes()
@@ -227,6 +227,15 @@ _TABLES = (
     "CREATE INDEX IF NOT EXISTS by_time ON seen (issued)",
     "CREATE TABLE IF NOT EXISTS horizon (issued INTEGER)",
 )
+
+
+def _bytes_of_one(output: TensorSpec) -> int | None:
+    """Of one sample's output, where that is known and small enough for a token."""
+    sizes = [size for size in output.shape[1:] if size is not None]
+    if not output.dtype.startswith("float") or len(sizes) < len(output.shape) - 1:
+        return None
+    found = np.dtype(output.dtype).itemsize * math.prod(sizes)
+    return found if found <= _MOST_OUTPUT else None
 
 
 def accuracy(counts: dict[str, Any]) -> float | None:
