@@ -44,7 +44,7 @@ class Feedback:
         self._model = bytes.fromhex(digest.removeprefix("sha256:"))[:5]
         self._key: bytes | None = None
         self._process = os.urandom(6)
-        self._numbers, self._more_numbers = itertools.count(), itertools.count(_PREDICTIONS)
+        self._numbers, self._more_numbers = (map(_NUMBER.pack, itertools.count(at)) for at in (0, _PREDICTIONS))
         self._oldest = days * 86400
         output = signature.outputs[0]
         self.classes = signature.labels
@@ -60,7 +60,7 @@ class Feedback:
         self._cells = Cells("feedback", len(OUTCOMES) + 3 * self._series)
         self._seen = _Seen(seen)
         self._output, self._dtype = output.name, output.dtype
-        self._one = _bytes_of_one(output) if self._kind else None
+        self._one: int | None = None
         self.tick()
 
     def token(self, outputs: dict[str, np.ndarray], key: bytes | None) -> bytes | None:
@@ -69,13 +69,13 @@ class Feedback:
         if key is not self._key:
             self._key = key
             self.tick()
-        if key and values.nbytes == self._one:
-            text = next(self._numbers).to_bytes(8, "big") + values.tobytes()
+        if values.nbytes == self._one:
+            text = next(self._numbers) + values.tobytes()
         elif key is None or not self._kind or len(values) > MOST_SAMPLES:
             return None
         else:
             made = values.astype(">f4") if self._kind is _VALUES else values.argmax(axis=1).astype(">u2")
-            text = next(self._more_numbers).to_bytes(8, "big") + made.tobytes()
+            text = next(self._more_numbers) + made.tobytes()
         mac = self._begun.copy()
         mac.update(text)
         return self._head + b2a_base64(text + mac.digest(), newline=False)
@@ -85,6 +85,7 @@ class Feedback:
         head = _HEAD.pack(int(time.time()), self._model, self._process)
         self._head = b2a_base64(head, newline=False)
         self._begun = blake2s(head, key=self._key or b"", digest_size=_MAC)
+        self._one = _bytes_of_one(self._signature.outputs[0]) if self._key and self._kind else None
 
     def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
         """Count the truth that came back; what was counted. Blocks on a file.
