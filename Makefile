@@ -70,8 +70,8 @@ down: select ## take the stack down, then look for anything left
 	@pulumi stack rm $(STACK) --yes --preserve-config
 	@$(SLIPWAY) stack sweep --stack $(STACK)
 
-test: engine ## the tests
-	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest
+test: engine ## the tests, two files at a time
+	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest -n 2 --dist loadfile
 
 test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and root; builds it once, see docs/cluster.md
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
