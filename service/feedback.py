@@ -60,7 +60,7 @@ class Feedback:
         self._cells = Cells("feedback", len(OUTCOMES) + 3 * self._series)
         self._seen = _Seen(seen)
         self._output, self._dtype = output.name, output.dtype
-        self._one: int | None = None
+        self._small = _bytes_of_one(output) if self._kind else None
         self.tick()
 
     def token(self, outputs: dict[str, np.ndarray], key: bytes | None) -> bytes | None:
@@ -85,7 +85,7 @@ class Feedback:
         head = _HEAD.pack(int(time.time()), self._model, self._process)
         self._head = b2a_base64(head, newline=False)
         self._begun = blake2s(head, key=self._key or b"", digest_size=_MAC)
-        self._one = _bytes_of_one(self._signature.outputs[0]) if self._key and self._kind else None
+        self._one = self._small if self._key else None  # so that one look tells whether there is such a token
 
     def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
         """Count the truth that came back; what was counted. Blocks on a file.
