@@ -40,7 +40,6 @@ class Feedback:
     """Makes tokens and scores them. Owns the counts and the memory of what was scored."""
 
     def __init__(self, signature: Signature, digest: str, seen: Path | None, days: float) -> None:
-        self._signature = signature
         self._model = bytes.fromhex(digest.removeprefix("sha256:"))[:5]
         self._key: bytes | None = None
         self._process = os.urandom(6)
