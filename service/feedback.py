@@ -31,7 +31,8 @@ MOST_TOKENS = 200_000
 # is, which on the hot path costs a third of finding its class; the signature.
 _HEAD, _NUMBER, _PREDICTIONS = struct.Struct(">I5s6s"), struct.Struct(">Q"), 1 << 63
 _MOST_OUTPUT = 64  # bytes of it
-_MAC = 16
+# The signature is of this form of tokens alone: one from a release with another is not read as if it were this one's.
+_MAC, _FORM = 16, b"token-2"
 _CLASSES, _VALUES = b"c", b"v"
 OUTCOMES = ("scored", "wrong_token", "replayed", "too_old", "other_version")
 
@@ -83,7 +84,7 @@ class Feedback:
         """Tokens have the time of the last call as theirs."""
         head = _HEAD.pack(int(time.time()), self._model, self._process)
         self._head = b2a_base64(head, newline=False)
-        self._begun = blake2s(head, key=self._key or b"", digest_size=_MAC)
+        self._begun = blake2s(head, key=self._key or b"", person=_FORM, digest_size=_MAC)
         self._one = self._small if self._key else None  # so that one look tells whether there is such a token
 
     def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
@@ -145,7 +146,7 @@ class Feedback:
         if (
             key is None
             or len(text) < _HEAD.size + _NUMBER.size
-            or not hmac.compare_digest(mac, blake2s(text, key=key, digest_size=_MAC).digest())
+            or not hmac.compare_digest(mac, blake2s(text, key=key, person=_FORM, digest_size=_MAC).digest())
         ):
             raise self._refuse("wrong_token", 422, wrong)
         issued, model, process = _HEAD.unpack_from(text)

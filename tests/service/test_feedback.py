@@ -166,6 +166,14 @@ def test_every_flipped_bit_of_a_token_is_noticed(artifacts):
     assert made.counts()["outcomes"]["wrong_token"] == 8 * len(raw)
 
 
+def test_a_token_of_another_form_is_none_of_ours(artifacts, monkeypatch):
+    made = maker(artifacts)
+    monkeypatch.setattr(module, "_FORM", b"token-1")
+    token = maker(artifacts).token(OUTPUTS, KEY).decode()
+    monkeypatch.undo()
+    assert refusal(made, token) == "wrong_token"
+
+
 def test_another_key_or_version_or_age_is_refused(artifacts, monkeypatch):
     made, now = maker(artifacts), time.time()
     token = made.token(OUTPUTS, KEY).decode()
