@@ -1,8 +1,10 @@
 """What holds for the project's own files."""
 
+import importlib
 import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -40,6 +42,14 @@ def test_make_lock_compiles_every_source():
         stem = source.relative_to(ROOT).with_suffix("").as_posix()
         found = {stem, source.parent.relative_to(ROOT).as_posix()} & named or stem == "service/pipeline/requirements"
         assert found, f"make lock leaves {stem}.in out"
+
+
+def test_what_runs_seldom_can_still_be_imported():
+    for script in re.findall(r"-m (tests\.\S+)", told_by_make("test-faults") + told_by_make("simulate")):
+        importlib.import_module(script)
+    command = [sys.executable, "-m", "pytest", "--collect-only", "tests/faults", "tests/cluster"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("stack", ["dev", "production"])

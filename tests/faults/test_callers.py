@@ -14,7 +14,8 @@ from service.drift import Drift
 from service.features import reference
 from tests.callers import HEADERS, KEY, access, entry
 from tests.faults.conftest import asked, port_of
-from tests.service.test_access import BAD, EXPIRED, JWT, PAST, ROUTES
+from tests.service.credentials import BAD, EXPIRED, JWT, PAST
+from tests.service.test_access import ROUTES
 from tests.service.test_drift import COLUMNS, table
 
 GUESSES = 10_000
