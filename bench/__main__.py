@@ -1,6 +1,6 @@
 """`make bench`: the service beside what others would serve the same models with.
 
-Takes about ten minutes and writes docs/benchmarks.md and docs/benchmarks.png. `--seconds` and `--rounds` change how
+Takes about twelve minutes and writes docs/benchmarks.md and docs/benchmarks.png. `--seconds` and `--rounds` change how
 long and how often each case is measured.
 """
 

@@ -19,7 +19,7 @@ FORMS = ("json", "binary")
 
 
 def watching_cost(
-    model: str, artifact: Path, cases: list[Case], used: Pythons, pairs: int = 150, seconds: float = 0.15
+    model: str, artifact: Path, cases: list[Case], used: Pythons, pairs: int = 300, seconds: float = 0.15
 ) -> dict[str, tuple[float, float, float]]:
     """By form: the share of the server's CPU that watching takes, and µs a request with and without it."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -64,7 +64,7 @@ def main() -> None:
     from bench.__main__ import _artifacts, _cases
 
     parser = argparse.ArgumentParser(prog="python -m bench.cost", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=150)
+    parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=0.15)
     parser.add_argument("--models", nargs="*", default=["cnn", "noop"])
     options = parser.parse_args()
