@@ -43,13 +43,13 @@ class Server:
     root: psutil.Process
 
     def cpu(self) -> float:
-        """Processor seconds of the server's processes so far, of the threads that live."""
-        total = 0
-        for process in [self.root, *self.root.children(recursive=True)]:
-            # In nanoseconds; what psutil tells comes in hundredths of a second, more than a short turn's noise.
-            for thread in Path(f"/proc/{process.pid}/task").iterdir():
-                total += int((thread / "schedstat").read_text().split()[0])
-        return total / 1e9
+        """Processor seconds of the server's processes so far, in nanoseconds' steps and with threads that have ended.
+
+        psutil tells hundredths of a second, which is more than a short turn's noise. A process's clock is numbered as
+        Linux's posix-timers.h has it.
+        """
+        processes = [self.root, *self.root.children(recursive=True)]
+        return sum(time.clock_gettime(~process.pid << 3 | 2) for process in processes)
 
 
 def pythons() -> Pythons:

@@ -74,7 +74,7 @@ async def test_a_batch_and_bytes_carry_a_token_too(app_of):
         assert "x-prediction-token" not in many.headers
 
 
-async def test_a_wide_output_is_told_by_its_class_alone(artifacts, monkeypatch):
+def test_a_wide_output_is_told_by_its_class_alone(artifacts, monkeypatch):
     narrow = maker(artifacts)
     monkeypatch.setattr(module, "_MOST_OUTPUT", 11)
     wide = maker(artifacts)
