@@ -10,6 +10,8 @@ from pathlib import Path
 
 from bench.servers import KEY, ROOT, WORKERS, Server, environment
 
+HEADERS = {"accept": "*/*", "authorization": f"Bearer {KEY}"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
@@ -65,7 +67,7 @@ def turn(server: Server, case: Case, seconds: float, most: int | None = None) ->
         "connections": case.connections,
         "seconds": seconds,
         "most": most,
-        "headers": {"accept": "*/*", "authorization": f"Bearer {KEY}"},
+        "headers": HEADERS,
     }
     before = server.cpu()
     done = subprocess.run(
