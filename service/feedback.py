@@ -152,13 +152,13 @@ class Feedback:
         issued, model, process = _HEAD.unpack_from(text)
         if model != self._model:
             raise self._refuse("other_version", 409, "the token is another version's of the model")
-        (number,), told = _NUMBER.unpack_from(text, _HEAD.size), text[_HEAD.size + _NUMBER.size :]
-        if number >= _PREDICTIONS:
+        number, told = text[_HEAD.size :][: _NUMBER.size], text[_HEAD.size + _NUMBER.size :]
+        if _NUMBER.unpack(number)[0] >= _PREDICTIONS:
             made = np.frombuffer(told, ">u2" if self._kind is _CLASSES else ">f4")
         else:
             output = np.frombuffer(told, self._dtype)
             made = output[None].argmax(axis=1) if self._kind is _CLASSES else output
-        return issued, process + _NUMBER.pack(number), made.tolist()
+        return issued, process + number, made.tolist()
 
     def _truth(self, value: object, index: int) -> Any:
         if self._kind is _VALUES:
