@@ -11,7 +11,7 @@ export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION ?= true
 endif
 export PATH := $(CURDIR)/.slipway/bin:$(CURDIR)/.venv/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
-SLIPWAY := .venv/bin/python -m cli
+SLIPWAY := .venv/bin/python -m slipway.cli
 # Levels and exceptions of policies; a stack may have its own.
 POLICY = --policy-pack policy --policy-pack-config $(firstword $(wildcard policy/config.$(STACK).json) policy/config.json)
 
@@ -31,7 +31,7 @@ ifeq ($(STACK),dev)
 	@echo "  export PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true"
 endif
 
-install: .venv/ready
+install: .venv/bin/slipway
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: name a newer one, as in: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -40,9 +40,11 @@ install: .venv/ready
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tools/uv.txt
 	@UV_COMPILE_BYTECODE=1 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.txt
-	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/.venv/bin/python" -m cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > .venv/bin/slipway
-	@chmod +x .venv/bin/slipway
 	@touch $@
+
+.venv/bin/slipway: .venv/ready Makefile
+	@printf '#!/bin/sh\nPYTHONPATH="%s" exec "%s/.venv/bin/python" -m slipway.cli "$$@"\n' "$(CURDIR)" "$(CURDIR)" > $@
+	@chmod +x $@
 
 engine: install
 	@$(PYTHON) tools/engine.py --bin .slipway/bin --quiet
@@ -77,16 +79,16 @@ test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and ro
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
 
 test-page: install ## the page in a real Chromium, which has to be there; and explanations of held-out digits
-	@$$($(SLIPWAY) env requirements.txt tests/page/requirements.txt) -m pytest tests/page
+	@$$($(SLIPWAY) venv requirements.txt tests/page/requirements.txt) -m pytest tests/page
 
 test-faults: engine ## faults and abuse in earnest, about two and a half hours; writes docs/faults, cluster and recovery
 	@.venv/bin/python -m pytest tests/faults
-	@.venv/bin/python -m tests.standins.fault_table
-	@.venv/bin/python -m tests.standins.recovery_table --kills 50 --write
+	@.venv/bin/python -m tests.faults.fault_table
+	@.venv/bin/python -m tests.faults.recovery_table --kills 50 --write
 	@.venv/bin/python -m tests.cluster.earnest
 
 simulate: engine ## a stack's whole life in a simulated cloud: make simulate STACK=... [PROGRAM=folder]
-	@.venv/bin/python -m tests.standins.simulate --stack $(STACK) $(if $(PROGRAM),--program $(PROGRAM))
+	@.venv/bin/python -m slipway.simulator.simulate --stack $(STACK) $(if $(PROGRAM),--program $(PROGRAM))
 
 bench: install ## the service beside what others serve with; writes docs/benchmarks.md
 	@.venv/bin/python -m bench
@@ -94,14 +96,18 @@ bench: install ## the service beside what others serve with; writes docs/benchma
 variants: install ## models beside OpenVINO and plain quantizing (6 GB for PyTorch); writes docs/models.md
 	@.venv/bin/python -m bench.variants
 
+# mypy reads folders, and no __path__: it gets the package as the interpreter sees it.
 check: install ## format, lint and types
-	@python="$$($(SLIPWAY) env tools/checkers.txt)" && bin="$$(dirname "$$python")" && \
+	@python="$$($(SLIPWAY) venv tools/checkers.txt)" && bin="$$(dirname "$$python")" && \
 	"$$bin/ruff" format --check . && "$$bin/ruff" check . && "$$bin/hadolint" service/Dockerfile && \
-	"$$bin/mypy" --python-executable .venv/bin/python
+	rm -rf .slipway/types && mkdir -p .slipway/types/slipway && \
+	for room in slipway/*.py slipway/*/ infra service policy; do ln -s "$(CURDIR)/$${room%/}" .slipway/types/slipway/; done && \
+	"$$bin/mypy" --python-executable .venv/bin/python -p slipway && \
+	"$$bin/mypy" --python-executable .venv/bin/python tools __main__.py
 
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
-	    tests/service/peers tests/page/requirements tests/pipeline/buckets cli/buckets tools/checkers tools/checkov \
+	    tests/service/peers tests/page/requirements tests/pipeline/buckets slipway/ops/models/buckets tools/checkers tools/checkov \
 	    tools/iam tools/kubernetes-validate tools/workflows tools/uv tools/grafana tests/cli/clouds; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock

@@ -3,16 +3,15 @@
 from typing import Any
 
 import pulumi
-
-from infra.access import access_file
-from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
-from infra.config import StackConfig
-from infra.cost.stack import Cost
-from infra.platforms import platform_for
+from slipway.infra.access_file import access_file
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.cost.stack import Cost
+from slipway.infra.platforms.table import pricing, row_of
+from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs, known_model
 
 config = StackConfig.load()
-cost = Cost(config)
-platform = platform_for(config)
+cost = Cost(config.cost, pricing(config), config.maxMonthlyUsd)
+platform = row_of(config).open(config)
 
 # All models are looked at before the first resource is registered.
 models = {name: known_model(service.model, service.variant) for name, service in config.services.items()}
@@ -23,6 +22,7 @@ for name, service in config.services.items():
     args = ModelArtifactArgs(
         model=service.model,
         inputs_key=models[name].inputs_key,
+        kind=models[name].kind,
         variant=service.variant,
         accept_worse=service.acceptWorse,
     )

@@ -51,7 +51,7 @@ def main() -> None:
 
 def _artifacts(folder: Path, used: Pythons) -> dict[str, Path]:
     subprocess.run([used.peers, "bench/models.py", str(folder / "models")], cwd=ROOT, env=environment(), check=True)
-    build = [sys.executable, "-m", "cli", "model", "build", "models/digits", "--json"]
+    build = [sys.executable, "-m", "slipway.cli", "model", "build", "models/digits", "--json"]
     built = json.loads(subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout)
     made = {name: folder / "models" / name for name in PEERS if name != "cnn"}
     return made | {"cnn": Path(built["path"])}

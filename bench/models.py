@@ -52,7 +52,7 @@ def convolutions(layers: int) -> tuple[list[Any], dict[str, Any]]:
 
 
 def write(folder: Path, nodes: list[Any], taken: list[int], given: list[int], constants: dict[str, Any]) -> None:
-    from service.artifact import seal
+    from slipway.service.artifact import seal
 
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: [["batch", *shape]] for name, shape in (("x", taken), ("y", given))}

@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import psutil
+from slipway.infra.runtime import ONNX
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 2
@@ -56,7 +57,7 @@ def pythons() -> Pythons:
     """Makes the environments where they are not there yet."""
 
     def python(lock: str) -> str:
-        command = [sys.executable, "-m", "cli", "env", lock]
+        command = [sys.executable, "-m", "slipway.cli", "venv", lock]
         return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     return Pythons(
@@ -74,9 +75,10 @@ def environment(**more: str) -> dict[str, str]:
 
 def code_folder(folder: Path, python: str) -> Path:
     """The service's code as a release holds it, compiled."""
-    (folder / "service").mkdir(parents=True)
-    for file in (ROOT / "service").glob("*.py"):
-        shutil.copyfile(file, folder / "service" / file.name)
+    for file in ONNX.serving_code():
+        target = folder / file.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
     subprocess.run([python, "-m", "compileall", "-q", str(folder)], check=True)
     return folder
 
@@ -88,8 +90,8 @@ def supervised(artifact: Path, code: Path, python: str) -> Iterator[Server]:
     (run / "access.json").touch(0o600)
     (run / "access.json").write_text(json.dumps(ACCESS))
     environ = {"SLIPWAY_ACCESS": str(run / "access.json")}
-    release = {"python": python, "code": str(code), "artifact": str(artifact), "environment": environ}
-    release |= {"workers": WORKERS}
+    release = {"python": python, "module": ONNX.module, "code": str(code), "artifact": str(artifact)}
+    release |= {"environment": environ, "workers": WORKERS}
     port = _free_port()
     (run / "desired.json").write_text(json.dumps({"generation": 1, "port": port, "release": release}))
     command = [python, str(ROOT / "infra/platforms/local/supervisor.py"), str(run)]

@@ -35,7 +35,7 @@ def start_ratio(artifact: Path, path: str, python: str, count: int = 7) -> tuple
 def _first_answer(artifact: Path, path: str, python: str, body: bytes) -> float:
     port = _free_port()
     begin = time.perf_counter()
-    command = [python, "-m", "service", "--artifact", str(artifact), "--port", str(port), "--access", "open"]
+    command = [python, "-m", "slipway.service", "--artifact", str(artifact), "--port", str(port), "--access", "open"]
     with subprocess.Popen(command, cwd="/", env=environment(PYTHONPATH=path)) as process:
         try:
             while True:

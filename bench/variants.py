@@ -38,9 +38,10 @@ ROUNDS, ROUND_SECONDS = 31, 0.01
 
 
 def main(folders: list[str]) -> None:
-    from cli.env import environment
-    from cli.home import home
-    from cli.models import lock_of
+    from slipway.infra.home import home
+
+    from slipway.ops.models.refs import lock_of
+    from slipway.ops.models.virtualenvs import environment
 
     chosen, beside, hardware = [CHOSEN, ("---",) * len(CHOSEN)], [BESIDE, ("---",) * len(BESIDE)], {}
     for folder in (Path(each).absolute() for each in folders or MODELS):
@@ -70,13 +71,13 @@ def ours(folder: Path, work: Path) -> dict[str, Any]:
     import numpy as np
     from onnxruntime.quantization import quantize_dynamic, quantize_static
 
-    from service.pipeline import build, judge, measure, runtime
-    from service.pipeline.quantize import _Reader
-    from service.pipeline.report import hardware
-    from service.pipeline.settings import read_settings
-    from service.pipeline.sources import source_of
-    from service.pipeline.usermodel import UserModel
-    from service.pipeline.variants import make_variants
+    from slipway.pipeline import build, judge, measure, runtime
+    from slipway.pipeline.model_folder import UserModel
+    from slipway.pipeline.quantize import _Reader
+    from slipway.pipeline.report import hardware
+    from slipway.pipeline.settings import read_settings
+    from slipway.pipeline.sources import source_of
+    from slipway.pipeline.variants import make_variants
 
     settings = read_settings(folder)
     user = UserModel(folder, settings)
@@ -274,7 +275,7 @@ def _beside_row(folder: Path, ours: dict[str, Any], peers: dict[str, Any], work:
 def _figure(name: str, work: Path) -> float:
     import numpy as np
 
-    from service.pipeline.metrics import METRICS
+    from slipway.pipeline.metrics import METRICS
 
     metric, (_, labels) = METRICS[name], _samples(work / "evaluation.npz")
     return metric.total(metric.scores(np.load(work / "answers.npy"), labels))
@@ -285,7 +286,7 @@ def _table(rows: list[tuple[str, ...]]) -> str:
 
 
 def _machine(hardware: dict[str, Any]) -> str:
-    locks = "".join(lock.read_text() for lock in [*PARTS.values(), ROOT / "service/pipeline/requirements.txt"])
+    locks = "".join(lock.read_text() for lock in [*PARTS.values(), ROOT / "slipway/pipeline/requirements.txt"])
     versions = [
         f"{name} {re.search(rf'^{name}==([^ ]+)', locks, re.MULTILINE)[1]}"  # type: ignore[index]
         for name in ("onnxruntime", "openvino", "nncf", "onnxruntime-openvino")

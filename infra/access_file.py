@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pulumi
-
-from infra.callers import JwtConfig
-from infra.config import ROOT, ConfigError, StackConfig
-from infra.localkey import local_key
-from infra.secret import RandomSecret
+from slipway.infra.config.access import JwtConfig
+from slipway.infra.config.base import ConfigError
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.home import ROOT
+from slipway.infra.local_key import local_key
+from slipway.infra.resources.secret import RandomSecret
 
 
 def access_file(config: StackConfig, proxies: Sequence[pulumi.Input[str]] = ()) -> pulumi.Output[str]:

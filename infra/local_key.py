@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from cli.home import home
+from slipway.infra.home import home
 
 _BEGIN = "authorization: Bearer "
 

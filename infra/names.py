@@ -6,8 +6,7 @@ import hashlib
 import re
 
 import pulumi
-
-from infra.settings import ConfigError
+from slipway.infra.config.base import ConfigError
 
 STACK_TAG = "slipway:stack"
 NAME_TAG = "slipway:name"

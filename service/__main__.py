@@ -1,10 +1,10 @@
-"""`python -m service`: one server process for one artifact."""
+"""`python -m slipway.service`: one server process for one artifact."""
 
 import gc
 import os
 import sys
 
-from service.settings import read_settings
+from slipway.service.settings import read_settings
 
 
 def main() -> int:
@@ -16,10 +16,10 @@ def main() -> int:
         os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # BentoML brings it along, and it costs a tenth of a request
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-    from service.artifact import ArtifactError
-    from service.keys import AccessError
-    from service.logs import SettingError, set_up
-    from service.server import serve
+    from slipway.service.access.access_file import AccessError
+    from slipway.service.artifact import ArtifactError
+    from slipway.service.http.server import serve
+    from slipway.service.telemetry.logs import SettingError, set_up
 
     try:
         set_up(settings)

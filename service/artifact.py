@@ -8,6 +8,7 @@ from typing import Any
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+ONNX = "onnx"  # the kind of artifacts whose manifest names none: there were no others
 
 
 class ArtifactError(Exception):
@@ -86,6 +87,8 @@ class Artifact:
 def load(path: Path) -> Artifact:
     """The artifact at `path`, every file checked against the manifest. Raises ArtifactError."""
     digest = verify(path)
+    if (kind := kind_of(path)) != ONNX:
+        raise ArtifactError(f"{path} is an artifact of kind {kind}, this service runs {ONNX}")
     try:
         signature = Signature.from_json(_read_json(path / "signature.json"))
     except (KeyError, TypeError, ValueError) as error:
@@ -114,13 +117,18 @@ def verify(path: Path) -> str:
     return _digest(content)
 
 
-def seal(path: Path) -> str:
-    """Writes manifest.json over all files in `path` and returns the digest."""
+def seal(path: Path, kind: str = ONNX) -> str:
+    """Writes manifest.json over all files in `path` and returns the digest. `kind`: of service that it is for."""
     files = {each.relative_to(path).as_posix(): hash_of(each) for each in path.rglob("*") if each.is_file()}
     files.pop(MANIFEST, None)
-    content = (json.dumps({"format": FORMAT, "files": files}, sort_keys=True, indent=1) + "\n").encode()
+    content = (json.dumps({"format": FORMAT, "kind": kind, "files": files}, sort_keys=True, indent=1) + "\n").encode()
     (path / MANIFEST).write_bytes(content)
     return _digest(content)
+
+
+def kind_of(path: Path) -> str:
+    """The kind of service that an artifact is for. Raises ArtifactError."""
+    return str(_read_json(path / MANIFEST).get("kind", ONNX))
 
 
 def hash_of(file: Path) -> str:

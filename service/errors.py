@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from service.artifact import TensorSpec
+from slipway.service.artifact import TensorSpec
 
 # Deeper nesting than any tensor has is told apart no further: it would only exhaust the stack.
 _DEEPEST = 16

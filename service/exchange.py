@@ -6,8 +6,8 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from service.answer import encode
-from service.refusal import Refused
+from slipway.service.encoding import encode
+from slipway.service.errors import Refused
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

@@ -12,7 +12,7 @@ PROVIDERS = ("cpu", "cuda", "tensorrt", "openvino")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Arguments of `python -m service`; `--max-body 5` and SLIPWAY_MAX_BODY=5 say the same.
+    """Arguments of `python -m slipway.service`; `--max-body 5` and SLIPWAY_MAX_BODY=5 say the same.
 
     Sizes are bytes, times seconds. The descriptors are inherited from a supervisor, which keeps the socket.
     """
@@ -55,7 +55,7 @@ class Settings:
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     """Read the command line and the environment; exits with a message and 2 where they make no sense."""
-    parser = argparse.ArgumentParser(prog="python -m service", description="Serve one model artifact.")
+    parser = argparse.ArgumentParser(prog="python -m slipway.service", description="Serve one model artifact.")
     for field in fields(Settings):
         kind = {"Path": Path, "str": str, "float": float}.get(getattr(field.type, "__name__", ""), int)
         option, variable = f"--{field.name.replace('_', '-')}", f"SLIPWAY_{field.name.upper()}"

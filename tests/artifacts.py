@@ -6,7 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
-from service.artifact import Signature, TensorSpec, seal, verify
+from slipway.service.artifact import Signature, TensorSpec, seal, verify
 
 REPORT = {
     "choice": {"variant": "fp32"},

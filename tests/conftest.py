@@ -7,8 +7,7 @@ import signal
 import socket
 
 import pytest
-
-from infra.config import ROOT
+from slipway.infra.home import ROOT
 
 
 @pytest.fixture(scope="session", autouse=True)

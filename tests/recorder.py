@@ -11,15 +11,15 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
-from tests.standins.books import Books
-from tests.standins.checks import input_problems
-from tests.standins.cloud import TABLES
-from tests.standins.kube.values import plain
-from tests.standins.provider import cloud_for
-from tests.standins.scenario import Scenario
-from tests.standins.sdk import resource_type
+from slipway.simulator.books import Books
+from slipway.simulator.checks import input_problems
+from slipway.simulator.cloud import TABLES
+from slipway.simulator.kube.values import plain
+from slipway.simulator.provider import cloud_for
+from slipway.simulator.scenario import Scenario
+from slipway.simulator.sdk import resource_type
 
 OUTPUTS: dict[str, dict[str, Any]] = {
     "pulumi-python:dynamic/slipway:ModelArtifact": {

@@ -7,8 +7,7 @@ import subprocess
 import sys
 
 import pytest
-
-from infra.config import ROOT
+from slipway.infra.home import ROOT
 
 TRACKED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
 FILES = TRACKED or [path.relative_to(ROOT).as_posix() for path in ROOT.rglob("requirements*.*")]
@@ -40,7 +39,7 @@ def test_make_lock_compiles_every_source():
     named = set(re.findall(r"[\w./-]+", told_by_make("lock")))
     for source in (ROOT / name for name in FILES if name.endswith(".in")):
         stem = source.relative_to(ROOT).with_suffix("").as_posix()
-        found = {stem, source.parent.relative_to(ROOT).as_posix()} & named or stem == "service/pipeline/requirements"
+        found = {stem, source.parent.relative_to(ROOT).as_posix()} & named or stem == "slipway/pipeline/requirements"
         assert found, f"make lock leaves {stem}.in out"
 
 

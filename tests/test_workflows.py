@@ -5,10 +5,9 @@ import subprocess
 
 import pytest
 import yaml
+from slipway.infra.home import ROOT, home
 
-from cli.env import environment
-from cli.home import home
-from infra.config import ROOT
+from slipway.ops.models.virtualenvs import environment
 from tests.cluster.build import commands
 from tests.cluster.cache import Unfit
 

@@ -6,18 +6,17 @@ What is left of it in the hot path is a few looks at the clock.
 import sys
 from typing import Any
 
-from service.real_main import main
-
-from service.app import App
-from service.stages import Stages
-from service.watch import Watch
+from slipway.service.http.app import App
+from slipway.service.real_main import main
+from slipway.service.telemetry.monitor import Monitor
+from slipway.service.telemetry.timings import Timings
 
 
 def nothing(*_: Any) -> Any:
     return None
 
 
-Watch.answered = nothing  # type: ignore[method-assign]
-Stages.ran = nothing  # type: ignore[method-assign]
+Monitor.answered = nothing  # type: ignore[method-assign]
+Timings.ran = nothing  # type: ignore[method-assign]
 App.__call__.__defaults__ = (True,)
 sys.exit(main())

@@ -7,9 +7,9 @@ import pulumi
 import pulumi_aws as aws
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from infra.names import STACK_TAG, stack_label
-from infra.platforms.aws.ci import CiArgs, CiIdentity
-from infra.platforms.aws.policies import tagged
+from slipway.infra.names import STACK_TAG, stack_label
+from slipway.infra.platforms.aws.ci import CiArgs, CiIdentity
+from slipway.infra.platforms.aws.policies import tagged
 
 config = pulumi.Config()
 provider = aws.Provider(

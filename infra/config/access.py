@@ -8,8 +8,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-
-from infra.settings import PROJECT, ConfigError, Settings
+from slipway.infra.config.base import PROJECT, ConfigError, Settings
 
 KEYS = f"{PROJECT}:apiKeys"
 PLAIN_KEYS = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
-
-from infra.settings import Settings
+from slipway.infra.config.base import Settings
 
 # The digest of the official image for all its architectures, as Docker Hub had it in 2026.
 PYTHON = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, model_validator
-
-from infra.settings import Settings
+from slipway.infra.config.base import Settings
 
 
 class ScaleConfig(Settings):

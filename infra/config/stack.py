@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import pulumi
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, create_model, field_validator, model_validator
+from slipway.infra.config.access import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, LogConfig, veiled
+from slipway.infra.config.base import PROJECT, ConfigError, Settings
+from slipway.infra.config.cost import CostConfig
+from slipway.infra.config.image import ImageConfig
+from slipway.infra.config.scaling import ClusterServing
+from slipway.infra.home import ROOT
+from slipway.infra.platforms.table import PLATFORMS
+from slipway.infra.platforms.unsupported import unsupported
 
-from infra.callers import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyConfig, LogConfig, veiled
-from infra.cost.config import CostConfig
-from infra.imageconfig import ImageConfig
-from infra.lacks import lacking
-from infra.platforms.aws.config import AwsConfig
-from infra.platforms.aws.rules import problems as aws_problems
-from infra.platforms.docker.config import DockerConfig
-from infra.platforms.docker.config import problems as docker_problems
-from infra.platforms.gcp.config import GcpConfig
-from infra.platforms.gcp.rules import problems as gcp_problems
-from infra.platforms.kubernetes.config import KubernetesConfig
-from infra.platforms.kubernetes.config import problems as kubernetes_problems
-from infra.serving import ClusterServing
-from infra.settings import PROJECT, ConfigError, Settings
-
-__all__ = ["PROJECT", "ROOT", "ConfigError", "ServiceConfig", "StackConfig"]
-ROOT = Path(__file__).resolve().parents[1]
+S = TypeVar("S", bound=Settings)
 
 
 class ServiceConfig(ClusterServing):
@@ -55,12 +46,30 @@ class ServiceConfig(ClusterServing):
     )
 
 
-class StackConfig(Settings):
+def _platform_settings() -> type[Settings]:
+    """The stack's platform, and a key for each platform that has settings of its own."""
+    own: dict[str, Any] = {
+        name: (row.settings, Field(default=row.settings(), description=row.description))
+        for name, row in PLATFORMS.items()
+        if row.settings
+    }
+    named: Any = Literal[tuple(PLATFORMS)]
+    platform: Any = (named, Field(default=next(iter(PLATFORMS)), description="where the stack runs"))
+    return create_model("PlatformSettings", __base__=Settings, platform=platform, **own)
+
+
+if TYPE_CHECKING:
+
+    class PlatformSettings(Settings):
+        platform: str
+
+else:
+    PlatformSettings = _platform_settings()
+
+
+class StackConfig(PlatformSettings):
     """Everything a stack can set. The defaults live here; Pulumi.yaml repeats them under a test."""
 
-    platform: Literal["local", "docker", "kubernetes", "aws", "gcp"] = Field(
-        default="local", description="where the stack runs"
-    )
     environment: Literal["dev", "staging", "production"] = Field(
         default="dev", description="decides what is protected and retained"
     )
@@ -70,17 +79,9 @@ class StackConfig(Settings):
     access: AccessConfig = Field(
         default=AccessConfig(), description="tokens, networks and rates: {jwt: {...}, allow: [...], rate: {...}}"
     )
-    kubernetes: KubernetesConfig = Field(
-        default=KubernetesConfig(), description="any cluster: {context: ..., registry: ..., gateway: {...}}"
-    )
-    aws: AwsConfig = Field(default=AwsConfig(), description="EKS: {region, account, cluster, endpoint, ...}")
-    docker: DockerConfig = Field(
-        default=DockerConfig(), description="one host with Docker: {host: ssh://user@machine, ...}"
-    )
     image: ImageConfig = Field(
         default=ImageConfig(), description="what images are made of: {base: ...@sha256:..., arch: amd64, ...}"
     )
-    gcp: GcpConfig = Field(default=GcpConfig(), description="GKE: {project, region, cluster, endpoint, ...}")
     maxMonthlyUsd: int = Field(
         default=0, ge=0, description="a preview of a stack that can cost more a month fails; 0: no limit"
     )
@@ -110,23 +111,15 @@ class StackConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_the_platform(self) -> StackConfig:
-        found = [*lacking(self.platform, self.services)]
-        match self.platform:
-            case "docker":
-                found += docker_problems(self)
-            case "kubernetes":
-                found += kubernetes_problems(self)
-            case "aws":
-                found += aws_problems(self)
-            case "gcp":
-                found += gcp_problems(self)
+        row = PLATFORMS[self.platform]
+        found = [*unsupported(row.name, row.unsupported, self.services), *row.problems(self)]
         if found:
             raise ValueError(f"\n  {PROJECT}:".join(found))
         return self
 
     @model_validator(mode="after")
     def _distinct_ports(self) -> StackConfig:
-        if self.platform not in ("local", "docker"):
+        if not PLATFORMS[self.platform].on_host:
             return self
         owners: dict[int, str] = {}
         for name, service in self.services.items():
@@ -153,10 +146,17 @@ class StackConfig(Settings):
             )
         return self
 
+    def of(self, kind: type[S]) -> S:
+        """The settings of the platform that takes this kind: `config.of(AwsConfig)`."""
+        name = next(name for name, row in PLATFORMS.items() if row.settings is kind)
+        found: S = getattr(self, name)
+        return found
+
     @property
     def makes_own_key(self) -> bool:
         """Whether this machine's key is taken, as the stack names none and is only for trying."""
-        return self.platform == "local" and self.environment == "dev" and not self.apiKeys and not self.access.jwt
+        row = PLATFORMS[self.platform]
+        return row.own_key and self.environment == "dev" and not self.apiKeys and not self.access.jwt
 
     @classmethod
     def load(cls) -> StackConfig:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from infra.cost import aws, gcp
-from infra.cost.declared import Declared
-from infra.cost.needs import Need, Rule, Span, Stack
-from infra.cost.prices import Price, Prices
+from slipway.infra.cost.declared import Declared
+from slipway.infra.cost.needs import Billing, Need, Span, Stack
+from slipway.infra.cost.prices import Price, Prices
 
-BILLED: dict[str, Rule] = {**aws.BILLED, **gcp.BILLED}
-FREE = aws.FREE | gcp.FREE
 CENT = Decimal("0.01")
 
 
@@ -87,19 +84,19 @@ class Estimate:
         )
 
 
-def estimate(stack: Stack, prices: Prices) -> Estimate:
+def estimate(stack: Stack, prices: Prices, billing: Billing) -> Estimate:
     """What is billed of all that the stack declares. A type that no rule knows is billed at an unknown price."""
     lines: list[Line] = []
     for resource in stack.declared:
-        if resource.type in FREE or _inside_cluster(resource.type):
+        if resource.type in billing.free or _inside_cluster(resource.type, billing):
             continue
-        rule = BILLED.get(resource.type)
+        rule = billing.billed.get(resource.type)
         needs = rule(resource, stack) if rule else [Need(why="nothing is known of what this type costs")]
         lines += [_line(resource, need, prices) for need in needs]
     return Estimate(lines=lines)
 
 
-def regions(declared: Sequence[Declared], default: dict[str, str]) -> dict[str, str]:
+def regions(declared: Sequence[Declared], default: Mapping[str, str]) -> dict[str, str]:
     """The region of each cloud: its provider's in the program, else the one configured."""
     found = dict(default)
     for each in declared:
@@ -113,10 +110,10 @@ def short(kind: str) -> str:
     return kind.rsplit(":", 1)[-1]
 
 
-def _inside_cluster(kind: str) -> bool:
+def _inside_cluster(kind: str, billing: Billing) -> bool:
     """An object in a cluster costs nothing by itself, but for those that have a rule; providers are no resources."""
     return kind.startswith(("pulumi:", "pulumi-python:", "slipway:")) or (
-        kind.startswith("kubernetes:") and kind not in BILLED
+        kind.startswith("kubernetes:") and kind not in billing.billed
     )
 
 

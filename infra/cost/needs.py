@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from infra.cost.config import CostConfig
-from infra.cost.declared import Declared
+from slipway.infra.config.cost import CostConfig
+from slipway.infra.cost.declared import Declared
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Span:
         return Span(self.min * by.min, self.expected * by.expected, self.max * by.max)
 
 
+# As europe-west4-a; a region has no letter at its end.
+ZONE = re.compile(r"[a-z]+-[a-z]+\d+-[a-z]")
 ONE, NONE = Span.of(1), Span.of(0)
 
 
@@ -75,6 +78,23 @@ class Stack:
 Rule = Callable[[Declared, Stack], list[Need]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Billing:
+    """How clouds bill: a rule for each type that costs, and the types that are free."""
+
+    billed: Mapping[str, Rule]
+    free: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pricing:
+    """`regions`: those configured, by cloud. `cloud`: that the services run on, empty where they run on none."""
+
+    billing: Billing
+    regions: Mapping[str, str]
+    cloud: str
+
+
 def always(*items: str) -> Rule:
     """One of each, all the time."""
     return lambda resource, stack: [Need(item=item, region=region_of(resource, stack)) for item in items]
@@ -97,7 +117,7 @@ def region_of(resource: Declared, stack: Stack) -> str:
     cloud = resource.type.split(":")[0]
     place = resource.get("region") or resource.get("location") or stack.regions.get(cloud) or ""
     place = str(place).lower()
-    return place[:-2] if cloud == "gcp" and place[-2:-1] == "-" and place[-1].isalpha() else place
+    return place[:-2] if ZONE.fullmatch(place) else place
 
 
 def count(value: Any, default: int = 0) -> int:

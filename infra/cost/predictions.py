@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from infra.cost.estimate import Estimate
-from infra.cost.prices import Prices
+from slipway.infra.cost.estimate import Estimate
+from slipway.infra.cost.prices import Prices
 
 REFERENCE = "fp32"
-NODE_ITEMS = ("aws/instance/", "aws/spot/", "gcp/instance/", "gcp/spot/")
+NODE_ITEM = re.compile(r"[a-z-]+/(instance|spot)/")
 
 
 def cost_per_1k(report: Mapping[str, Any] | None, estimate: Estimate, prices: Prices, region: str) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def cost_per_1k(report: Mapping[str, Any] | None, estimate: Estimate, prices: Pr
 
 def _nodes(estimate: Estimate) -> dict[str, str]:
     """The machine types that the stack's nodes may have, each with its item."""
-    return {item.rsplit("/", 1)[1]: item for item in _items(estimate) if item.startswith(NODE_ITEMS)}
+    return {item.rsplit("/", 1)[1]: item for item in _items(estimate) if NODE_ITEM.match(item)}
 
 
 def _items(estimate: Estimate) -> Iterable[str]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import httpx
-
-from service.pipeline.errors import PipelineError
+from slipway.infra.errors import Unanswered
 
 WAIT = httpx.Timeout(60, connect=5)
 
@@ -26,16 +25,16 @@ class Figure:
     at: str
 
 
-def unreachable(url: str, error: Exception) -> PipelineError:
+def unreachable(url: str, error: Exception) -> Unanswered:
     """With what was answered, or why nothing was."""
     why = str(error) or type(error).__name__
     if isinstance(error, httpx.HTTPStatusError):
         why = f"it answers {error.response.status_code}"
-    return PipelineError(f"{url} can't be read from here: {why}. The price table is as it was")
+    return Unanswered(f"{url} can't be read from here: {why}. The price table is as it was")
 
 
 def lines_of(url: str) -> Iterator[str]:
-    """The lines of a file that may be far bigger than memory. Raises PipelineError."""
+    """The lines of a file that may be far bigger than memory. Raises Unanswered."""
     try:
         with httpx.stream("GET", url, timeout=WAIT, follow_redirects=True) as answer:
             answer.raise_for_status()
@@ -45,7 +44,7 @@ def lines_of(url: str) -> Iterator[str]:
 
 
 def json_of(url: str, headers: Mapping[str, str]) -> dict[str, object]:
-    """Raises PipelineError."""
+    """Raises Unanswered."""
     try:
         answer = httpx.get(url, headers=dict(headers), timeout=WAIT)
         answer.raise_for_status()

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-
-from infra.cost.config import CostConfig
+from slipway.infra.config.cost import CostConfig
 
 TABLE = Path(__file__).with_name("prices.yaml")
 GLOBAL = "global"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.cost.declared import Declared
-from infra.cost.estimate import Estimate, estimate, regions, short
-from infra.cost.needs import NONE, Span, Stack
-from infra.cost.prices import Prices
+from slipway.infra.cost.declared import Declared
+from slipway.infra.cost.estimate import Estimate, estimate, regions, short
+from slipway.infra.cost.needs import NONE, Billing, Span, Stack
+from slipway.infra.cost.prices import Prices
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,11 @@ class Difference:
 
 
 def difference(
-    before: Sequence[Declared], after: Sequence[Declared], default: dict[str, str], prices: Prices
+    before: Sequence[Declared], after: Sequence[Declared], default: dict[str, str], prices: Prices, billing: Billing
 ) -> Difference:
     """Both priced by today's table. `default`: by cloud, the region that the configuration names."""
     now, then = (
-        estimate(Stack(declared=each, regions=regions(each, default), config=prices.config), prices)
+        estimate(Stack(declared=each, regions=regions(each, default), config=prices.config), prices, billing)
         for each in (before, after)
     )
     return Difference(now=now, then=then, places=regions(after, default))

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pulumi
-
-from infra.cost.declared import Declarations
-from infra.cost.estimate import estimate, regions
-from infra.cost.needs import Stack
-from infra.cost.predictions import cost_per_1k
-from infra.cost.prices import Prices
-
-if TYPE_CHECKING:
-    from infra.config import StackConfig
-
-CLOUDS = ("aws", "gcp")
+from slipway.infra.config.cost import CostConfig
+from slipway.infra.cost.declared import Declarations
+from slipway.infra.cost.estimate import estimate, regions
+from slipway.infra.cost.needs import Pricing, Stack
+from slipway.infra.cost.predictions import cost_per_1k
+from slipway.infra.cost.prices import Prices
 
 
 class OverBudget(pulumi.RunError):
@@ -27,8 +22,9 @@ class OverBudget(pulumi.RunError):
 class Cost:
     """What the declared resources cost a month. To be made before the first resource is declared."""
 
-    def __init__(self, config: StackConfig) -> None:
-        self._config, self._declarations = config, Declarations()
+    def __init__(self, config: CostConfig, pricing: Pricing, limit: int = 0) -> None:
+        """`limit`: US dollars a month; 0: none."""
+        self._config, self._pricing, self._limit, self._declarations = config, pricing, limit, Declarations()
 
     def of(self, reports: dict[str, Path | None]) -> tuple[dict[str, Any], dict[str, Any]]:
         """The outputs `monthlyCostUsd`, and by service `costPer1kUsd`. To be asked when all is declared.
@@ -39,14 +35,13 @@ class Cost:
             OverBudget: the highest case is over `maxMonthlyUsd`, or a price is unknown where there is such a limit.
         """
         declared = self._declarations.all()
-        settings = {cloud: getattr(self._config, cloud, None) for cloud in CLOUDS}
-        places = regions(declared, {cloud: getattr(each, "region", None) or "" for cloud, each in settings.items()})
-        prices = Prices.load(self._config.cost)
-        found = estimate(Stack(declared=declared, regions=places, config=self._config.cost), prices)
-        if problem := found.over(self._config.maxMonthlyUsd):
+        places = regions(declared, self._pricing.regions)
+        prices = Prices.load(self._config)
+        found = estimate(Stack(declared=declared, regions=places, config=self._config), prices, self._pricing.billing)
+        if problem := found.over(self._limit):
             raise OverBudget(problem)
-        region = places.get(self._config.platform, "")
-        return found.output() | {"limit": self._config.maxMonthlyUsd}, {
+        region = places.get(self._pricing.cloud, "")
+        return found.output() | {"limit": self._limit}, {
             name: cost_per_1k(_report(folder), found, prices, region) for name, folder in reports.items()
         }
 

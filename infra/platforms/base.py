@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pulumi
-
-from infra.artifact import ModelArtifact
-from infra.config import ServiceConfig
+from slipway.infra.config.stack import ServiceConfig
+from slipway.infra.resources.artifact import ModelArtifact
 
 
 @dataclass(frozen=True, kw_only=True)

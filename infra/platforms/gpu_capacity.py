@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from infra.serving import ClusterServing
+from slipway.infra.config.scaling import ClusterServing
 
 
 def short_of_gpus(services: Mapping[str, ClusterServing], room: int, key: str, raise_: str) -> Iterator[str]:

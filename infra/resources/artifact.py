@@ -9,18 +9,20 @@ from typing import Any, NamedTuple
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
-
-from infra.providers import changed, plain_errors
-from infra.slipway import slipway_json
+from slipway.infra.resources.command import SlipwayError, slipway_json
+from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.runtime import ONNX, RUNTIMES
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelArtifactArgs:
     """`model`: a model folder or `<store uri>@sha256:<digest>`; `inputs_key`: what `known_model` says of it.
-    `variant`: pins one, else the fastest in budget. `accept_worse`: than what the stack serves now."""
+    `variant`: pins one, else the fastest in budget. `accept_worse`: than what the stack serves now. `kind`: of service,
+    as `known_model` says."""
 
     model: str
     inputs_key: str
+    kind: str = ONNX.kind
     variant: str | None = None
     accept_worse: bool = False
 
@@ -75,15 +77,17 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
             "inputsKey": args.inputs_key,
             **dict.fromkeys(("digest", "artifactUri", "variant", "metric", "measured")),
         }
-        self.inputs_key = args.inputs_key  # known before anything is built
+        # Known before anything is built.
+        self.inputs_key, self.runtime = args.inputs_key, RUNTIMES[args.kind]
         super().__init__(ModelArtifactProvider(), name, props, opts)
 
 
 class KnownModel(NamedTuple):
     """`inputs_key`: names all that goes into the model's artifact, by content; a pinned variant is part of it.
-    `folder`: of the artifact, None where it is not built yet."""
+    `kind`: of service that it is for. `folder`: of the artifact, None where it is not built yet."""
 
     inputs_key: str
+    kind: str
     folder: Path | None
 
 
@@ -94,7 +98,15 @@ def known_model(model: str, variant: str | None) -> KnownModel:
         SlipwayError: `model` is no model folder and no artifact in a store.
     """
     found = slipway_json("model", "describe", model, *_pin(variant))
-    return KnownModel(found["inputsKey"], Path(found["path"]) if found["path"] else None)
+    return KnownModel(
+        found["inputsKey"], _known_kind(model, found["kind"]), Path(found["path"]) if found["path"] else None
+    )
+
+
+def _known_kind(model: str, kind: str) -> str:
+    if kind not in RUNTIMES:
+        raise SlipwayError(f"{model}: an artifact of kind {kind}; this version serves {', '.join(RUNTIMES)}")
+    return kind
 
 
 def _build(props: dict[str, Any], serving: str | None) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from collections import deque
 from typing import Any
 
 import pulumi
-
-from infra.config import ROOT
+from slipway.infra.home import ROOT
 
 
 class SlipwayError(pulumi.RunError):
@@ -28,7 +27,7 @@ def slipway(*arguments: str, progress: bool = False) -> str:
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     said: deque[str] = deque(maxlen=20)
     with subprocess.Popen(
-        [sys.executable, "-m", "cli", *arguments],
+        [sys.executable, "-m", "slipway.cli", *arguments],
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

@@ -9,18 +9,28 @@ from typing import Any, Literal
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
-
-from infra.artifact import ModelArtifact
-from infra.config import ROOT
-from infra.content import content_key, image_recipe, serving_code
-from infra.imageconfig import ImageConfig
-from infra.providers import changed, plain_errors
-from infra.slipway import slipway_json
-from infra.spec import Registry
+from slipway.infra.config.image import ImageConfig
+from slipway.infra.content import content_key
+from slipway.infra.home import ROOT
+from slipway.infra.resources.artifact import ModelArtifact
+from slipway.infra.resources.command import slipway_json
+from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.runtime import Runtime
 
 INPUTS = ("key", "name", "host")
 # Tags have 128 characters at most; half of a SHA-256 is enough to tell keys apart.
 TAG_CHARACTERS = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """Where images go. `repository`: what their names start with, as `registry.example.org/team`; a service's image is
+    `<repository>/<service>`. `cache`: the same for build caches, where the registry keeps them apart.
+
+    Credentials are never in here: they are the docker credential store's or the cloud SDK's at build time."""
+
+    repository: pulumi.Input[str]
+    cache: pulumi.Input[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,25 +90,28 @@ class ServiceImage(Resource, module="slipway", name="ServiceImage"):
         where = pulumi.Output.from_input("slipway" if args.registry is None else args.registry.repository)
         model = args.artifact.digest if args.with_model else pulumi.Output.from_input("")
         props = {
-            "key": model.apply(lambda digest: image_key(digest, args.accelerator, args.settings)),
+            "key": model.apply(
+                lambda digest: image_key(digest, args.artifact.runtime, args.accelerator, args.settings)
+            ),
             "name": where.apply(lambda repository: f"{repository}/{args.service}"),
             "load": args.registry is None,
             "host": args.host,
             "artifact": args.artifact.artifactUri if args.with_model else "",
             "accelerator": args.accelerator,
+            "kind": args.artifact.runtime.kind,
             **args.settings.model_dump(),
             "ref": None,
         }
         super().__init__(ServiceImageProvider(), name, props, opts)
 
 
-def image_key(digest: str, accelerator: str, settings: ImageConfig) -> str:
+def image_key(digest: str, runtime: Runtime, accelerator: str, settings: ImageConfig) -> str:
     """Names all that goes into an image, by content: the artifact (none: empty), the serving code, its locked
     requirements, how it is put together and on what. Where packages are fetched makes no difference to what they are.
     """
     made_of = {
         "artifact": digest,
-        "code": content_key(ROOT, [*serving_code(), *image_recipe(accelerator)]),
+        "code": content_key(ROOT, [*runtime.serving_code(), *runtime.image_recipe(accelerator)]),
         "accelerator": accelerator,
         **settings.model_dump(exclude={"packages"}),
     }
@@ -106,7 +119,9 @@ def image_key(digest: str, accelerator: str, settings: ImageConfig) -> str:
 
 
 def _build(props: dict[str, Any], before: str | None) -> dict[str, Any]:
-    named = [f"--{key}={props[key]}" for key in ("name", "key", "accelerator", "base", "python", "arch", "packages")]
+    named = [
+        f"--{key}={props[key]}" for key in ("name", "key", "kind", "accelerator", "base", "python", "arch", "packages")
+    ]
     cache = [f"--cache-from={before}"] if before and not props.get("load") else []
     model = [f"--artifact={props['artifact']}"] if props["artifact"] else []
     built = slipway_json("image", "build", *model, *named, *cache, *_daemon(props), progress=True)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from infra.slipway import SlipwayError
+from slipway.infra.resources.command import SlipwayError
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -7,10 +7,9 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
-
-from infra.artifact import ModelArtifact
-from infra.providers import changed, plain_errors
-from infra.slipway import slipway_json
+from slipway.infra.resources.artifact import ModelArtifact
+from slipway.infra.resources.command import slipway_json
+from slipway.infra.resources.provider import changed, plain_errors
 
 INPUTS = ("digest", "folder")
 

@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.workload.deployment import Part
-from infra.workload.names import Manifest, metadata
+from slipway.infra.workload.deployment import Part
+from slipway.infra.workload.names import Manifest, metadata
 
 if TYPE_CHECKING:
-    from infra.workload.workload import WorkloadArgs
-
-ANSWERING = "/predict|/v2/infer"
+    from slipway.infra.workload.workload import WorkloadArgs
 
 
 def autoscaler(service: str, part: Part, args: WorkloadArgs, opts: pulumi.ResourceOptions) -> None:
@@ -47,9 +44,8 @@ def _hpa(part: Part, args: WorkloadArgs) -> Manifest:
 
 def _keda(service: str, part: Part, args: WorkloadArgs, namespace: str) -> Manifest:
     scale = args.service.scale
-    labels = f'namespace="{namespace}",service_name="{service}",endpoint=~"{ANSWERING}"'
     # Waiting and running: a process counts a request from its first byte to its answer.
-    triggers = [_trigger(args, f"sum(bentoml_service_request_in_progress{{{labels}}})", str(scale.aim))]
+    triggers = [_trigger(args, args.artifact.runtime.requests_in_flight(namespace, service), str(scale.aim))]
     if scale.wake:
         woken = _trigger(args, scale.wake, "1000000")  # it wakes the first pod; how many more is not its to say
         woken["metadata"]["activationThreshold"] = "0"

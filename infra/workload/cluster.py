@@ -8,20 +8,6 @@ from typing import Any
 
 import pulumi
 
-# What the edge lets through: the page, the documentation, metrics and health are not for everyone.
-API_PATHS = ("/predict", "/explain", "/feedback", "/v2")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Registry:
-    """Where images go. `repository`: what their names start with, as `registry.example.org/team`; a service's image is
-    `<repository>/<service>`. `cache`: the same for build caches, where the registry keeps them apart.
-
-    Credentials are never in here: they are the docker credential store's or the cloud SDK's at build time."""
-
-    repository: pulumi.Input[str]
-    cache: pulumi.Input[str] | None = None
-
 
 @dataclass(frozen=True, kw_only=True)
 class Placement:

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.spec import Placement
-from infra.workload.names import PART, Manifest, metadata, selector
-from infra.workload.pod import template
+from slipway.infra.workload.cluster import Placement
+from slipway.infra.workload.names import PART, Manifest, metadata, selector
+from slipway.infra.workload.pod import template
 
 if TYPE_CHECKING:
-    from infra.workload.workload import WorkloadArgs
+    from slipway.infra.workload.workload import WorkloadArgs
 
 FORCE, TIMEOUT = "pulumi.com/patchForce", "pulumi.com/timeoutSeconds"
 

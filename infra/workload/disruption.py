@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.workload.names import Manifest, metadata, selector
+from slipway.infra.workload.names import Manifest, metadata, selector
 
 if TYPE_CHECKING:
-    from infra.workload.workload import WorkloadArgs
+    from slipway.infra.workload.workload import WorkloadArgs
 
 
 def disruption_budget(service: str, args: WorkloadArgs, opts: pulumi.ResourceOptions) -> None:

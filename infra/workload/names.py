@@ -13,9 +13,8 @@ import pulumi
 Manifest = Any
 STACK, NAME, PART = "slipway-stack", "slipway-name", "slipway-part"
 SERVICE, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
-HTTP_PORT, METRICS_PORT = 3000, 9000
-# Of the pod's loopback address alone: the page, for `kubectl port-forward`.
-PAGE_PORT = 3001
+# Where the services of a stack are in a cluster that is the stack's own.
+NAMESPACE = "slipway"
 
 
 def stack_label(project: str, stack: str) -> str:

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.workload.names import Manifest, labels
+from slipway.infra.workload.names import Manifest, labels
 
 LEVEL = "restricted"
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpaceArgs:
+class KubernetesNamespaceArgs:
     """`create`: make the namespace; else it is there and another's, and gets nothing but what services bring."""
 
     namespace: str
     create: bool = True
 
 
-class Space(pulumi.ComponentResource):
+class KubernetesNamespace(pulumi.ComponentResource):
     """A namespace. Output: `namespace`, its name, once it is there."""
 
     namespace: pulumi.Output[str]
 
-    def __init__(self, name: str, args: SpaceArgs, opts: pulumi.ResourceOptions) -> None:
+    def __init__(self, name: str, args: KubernetesNamespaceArgs, opts: pulumi.ResourceOptions) -> None:
+        # The type is named as the state has it.
         super().__init__("slipway:kubernetes:Space", name, None, opts)
         own = pulumi.ResourceOptions(parent=self)
         self.namespace = pulumi.Output.from_input(args.namespace)

@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.workload.names import HTTP_PORT, METRICS_PORT, Manifest, metadata, selector
+from slipway.infra.runtime import HTTP_PORT, METRICS_PORT
+from slipway.infra.workload.names import Manifest, metadata, selector
 
 if TYPE_CHECKING:
-    from infra.config import ServiceConfig, StackConfig
-    from infra.workload.workload import WorkloadArgs
+    from slipway.infra.config.stack import ServiceConfig, StackConfig
+    from slipway.infra.workload.workload import WorkloadArgs
 
 EVERYWHERE = "0.0.0.0/0"
 

@@ -9,9 +9,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as k8s
 import yaml
-
-from infra.spec import Cluster
-from infra.workload.names import STACK, Manifest, labels, this_stack
+from slipway.infra.workload.cluster import Cluster
+from slipway.infra.workload.names import STACK, Manifest, labels, this_stack
 
 HERE = Path(__file__).parent
 # Of what the processes tell; the rest of the names would only cost.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from infra.spec import Placement
-from infra.workload.names import Manifest
+from slipway.infra.workload.cluster import Placement
+from slipway.infra.workload.names import Manifest
 
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 # The same on all nodes. A pod that wishes for nothing is spread over zones and hosts all the same, which weighs as much

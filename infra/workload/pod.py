@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pulumi
-
-from infra.spec import Placement
-from infra.workload.names import HTTP_PORT, METRICS_PORT, PAGE_PORT, PART, Manifest, labels, selector
-from infra.workload.placement import scheduling
+from slipway.infra.runtime import HTTP_PORT, METRICS_PORT, PAGE_PORT
+from slipway.infra.workload.cluster import Placement
+from slipway.infra.workload.names import PART, Manifest, labels, selector
+from slipway.infra.workload.placement import scheduling
 
 if TYPE_CHECKING:
-    from infra.stored import StoredModel
-    from infra.workload.workload import WorkloadArgs
+    from slipway.infra.resources.stored_model import StoredModel
+    from slipway.infra.workload.workload import WorkloadArgs
 
 USER = 10001  # above the host's own users, whatever the image says
 ACCESS, MODELS = "/access", "/models"
@@ -69,7 +69,7 @@ def quantity(mebibytes: int) -> str:
 
 
 def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]) -> Manifest:
-    measured = pulumi.Output.from_input(args.artifact.measured)
+    measured, runtime = pulumi.Output.from_input(args.artifact.measured), args.artifact.runtime
     found: dict[str, Any] = {
         "name": "service",
         "image": args.image,
@@ -82,11 +82,11 @@ def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]
         "resources": _resources(args, placements),
         "securityContext": CLOSED,
         "startupProbe": {
-            **_probe("/readyz", 1),
+            **_probe(runtime.ready, 1),
             "failureThreshold": measured.apply(lambda known: start_budget((known or {}).get("startSeconds"))),
         },
-        "readinessProbe": {**_probe("/readyz", 5), "failureThreshold": 2},
-        "livenessProbe": {**_probe("/livez", 10), "failureThreshold": 6},
+        "readinessProbe": {**_probe(runtime.ready, 5), "failureThreshold": 2},
+        "livenessProbe": {**_probe(runtime.live, 10), "failureThreshold": 6},
         # Serves on meanwhile: what routes to it learns of its end first.
         "lifecycle": {"preStop": {"sleep": {"seconds": args.service.rollout.drainSeconds}}},
         "volumeMounts": [
@@ -108,7 +108,7 @@ def _fetching(args: WorkloadArgs, stored: StoredModel) -> Manifest:
         "name": "model",
         "image": args.image,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["python3", "-m", "service.fetch"],
+        "command": ["python3", "-m", args.artifact.runtime.fetch],
         "args": [stored.uri, _folder(args)],
         "env": [{"name": key, "value": value} for key, value in sorted({"HOME": "/tmp", **args.environment}.items())],  # noqa: S108
         "resources": _resources(args, ()),
@@ -123,6 +123,7 @@ def _folder(args: WorkloadArgs) -> pulumi.Output[str]:
 
 
 def _environment(service: str, args: WorkloadArgs) -> dict[str, pulumi.Input[str]]:
+    runtime = args.artifact.runtime
     fixed: dict[str, pulumi.Input[str]] = {
         "SLIPWAY_NAME": service,
         "SLIPWAY_HOST": "0.0.0.0",  # noqa: S104 - the pod's own address
@@ -131,7 +132,7 @@ def _environment(service: str, args: WorkloadArgs) -> dict[str, pulumi.Input[str
         "SLIPWAY_PAGE_PORT": str(PAGE_PORT),
         "SLIPWAY_ACCESS": f"{ACCESS}/access.json",
         "SLIPWAY_THREADS": str(max(1, int(args.service.resources.cores))),
-        "SLIPWAY_PROVIDER": {"none": "cpu", "nvidia": "cuda"}[args.service.accelerator],
+        "SLIPWAY_PROVIDER": runtime.providers[args.service.accelerator],
         "SLIPWAY_KEEP_ALIVE_SECONDS": str(KEEP_ALIVE),
         "SLIPWAY_DRAIN_SECONDS": str(DRAIN),
         "SLIPWAY_SHUTDOWN_SECONDS": str(SHUTDOWN),

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.spec import API_PATHS
-from infra.workload.names import Manifest, metadata
+from slipway.infra.workload.names import Manifest, metadata
 
 
 @dataclass(frozen=True, kw_only=True)
-class RouteArgs:
-    """`gateway`: name and namespace of one that is there; `section`: one of its listeners, None for all that fit."""
+class HttpRouteArgs:
+    """`paths`: prefixes that callers need. `gateway`: name and namespace of one that is there; `section`: one of its
+    listeners, None for all that fit."""
 
     service: pulumi.Input[str]
     port: int
+    paths: Sequence[str]
     host: str
     namespace: pulumi.Input[str]
     gateway: tuple[pulumi.Input[str], pulumi.Input[str]]
     section: str | None = None
 
 
-def route(name: str, args: RouteArgs, opts: pulumi.ResourceOptions) -> k8s.apiextensions.CustomResource:
+def http_route(name: str, args: HttpRouteArgs, opts: pulumi.ResourceOptions) -> k8s.apiextensions.CustomResource:
     """An HTTPRoute with the paths of the API alone: the page, documentation, metrics and health stay inside.
 
     Ready once the Gateway has taken it."""
@@ -36,7 +37,7 @@ def route(name: str, args: RouteArgs, opts: pulumi.ResourceOptions) -> k8s.apiex
         "hostnames": [args.host],
         "rules": [
             {
-                "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in API_PATHS],
+                "matches": [{"path": {"type": "PathPrefix", "value": path}} for path in args.paths],
                 "backendRefs": [{"name": args.service, "port": args.port}],
             }
         ],

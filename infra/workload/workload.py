@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.artifact import ModelArtifact
-from infra.config import ServiceConfig
-from infra.spec import Cluster
-from infra.stored import StoredModel
-from infra.workload.autoscale import autoscaler
-from infra.workload.deployment import deployment, parts
-from infra.workload.disruption import disruption_budget
-from infra.workload.names import HTTP_PORT, Manifest, metadata, selector
-from infra.workload.network import network_policy
+from slipway.infra.config.stack import ServiceConfig
+from slipway.infra.resources.artifact import ModelArtifact
+from slipway.infra.resources.stored_model import StoredModel
+from slipway.infra.runtime import HTTP_PORT, Runtime
+from slipway.infra.workload.autoscale import autoscaler
+from slipway.infra.workload.cluster import Cluster
+from slipway.infra.workload.deployment import deployment, parts
+from slipway.infra.workload.disruption import disruption_budget
+from slipway.infra.workload.names import Manifest, metadata, selector
+from slipway.infra.workload.network import network_policy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,14 @@ class Workload(pulumi.ComponentResource):
     Owns its Deployments, Service, account, access Secret, network policy, autoscaler and disruption budget; leaves the
     namespace and the route to the platform. Two of these in one namespace have nothing in common. New keys alone
     change the Secret, which pods read anew, and restart nothing.
-    Outputs: `service` (of the Kubernetes Service), once pods answer behind it; `port`. Known before: `selector`.
+    Outputs: `service` (of the Kubernetes Service), once pods answer behind it; `port`. Known before: `selector`,
+    `runtime` (the kind of service).
     """
 
     service: pulumi.Output[str]
     port: int
     selector: dict[str, str]
+    runtime: Runtime
 
     def __init__(self, name: str, args: WorkloadArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         provided = pulumi.ResourceOptions(providers=[args.cluster.provider])
@@ -87,5 +89,5 @@ class Workload(pulumi.ComponentResource):
         )
         self.service = service.metadata.name
         self.port = HTTP_PORT
-        self.selector = selector(name)
+        self.selector, self.runtime = selector(name), args.artifact.runtime
         self.register_outputs({"service": self.service, "port": self.port})

@@ -158,7 +158,7 @@ def _report(model: str, pin: Any) -> Mapping[str, Any] | None:
     root = Path(__file__).resolve().parents[2]
     options = ["--variant", pin] if isinstance(pin, str) else []
     done = subprocess.run(
-        [sys.executable, "-m", "cli", "model", "describe", model, *options, "--json"],
+        [sys.executable, "-m", "slipway.cli", "model", "describe", model, *options, "--json"],
         cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True,
     )  # fmt: skip
     folder = json.loads(done.stdout)["path"] if done.returncode == 0 else None

@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.keys import AccessError, Network, Rules, digest_of, read_rules
-from service.rate import Rate
-from service.refusal import Refused
+from slipway.service.access.access_file import AccessError, Network, Rules, digest_of, read_rules
+from slipway.service.access.rate_limit import RateLimit
+from slipway.service.errors import Refused
 
 if TYPE_CHECKING:
-    from service.tokens import Tokens
-    from service.wire import Exchange
+    from slipway.service.access.jwt import Tokens
+    from slipway.service.exchange import Exchange
 
 OPEN = "open"
 # What probes ask, which bring no credentials and have addresses of their own.
@@ -48,8 +48,8 @@ class Access:
         self._known: dict[bytes | None, tuple[str, float]] = {}
         self._seen: tuple[int, int, int] | None = None
         self._tokens: Tokens | None = None
-        self._per_key: Rate | None = None
-        self._per_address: Rate | None = None
+        self._per_key: RateLimit | None = None
+        self._per_address: RateLimit | None = None
         self._keys_alone = True  # no limits beside them
         self._watching: asyncio.Task[None] | None = None
         if self._path:
@@ -121,7 +121,7 @@ class Access:
     def _take(self, rules: Rules) -> None:
         tokens = None
         if rules.jwt:
-            from service.tokens import Tokens
+            from slipway.service.access.jwt import Tokens
 
             try:
                 same = self._tokens if rules.jwt == self.rules.jwt else None
@@ -129,8 +129,8 @@ class Access:
             except ValueError as error:
                 raise AccessError(f"{self._path} can't be used: {error}") from None
         if (rules.per_key, rules.per_address) != (self.rules.per_key, self.rules.per_address):
-            self._per_key = Rate(rules.per_key) if rules.per_key else None
-            self._per_address = Rate(rules.per_address) if rules.per_address else None
+            self._per_key = RateLimit(rules.per_key) if rules.per_key else None
+            self._per_address = RateLimit(rules.per_address) if rules.per_address else None
         self.rules, self._tokens, self._known = rules, tokens, {}
         self._keys_alone = not (rules.allow or self._per_key or self._per_address)
 

@@ -6,9 +6,8 @@ import time
 from typing import Any
 
 import jwt
-
-from service.keys import Jwt
-from service.refusal import Refused
+from slipway.service.access.access_file import Jwt
+from slipway.service.errors import Refused
 
 # Public keys alone: with a shared secret among them, the public key would pass for it.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")

@@ -6,7 +6,7 @@ import time
 _MOST = 10_000
 
 
-class Rate:
+class RateLimit:
     """A limit for each name: `per_second` in the long run, and a burst of one second's worth at once.
 
     Counted in this process alone. Of more than 10,000 names the one that asked first is forgotten.

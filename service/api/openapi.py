@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-from service.access import HEALTH
-from service.artifact import Artifact, Signature, TensorSpec
-from service.explain import explains
-from service.openinference import DATATYPES
-from service.settings import Settings
-from service.shapley import METHODS
+from slipway.service.access.access import HEALTH
+from slipway.service.api.openinference import DATATYPES
+from slipway.service.artifact import Artifact, Signature, TensorSpec
+from slipway.service.explain.queue import explains
+from slipway.service.explain.shapley import METHODS
+from slipway.service.settings import Settings
 
 Schema = dict[str, Any]
 

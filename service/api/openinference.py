@@ -4,15 +4,15 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-
-from service.answer import check_finite, encode, plain
-from service.artifact import Signature, TensorSpec
-from service.batching import Batcher
-from service.refusal import Refused, word
-from service.tensors import strings, tensor, to_raw
-from service.validation import ACCEPTED, Validator, parse
-from service.watch import Watch
-from service.wire import JSON, RAW, TOKEN, Headers
+from slipway.service.api.responses import check_finite
+from slipway.service.artifact import Signature, TensorSpec
+from slipway.service.encoding import encode, plain
+from slipway.service.errors import Refused, word
+from slipway.service.exchange import JSON, RAW, TOKEN, Headers
+from slipway.service.inference.batching import Batcher
+from slipway.service.samples.tensors import strings, tensor, to_raw
+from slipway.service.samples.validation import ACCEPTED, Validator, parse
+from slipway.service.telemetry.monitor import Monitor
 
 LENGTH = b"inference-header-content-length"
 DATATYPES = {
@@ -29,7 +29,7 @@ class OpenInference:
     """One model under its name, in one version: the first twelve digits of its digest."""
 
     def __init__(
-        self, signature: Signature, version: str, validator: Validator, batcher: Batcher, watch: Watch
+        self, signature: Signature, version: str, validator: Validator, batcher: Batcher, watch: Monitor
     ) -> None:
         self._signature, self._validator, self._batcher, self._watch = signature, validator, batcher, watch
         self._outputs = {spec.name: spec for spec in signature.outputs}

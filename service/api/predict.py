@@ -3,15 +3,15 @@
 from time import perf_counter
 
 import numpy as np
-
-from service.answer import answer, check_finite, encode
-from service.artifact import Signature
-from service.batching import Batcher
-from service.refusal import Refused
-from service.tensors import from_npy, from_raw, to_npy, to_raw
-from service.validation import Samples, Validator
-from service.watch import Watch
-from service.wire import JSON, NPY, RAW, TOKEN, Headers
+from slipway.service.api.responses import answer, check_finite
+from slipway.service.artifact import Signature
+from slipway.service.encoding import encode
+from slipway.service.errors import Refused
+from slipway.service.exchange import JSON, NPY, RAW, TOKEN, Headers
+from slipway.service.inference.batching import Batcher
+from slipway.service.samples.tensors import from_npy, from_raw, to_npy, to_raw
+from slipway.service.samples.validation import Samples, Validator
+from slipway.service.telemetry.monitor import Monitor
 
 KINDS = (JSON, RAW, NPY)
 
@@ -19,7 +19,7 @@ KINDS = (JSON, RAW, NPY)
 class Predict:
     """Answers in the kind that `accept` names, else in the request's own."""
 
-    def __init__(self, signature: Signature, validator: Validator, batcher: Batcher, watch: Watch) -> None:
+    def __init__(self, signature: Signature, validator: Validator, batcher: Batcher, watch: Monitor) -> None:
         self._signature, self._validator, self._batcher, self._watch = signature, validator, batcher, watch
         only = signature.inputs[0] if len(signature.inputs) == 1 else None
         self._input = only if only and only.dtype != "string" else None

@@ -3,11 +3,10 @@
 from typing import Any
 
 import numpy as np
-import orjson
-
-from service.artifact import Signature
-from service.refusal import Refused
-from service.validation import Samples, all_finite
+from slipway.service.artifact import Signature
+from slipway.service.encoding import plain
+from slipway.service.errors import Refused
+from slipway.service.samples.validation import Samples, all_finite
 
 
 def answer(outputs: dict[str, np.ndarray], samples: Samples, signature: Signature) -> dict[str, Any]:
@@ -40,16 +39,3 @@ def check_finite(outputs: dict[str, np.ndarray], single: bool) -> None:
             index = None if single else int(np.argmin(finite))
             message = f"{name}: the model's answer to this input is not a finite number"
             raise Refused(422, "not_finite", message, field=name, index=index)
-
-
-def plain(values: Any) -> Any:
-    """What orjson takes: it knows neither arrays of strings nor float16."""
-    kind = getattr(values, "dtype", np.dtype(object))
-    if kind == np.float16:
-        return values.astype(np.float32)
-    return values.tolist() if kind.kind == "O" and isinstance(values, np.ndarray) else values
-
-
-def encode(value: object) -> bytes:
-    """JSON bytes; numpy arrays and numbers in the shortest form that reads back the same in their own type."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)

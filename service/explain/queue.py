@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-
-from service.artifact import Artifact
-from service.refusal import Refused, word
-from service.settings import Settings
-from service.shapley import METHODS
-from service.validation import Validator, parse
+from slipway.service.artifact import Artifact
+from slipway.service.errors import Refused, word
+from slipway.service.explain.shapley import METHODS
+from slipway.service.samples.validation import Validator, parse
+from slipway.service.settings import Settings
 
 # From the request to the answer, waiting and the first start of the process included.
 _PATIENCE_SECONDS = 30.0
@@ -118,10 +117,10 @@ class Explain:
         if self._process is None or self._process.returncode is not None:
             # The same interpreter and code; its files are its own, so that it keeps no socket open.
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "service.explainer", str(self._artifact.path)),
+                *(sys.executable, "-m", "slipway.service.explain.worker", str(self._artifact.path)),
                 stdin=PIPE,
                 stdout=PIPE,
-                cwd=Path(__file__).parents[1],
+                cwd=Path(__file__).parents[2],
                 env=os.environ | {"OMP_NUM_THREADS": "1"},
                 limit=_LINE_BYTES,
             )

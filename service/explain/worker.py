@@ -1,4 +1,4 @@
-"""`python -m service.explainer`: a process beside the service that explains answers, one at a time.
+"""`python -m slipway.service.explain.worker`: a process beside the service that explains answers, one at a time.
 
 It reads requests as lines of JSON and answers each with one; it ends with its input. What it takes of a processor is
 what everything else leaves over, so that no prediction waits for it. The model runs on the CPU here, whatever runs it
@@ -16,13 +16,12 @@ from typing import Any
 
 import numpy as np
 import orjson
-
-from service.artifact import Artifact
-from service.model import load_model
-from service.refusal import Refused
-from service.settings import Settings
-from service.shapley import METHODS, Arrays, Sample, is_places
-from service.validation import Validator
+from slipway.service.artifact import Artifact
+from slipway.service.errors import Refused
+from slipway.service.explain.shapley import METHODS, Arrays, Sample, is_places
+from slipway.service.inference.model import load_model
+from slipway.service.samples.validation import Validator
+from slipway.service.settings import Settings
 
 NICE = 19
 

@@ -9,26 +9,26 @@ from functools import cache, partial
 from time import perf_counter
 from typing import Any
 
-from service import metrics
-from service.access import PAGE, Access
-from service.answer import encode
-from service.batching import Batcher
-from service.bento import Bento
-from service.explain import Explain
-from service.logs import RequestLog
-from service.machine import Machine
-from service.metrics import Metrics
-from service.model import Model
-from service.openapi import describe
-from service.openinference import OpenInference
-from service.page import Page
-from service.predict import KINDS, Predict
-from service.refusal import Refused
-from service.settings import Settings
-from service.status import status
-from service.validation import Validator, parse
-from service.watch import Watch
-from service.wire import JSON, RAW, ClientLeft, Exchange, Message, Receive, Scope, Send, content_kind
+from slipway.service.access.access import PAGE, Access
+from slipway.service.api.openapi import describe
+from slipway.service.api.openinference import OpenInference
+from slipway.service.api.predict import KINDS, Predict
+from slipway.service.encoding import encode
+from slipway.service.errors import Refused
+from slipway.service.exchange import JSON, RAW, ClientLeft, Exchange, Message, Receive, Scope, Send, content_kind
+from slipway.service.explain.queue import Explain
+from slipway.service.http.bento import Bento
+from slipway.service.http.page import Page
+from slipway.service.http.status import status
+from slipway.service.inference.batching import Batcher
+from slipway.service.inference.model import Model
+from slipway.service.samples.validation import Validator, parse
+from slipway.service.settings import Settings
+from slipway.service.telemetry import metrics
+from slipway.service.telemetry.host_usage import HostUsage
+from slipway.service.telemetry.logs import RequestLog
+from slipway.service.telemetry.metrics import Metrics
+from slipway.service.telemetry.monitor import Monitor
 
 _BODY_BYTES = 1_000_000
 _FEEDBACK_BYTES = 20_000
@@ -53,19 +53,19 @@ class App:
         name = self.name = settings.name or signature.name
         self.metrics = Metrics(name, version)
         self.log = RequestLog(settings)
-        self.machine = Machine(settings.provider)
+        self.machine = HostUsage(settings.provider)
         self.access = Access(settings.access)
         # Four examples fit in a request whatever the size of the model's inputs.
         self._max_body = settings.max_body or max(
             _BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size
         )
         self._bento = Bento()
-        self.watch = Watch(model.artifact, settings, self.access)
-        self.metrics.more += [self.watch.collect, self.machine.collect]
-        self._batcher = Batcher(model, settings, self.metrics, self.watch.stages)
+        self.monitor = Monitor(model.artifact, settings, self.access)
+        self.metrics.more += [self.monitor.collect, self.machine.collect]
+        self._batcher = Batcher(model, settings, self.metrics, self.monitor.stages)
         validator = Validator(signature, settings)
-        self._predict = Predict(signature, validator, self._batcher, self.watch)
-        self._open = OpenInference(signature, version, validator, self._batcher, self.watch)
+        self._predict = Predict(signature, validator, self._batcher, self.monitor)
+        self._open = OpenInference(signature, version, validator, self._batcher, self.monitor)
         self._explain = Explain(model.artifact, validator, settings)
         self._scoring = asyncio.Lock()
         process = secrets.token_hex(6)
@@ -198,7 +198,7 @@ class App:
         content_kind(exchange.given, (JSON,))
         body = parse(await exchange.read(_FEEDBACK_BYTES, self.settings.body_seconds))
         async with self._scoring:
-            counted = await asyncio.to_thread(self.watch.feedback.score, body, self.access.rules.signing)
+            counted = await asyncio.to_thread(self.monitor.feedback.score, body, self.access.rules.signing)
         return await exchange.reply(200, encode(counted))
 
     async def _status(self, exchange: Exchange) -> int:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
-from service.wire import ASGIApp, Receive, Scope, Send
+from slipway.service.exchange import ASGIApp, Receive, Scope, Send
 
 
 class Bento:
@@ -33,6 +33,6 @@ class Bento:
 
 
 def _load() -> Any:
-    from service.service import behind_hot_path
+    from slipway.service.http.bento_service import behind_hot_path
 
     return behind_hot_path()

@@ -3,14 +3,14 @@
 from typing import Any
 
 import bentoml
+from slipway.service.api.responses import answer
+from slipway.service.encoding import encode
+from slipway.service.errors import Refused
+from slipway.service.exchange import ASGIApp
+from slipway.service.inference.model import load_model
+from slipway.service.samples.validation import Validator
+from slipway.service.settings import read_settings
 from starlette.responses import Response
-
-from service.answer import answer, encode
-from service.model import load_model
-from service.refusal import Refused
-from service.settings import read_settings
-from service.validation import Validator
-from service.wire import ASGIApp
 
 
 class Predict:
@@ -34,7 +34,7 @@ class Predict:
         return Response(encode(result), media_type="application/json")
 
 
-# For `bentoml serve service.service:service` and for Bentos.
+# For `bentoml serve slipway.service.http.bento_service:service` and for Bentos.
 service = bentoml.service(Predict)
 
 

@@ -5,13 +5,12 @@ import time
 from functools import partial
 from typing import Any
 
+from slipway.service.encoding import encode
+from slipway.service.errors import Refused
+from slipway.service.exchange import REPLY
+from slipway.service.settings import Settings
+from slipway.service.telemetry.metrics import Metrics
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
-
-from service.answer import encode
-from service.metrics import Metrics
-from service.refusal import Refused
-from service.settings import Settings
-from service.wire import REPLY
 
 _HEAD_BYTES = 65_536
 

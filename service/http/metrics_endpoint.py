@@ -2,8 +2,8 @@
 
 import asyncio
 
-from service.metrics import CONTENT_TYPE, Metrics
-from service.wire import ASGIApp, Receive, Scope, Send
+from slipway.service.exchange import ASGIApp, Receive, Scope, Send
+from slipway.service.telemetry.metrics import CONTENT_TYPE, Metrics
 
 
 def exposition(metrics: Metrics) -> ASGIApp:

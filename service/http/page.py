@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from service.access import PAGE, Access
-from service.refusal import Refused
-from service.wire import Exchange
+from slipway.service.access.access import PAGE, Access
+from slipway.service.errors import Refused
+from slipway.service.exchange import Exchange
 
-FOLDER = Path(__file__).with_name("page")
+FOLDER = Path(__file__).parents[1] / "page"
 _KINDS = {".html": b"text/html; charset=utf-8", ".css": b"text/css", ".js": b"text/javascript"}
 # Nothing from elsewhere, nothing inline, and a form that can go nowhere: the key stays in the page's memory.
 _POLICY = (

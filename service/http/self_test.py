@@ -2,13 +2,12 @@
 
 import numpy as np
 import orjson
-
-from service.app import App
-from service.artifact import ArtifactError
-from service.model import Model
-from service.settings import Settings
-from service.validation import Validator
-from service.wire import Message
+from slipway.service.artifact import ArtifactError
+from slipway.service.exchange import Message
+from slipway.service.http.app import App
+from slipway.service.inference.model import Model
+from slipway.service.samples.validation import Validator
+from slipway.service.settings import Settings
 
 # Wide enough for another processor's rounding, int8 kernels among it; far too narrow for another model.
 TOLERANCE = 0.01

@@ -10,18 +10,17 @@ import socket
 import time
 
 import uvicorn
+from slipway.service.access.access import OPEN
+from slipway.service.access.access_file import AccessError
+from slipway.service.exchange import ASGIApp
+from slipway.service.http.app import App
+from slipway.service.http.connection import Limits
+from slipway.service.http.metrics_endpoint import exposition
+from slipway.service.http.self_test import prove
+from slipway.service.http.tracing import Traced, is_wanted
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from service.access import OPEN
-from service.app import App
-from service.exposition import exposition
-from service.keys import AccessError
-from service.model import load_model
-from service.proof import prove
-from service.protocol import Limits
-from service.settings import Settings
-from service.tracing import Traced, is_wanted
-from service.wire import ASGIApp
 
 # For a worker with fewer connections to take one first.
 _YIELD_SECONDS = 0.002
@@ -46,7 +45,7 @@ async def _serve(settings: Settings) -> None:
     traced: Traced | None = None
     try:
         await prove(app, model)
-        app.watch.forget()
+        app.monitor.forget()
         await app.access.watch()
         _settle_garbage()
         listeners = [_listen(settings.fd, settings.host, settings.port)]
@@ -124,7 +123,7 @@ class _Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
             self._limits.sweep()
-            self._app.watch.tick()
+            self._app.monitor.tick()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -139,7 +138,7 @@ class _Server(uvicorn.Server):
         while self.server_state.connections and time.monotonic() < end:
             await asyncio.sleep(0.02)
         await super().shutdown([])
-        self._app.watch.tick()  # what was noted since the last one
+        self._app.monitor.tick()  # what was noted since the last one
 
     def _readable(self, listener: socket.socket) -> None:
         if not self._app.metrics.busier():

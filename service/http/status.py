@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from service.artifact import ArtifactError
-from service.feedback import accuracy, recalls
+from slipway.service.artifact import ArtifactError
+from slipway.service.telemetry.feedback import accuracy, recalls
 
 if TYPE_CHECKING:
-    from service.app import App
+    from slipway.service.http.app import App
 
 _LIBRARIES = ("bentoml", "onnxruntime", "onnxruntime-gpu", "numpy", "uvicorn")
 
@@ -19,8 +19,8 @@ _LIBRARIES = ("bentoml", "onnxruntime", "onnxruntime-gpu", "numpy", "uvicorn")
 def status(app: "App") -> dict[str, Any]:
     """All workers' figures; failures and the access rules are those of the process that answers."""
     model, settings = app.model, app.settings
-    counts = app.watch.feedback.counts()
-    drift = sorted(app.watch.drift(), key=lambda each: each.psi / each.limit, reverse=True)
+    counts = app.monitor.feedback.counts()
+    drift = sorted(app.monitor.drift(), key=lambda each: each.psi / each.limit, reverse=True)
     return {
         "name": app.name,
         "artifact": {"digest": model.artifact.digest, "task": model.signature.task, **_choice(app)},
@@ -36,7 +36,7 @@ def status(app: "App") -> dict[str, Any]:
         "gpus": app.machine.gpus(),
         "queue": {**app.metrics.now(), "most": settings.max_queue},
         "answers": app.metrics.answers(),
-        "stages": app.watch.stages.means(),
+        "stages": app.monitor.stages.means(),
         "drift": {
             "samples": drift[0].samples if drift else 0,
             "watched": len(drift),

@@ -6,9 +6,9 @@ The SDK's own variables hold as well: OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HE
 import os
 from typing import Any
 
-from service import metrics
-from service.app import App
-from service.wire import REPLY, ASGIApp, Message, Receive, Scope, Send
+from slipway.service.exchange import REPLY, ASGIApp, Message, Receive, Scope, Send
+from slipway.service.http.app import App
+from slipway.service.telemetry import metrics
 
 
 def is_wanted() -> bool:

@@ -1,7 +1,8 @@
 """Exports the serving code as a Bento: export.py SOURCE TARGET VERSION, in the service's own environment.
 
-SOURCE holds `service/` and `requirements.txt`. TARGET gets what `bentoml serve TARGET` needs but the packages and the
-model, which SLIPWAY_ARTIFACT names. The same code gives the same bytes: the time of the export is not kept.
+SOURCE holds `slipway/`, `service/` and `requirements.txt`. TARGET gets what `bentoml serve TARGET` needs but the
+packages and the model, which SLIPWAY_ARTIFACT names. The same code gives the same bytes: the time of the export is
+not kept.
 """
 
 import shutil
@@ -16,11 +17,11 @@ def main(source: Path, target: Path, version: str) -> None:
     import yaml
 
     made = bentoml.build(
-        "service.service:service",
+        "slipway.service.http.bento_service:service",
         name="slipway",
         version=version,
         build_ctx=str(source),
-        include=["service/**"],
+        include=["slipway/**", "service/**"],
         python={"requirements_txt": "requirements.txt", "lock_packages": False},
     )
     for name in KEPT:

@@ -10,13 +10,12 @@ from time import perf_counter
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
-
-from service.metrics import Metrics
-from service.model import Model
-from service.refusal import Refused
-from service.settings import Settings
-from service.stages import Stages
-from service.validation import Samples
+from slipway.service.errors import Refused
+from slipway.service.inference.model import Model
+from slipway.service.samples.validation import Samples
+from slipway.service.settings import Settings
+from slipway.service.telemetry.metrics import Metrics
+from slipway.service.telemetry.timings import Timings
 
 # A run of less than this does not even queue: a place in the queue costs about 0.02 ms.
 _AT_ONCE_SECONDS = 0.002
@@ -36,7 +35,7 @@ class Batcher:
     whatever has come by then.
     """
 
-    def __init__(self, model: Model, settings: Settings, metrics: Metrics, stages: Stages) -> None:
+    def __init__(self, model: Model, settings: Settings, metrics: Metrics, stages: Timings) -> None:
         self._model, self._settings, self._metrics, self._stages = model, settings, metrics, stages
         self._queue: deque[_Waiting] = deque()
         self._waiting = 0  # of the queue, those that nobody has given up

@@ -1,4 +1,7 @@
-"""`python -m service.fetch URI@DIGEST FOLDER`: brings an artifact out of a bucket to where a server reads it."""
+"""Brings an artifact out of a bucket to where a server reads it.
+
+python -m slipway.service.inference.fetch URI@DIGEST FOLDER
+"""
 
 import hashlib
 import json
@@ -9,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.artifact import MANIFEST, ArtifactError, verify
+from slipway.service.artifact import MANIFEST, ArtifactError, verify
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

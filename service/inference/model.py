@@ -7,9 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
-
-from service.artifact import Artifact, ArtifactError, load
-from service.providers import session
+from slipway.service.artifact import Artifact, ArtifactError, load
+from slipway.service.inference.providers import session
 
 _DTYPES = {
     "tensor(float)": "float32",

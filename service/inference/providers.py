@@ -3,8 +3,7 @@
 from typing import Any
 
 import onnxruntime
-
-from service.artifact import ArtifactError
+from slipway.service.artifact import ArtifactError
 
 _NAMES = {
     "cpu": "CPUExecutionProvider",

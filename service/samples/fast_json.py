@@ -2,8 +2,7 @@
 
 import numpy as np
 import orjson
-
-from service.artifact import Signature
+from slipway.service.artifact import Signature
 
 _NUMBERS = b"0123456789.eE+- \t\n\r"
 _BLANKED = bytes.maketrans(b"[]", b"  ")

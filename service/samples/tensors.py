@@ -5,9 +5,8 @@ import sys
 from math import prod
 
 import numpy as np
-
-from service.artifact import TensorSpec
-from service.refusal import Refused
+from slipway.service.artifact import TensorSpec
+from slipway.service.errors import Refused
 
 _PREFIX = 4
 # numpy reads a header by evaluating Python literals; one that describes a tensor is far shorter than this.

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 import orjson
-
-from service.artifact import Signature, TensorSpec
-from service.jsontensor import NumberReader
-from service.refusal import Refused, depth, dimensions, path, word, wrong_shape, wrong_type
-from service.settings import Settings
+from slipway.service.artifact import Signature, TensorSpec
+from slipway.service.errors import Refused, depth, dimensions, path, word, wrong_shape, wrong_type
+from slipway.service.samples.fast_json import NumberReader
+from slipway.service.settings import Settings
 
 # What JSON may hold for each kind of dtype.
 ACCEPTED: dict[str, frozenset[type]] = {

@@ -11,9 +11,8 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-
-from service.cells import Cells
-from service.features import counts, features
+from slipway.service.telemetry.features import counts, features
+from slipway.service.telemetry.shared_counters import SharedCounters
 
 WINDOW = 500  # samples of one process; what is told is of the last one to two windows
 FEWEST = 200
@@ -50,7 +49,7 @@ class Drift:
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
         # This window's counts, then the last one's.
         self._total = int(self._starts[-1])
-        self._cells = Cells("drift", max(1, 2 * self._total))
+        self._cells = SharedCounters("drift", max(1, 2 * self._total))
         self._seen = 0
 
     def add(self, inputs: Mapping[str, np.ndarray]) -> None:

@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from service.artifact import Signature, TensorSpec
-from service.cells import Cells
-from service.refusal import Refused
+from slipway.service.artifact import Signature, TensorSpec
+from slipway.service.errors import Refused
+from slipway.service.telemetry.shared_counters import SharedCounters
 
 MOST_SAMPLES = 100  # of one token: it travels in a header
 MOST_CLASSES = 100  # have series of their own; the rest share one
@@ -57,7 +56,7 @@ class Feedback:
             self._kind = _VALUES
         self._series = min(len(self.classes or ()), MOST_CLASSES) + 1
         # Outcomes; then for each class how often it was true, predicted and both; else count, |error| and error².
-        self._cells = Cells("feedback", len(OUTCOMES) + 3 * self._series)
+        self._cells = SharedCounters("feedback", len(OUTCOMES) + 3 * self._series)
         self._seen = _Seen(seen)
         self._output, self._dtype = output.name, output.dtype
         self._small = _bytes_of_one(output) if self._kind else None

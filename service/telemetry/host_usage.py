@@ -6,16 +6,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from service.cells import Cells
+from slipway.service.telemetry.shared_counters import SharedCounters
 
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
 
-class Machine:
+class HostUsage:
     """Figures of all living workers together, read when somebody asks."""
 
     def __init__(self, provider: str) -> None:
-        self._workers = Cells("workers", 1)
+        self._workers = SharedCounters("workers", 1)
         self._gpu = provider in ("cuda", "tensorrt")
         self.since = time.time()
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from service.settings import Settings
+from slipway.service.settings import Settings
 
 if TYPE_CHECKING:
-    from service.wire import Exchange
+    from slipway.service.exchange import Exchange
 
 MASK = "[masked]"
 # E-mail addresses, payment cards and IBANs, telephone numbers, network addresses, credentials.

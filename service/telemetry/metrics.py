@@ -15,7 +15,7 @@ from itertools import accumulate
 from time import perf_counter
 from typing import Any
 
-from service.cells import is_alive
+from slipway.service.telemetry.shared_counters import is_alive
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 ENDPOINTS = (

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from service.access import Access
-from service.artifact import Artifact, ArtifactError
-from service.drift import Drift, Feature
-from service.feedback import OUTCOMES, Feedback, accuracy, recalls
-from service.settings import Settings
-from service.stages import Stages
-from service.validation import Samples
+from slipway.service.access.access import Access
+from slipway.service.artifact import Artifact, ArtifactError
+from slipway.service.samples.validation import Samples
+from slipway.service.settings import Settings
+from slipway.service.telemetry.drift import Drift, Feature
+from slipway.service.telemetry.feedback import OUTCOMES, Feedback, accuracy, recalls
+from slipway.service.telemetry.timings import Timings
 
 # Of one second: enough for drift and the distribution of predictions, and little to look at.
 _SAMPLES = 50
@@ -24,14 +23,14 @@ _Noted = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]  # inputs and outpu
 _log = logging.getLogger("slipway.watch")
 
 
-class Watch:
+class Monitor:
     """What one process has seen of its answers.
 
     `answered` is on the hot path and only notes; `tick`, about once a second, looks at what was noted.
     """
 
     def __init__(self, artifact: Artifact, settings: Settings, access: Access) -> None:
-        self.stages = Stages(artifact.signature)
+        self.stages = Timings(artifact.signature)
         self.feedback = Feedback(
             artifact.signature, artifact.digest, Path(settings.seen) if settings.seen else None, settings.feedback_days
         )

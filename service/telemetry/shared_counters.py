@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 
-class Cells:
+class SharedCounters:
     """`count` float64 numbers of this process, in PROMETHEUS_MULTIPROC_DIR where that is set.
 
     Owns its file and leaves the folder alone. `mine` and `array` are the same numbers, to be added to: the first is

@@ -6,13 +6,12 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
-
-from service.artifact import Signature
-from service.cells import Cells
+from slipway.service.artifact import Signature
+from slipway.service.telemetry.shared_counters import SharedCounters
 
 STAGES = ("parse", "model", "encode", "run")
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-# Cells: seconds of each stage, how many requests, how many samples, how many runs of each size, then the predictions.
+# The counters: seconds of each stage, how many requests, samples, runs of each size, then the predictions.
 _COUNT = len(STAGES)
 _SAMPLES = _COUNT + 1
 _BATCHES = _SAMPLES + 1
@@ -20,7 +19,7 @@ _CLASSES = _BATCHES + len(SIZES) + 1
 MOST_CLASSES = 100
 
 
-class Stages:
+class Timings:
     """Sums over requests and runs; series are bounded. `model` is a request's wait and run, `run` the run alone."""
 
     def __init__(self, signature: Signature) -> None:
@@ -28,7 +27,7 @@ class Stages:
         self._classes = signature.labels if signature.task == "classification" else None
         self._named = min(len(self._classes or ()), MOST_CLASSES)
         # For each class how often it was predicted, of the rest together, and the sum, square and count of values.
-        self._cells = Cells("stages", _CLASSES + self._named + 1 + 3)
+        self._cells = SharedCounters("stages", _CLASSES + self._named + 1 + 3)
         # The first cells as they will be at the next tick: adding to these costs a request less.
         self._sums: list[float] = []
         self.forget()

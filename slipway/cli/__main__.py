@@ -1,4 +1,4 @@
-from cli.main import slipway
+from slipway.cli.main import slipway
 
 if __name__ == "__main__":
     slipway(prog_name="slipway")

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from cli.stack import STACK, config_of, outputs
-from infra.localkey import key_file
+from slipway.cli.stack import STACK, config_of, outputs
+from slipway.infra.local_key import key_file
 
 URL = click.option("--url", help="A service by its address, whatever runs it; instead of --stack.")
 KEY_FILE = click.option(

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.addresses import asking, one
-from service.pipeline.errors import PipelineError
+from slipway.cli.addresses import asking, one
+from slipway.pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from service.client import AsyncClient
+    from slipway.service.client import AsyncClient
 
 FILES = click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 COLUMNS = click.option("--columns", default="", help="Columns of a csv that the model takes, with commas; else all.")
@@ -48,7 +48,7 @@ def predict(
     With --output a run that was stopped, by kill -9 even, goes on where it was when it is started again; every row is
     there once, in order. Without it answers go to standard output, a line of JSON each.
     """
-    from cli.batch import Job, run
+    from slipway.ops.predict.batch import Job, run
 
     if output and output.suffix not in (".csv", ".jsonl"):
         raise click.UsageError(f"--output {output}: expected a .csv or a .jsonl")
@@ -85,8 +85,8 @@ def explain(
     as_json: bool,
 ) -> None:
     """Say which values of one sample its answer comes from."""
-    from cli.credits import show
-    from cli.rows import batches
+    from slipway.cli.attributions import show
+    from slipway.ops.predict.samples import batches
 
     async def ask(client: AsyncClient) -> None:
         specs = (await client.about())["model"]["inputs"]
@@ -126,7 +126,7 @@ def feedback(
 
 
 def with_client(address: tuple[str, str], work: Callable[[AsyncClient], Awaitable[None]]) -> None:
-    from service.client import AsyncClient, DeadlineExceeded, SlipwayError, Unreachable
+    from slipway.service.client import AsyncClient, DeadlineExceeded, SlipwayError, Unreachable
 
     async def run() -> None:
         async with AsyncClient(address[0], address[1] or None, connections=256) as client:

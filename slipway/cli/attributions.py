@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from service.client import Explanation
+from slipway.service.client import Explanation
 
 MOST = 12
 _BAR = 20

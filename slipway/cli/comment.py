@@ -12,16 +12,17 @@ from typing import Any
 
 import click
 
-from cli.home import home
-from cli.preview import Preview, run_preview
-from cli.stack import STACK
-from infra.cost.config import CostConfig
-from infra.cost.declared import planned
-from infra.cost.estimate import short
-from infra.cost.needs import NONE
-from infra.cost.predictions import cost_per_1k
-from infra.cost.prices import Prices
-from infra.cost.split import Difference, Share, difference
+from slipway.cli.stack import STACK
+from slipway.infra.config.cost import CostConfig
+from slipway.infra.cost.declared import planned
+from slipway.infra.cost.estimate import short
+from slipway.infra.cost.needs import NONE
+from slipway.infra.cost.predictions import cost_per_1k
+from slipway.infra.cost.prices import Prices
+from slipway.infra.cost.split import Difference, Share, difference
+from slipway.infra.home import home
+from slipway.infra.platforms.table import billing
+from slipway.ops.state.preview import Preview, run_preview
 
 BLOCKED = 3
 SHOWN = 40
@@ -146,7 +147,7 @@ def _cost(preview: Preview, reports: Mapping[str, Mapping[str, Any] | None]) -> 
 def cost_difference(preview: Preview, prices: Prices) -> Difference:
     """What runs now and what the preview leads to, in the regions of the configuration."""
     places = {key.split(":")[0]: str(value) for key, value in preview.config.items() if key.endswith(":region")}
-    return difference(*planned(preview.steps), places, prices)
+    return difference(*planned(preview.steps), places, prices, billing())
 
 
 def _by_resource(found: Difference) -> Iterator[str]:
@@ -205,7 +206,7 @@ def _model(name: str, report: Mapping[str, Any] | None, plots: str) -> Iterator[
 
 def _built(preview: Preview) -> Iterator[tuple[str, Path | None]]:
     """The artifact of each model that the preview leads to, as far as it is built."""
-    from cli.builds import described
+    from slipway.ops.models.builds import described
 
     for step in preview.steps:
         new = step.get("newState") or {}
@@ -216,8 +217,8 @@ def _built(preview: Preview) -> Iterator[tuple[str, Path | None]]:
 
 
 def _named(stack: str, models: tuple[str, ...]) -> Iterator[tuple[str, Path | None]]:
-    from cli.builds import described
-    from cli.stack import config_of
+    from slipway.cli.stack import config_of
+    from slipway.ops.models.builds import described
 
     for ref in models or [each.model for each in config_of(stack).services.values()]:
         found = described(ref, home())

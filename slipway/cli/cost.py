@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import click
 import yaml
 
-from cli.comment import cells, cost_config, cost_difference
-from cli.preview import run_preview
-from cli.stack import STACK
-from infra.cost.prices import TABLE, Prices
-from infra.cost.split import Share
+from slipway.cli.comment import cells, cost_config, cost_difference
+from slipway.cli.stack import STACK
+from slipway.infra.cost.prices import TABLE, Prices
+from slipway.infra.cost.split import Share
+from slipway.infra.platforms.table import clouds
+from slipway.ops.state.preview import run_preview
 
 if TYPE_CHECKING:
-    from cli.pricelist import Figure
+    from slipway.infra.cost.price_list import Figure
 
 WIDTH = 118
 ABOUT = """\
@@ -88,11 +89,9 @@ def refresh(regions: tuple[str, ...], machines: tuple[str, ...], table: Path) ->
     click.echo(f"{len(found)} figures read; in no list, and as they were: {', '.join(stayed) or 'none'}")
 
 
-def _figures(cloud: str, region: str, machines: set[str]) -> list[Figure]:
-    from cli.pricelist_aws import figures_aws
-    from cli.pricelist_gcp import figures_gcp
-
-    return list((figures_aws if cloud == "aws" else figures_gcp)(region, machines))
+def _figures(package: str, region: str, machines: set[str]) -> list[Figure]:
+    cloud = next(each for each in clouds() if each.package == package)
+    return list(cloud.price_list(region, machines))
 
 
 def refreshed(content: Mapping[str, Any], found: Iterable[Figure]) -> dict[str, Any]:
@@ -175,5 +174,7 @@ def _has(found: Iterable[Figure], item: str, region: str) -> bool:
 
 
 def _cloud(region: str) -> str:
-    """`us-east-1` is AWS's way to name a region, `us-east1` Google's."""
-    return "aws" if region[-2:-1] == "-" else "gcp"
+    found = next((each.package for each in clouds() if each.names_region(region)), None)
+    if found is None:
+        raise click.UsageError(f"{region!r} is no region of a cloud that is known, such as us-east-1 or europe-west4")
+    return found

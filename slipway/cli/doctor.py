@@ -6,17 +6,15 @@ import json
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
-from cli.addresses import KEY_FILE, URL, key, services
-from cli.stack import STACK, config_of, outputs
-from service.pipeline.errors import PipelineError
+from slipway.cli.addresses import KEY_FILE, URL, key, services
+from slipway.cli.stack import STACK, config_of, outputs
+from slipway.infra.platforms.table import PLATFORMS, row_of
 
 _SECONDS = 10
 _FULL = 0.8
-_LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
 @click.command()
@@ -31,10 +29,11 @@ def doctor(service: str | None, stack: str, url: str | None, key_file: Path | No
     if url is None and service is None and not as_json:
         sick = _look_at_stack(stack)
     secret = key(key_file, stack if url is None else None)
+    rows = PLATFORMS.values() if url else [row_of(config_of(stack))]
     for name, address in services(service, stack, url).items():
         told, problems = _ask(address, secret)
         if not told:
-            problems += _of_this_machine(address)
+            problems += [why for row in rows for why in row.why_silent(address)]
         if as_json and told:
             click.echo(json.dumps(told, indent=1))
         else:
@@ -48,7 +47,7 @@ def _look_at_stack(stack: str) -> bool:
     from rich.console import Console
     from rich.markup import escape
 
-    from cli.stackdoctor import stack_problems
+    from slipway.ops.diagnose import stack_problems
 
     found = outputs(stack, missing_ok=True).get("services", {})
     problems = list(stack_problems(stack, config_of(stack), {name: each["url"] for name, each in found.items()}))
@@ -93,24 +92,6 @@ def _ask(url: str, key: str) -> tuple[dict[str, Any], list[str]]:
         return told, find_problems(told)
     except (httpx.HTTPError, ValueError) as error:
         return {}, [f"no answer: {error}"]
-
-
-def _of_this_machine(url: str) -> list[str]:
-    """Why a service of the local platform does not answer."""
-    from infra.platforms.local import runtime
-
-    parts = urlsplit(url)
-    if parts.hostname not in _LOCAL or parts.port is None:
-        return []
-    run = runtime.run_folder(parts.port)
-    if not runtime.alive(run):
-        return ["its supervisor does not run: make up starts it again"]
-    try:
-        error = json.loads((run / "status.json").read_text())["error"]
-    except (OSError, ValueError, KeyError) as problem:
-        raise PipelineError(f"{run / 'status.json'} can't be read: {problem}") from None
-    log = (run / "log").read_text(errors="replace").splitlines()[-5:]
-    return [f"its supervisor says: {error}"] * bool(error) + [f"its log ends: {line[:200]}" for line in log]
 
 
 def _show(name: str, url: str, told: dict[str, Any], problems: list[str]) -> None:

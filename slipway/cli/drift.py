@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from cli.engine import short, steps
-from cli.stack import STACK
+from slipway.cli.stack import STACK
+from slipway.ops.state.pulumi import short, steps
 
 DRIFTED = 4
 WHAT = {"update": "changed", "delete": "gone"}

@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from slipway.infra.runtime import ONNX, RUNTIMES
+
 # The answers are JSON either way; the program asks every command for it.
 JSON = click.option("--json", "as_json", is_flag=True, hidden=True)
 
@@ -18,6 +20,7 @@ def image() -> None:
 @click.option("--artifact", help="What it serves, as <uri>@sha256:...; without it the image has no model.")
 @click.option("--name", required=True, help="The image's name without a tag, as registry.example.org/team/digits.")
 @click.option("--key", required=True, help="Its tag: what has it in the registry is not built again.")
+@click.option("--kind", default=ONNX.kind, type=click.Choice(list(RUNTIMES)), help="Of service that it runs.")
 @click.option("--accelerator", type=click.Choice(["none", "nvidia"]), default="none")
 @click.option("--base", required=True, help="A Python image, by digest.")
 @click.option("--python", required=True, help="The base's Python, as 3.12.")
@@ -29,7 +32,7 @@ def image() -> None:
 @JSON
 def build(load: bool, host: str | None, cache_from: str | None, as_json: bool, **request: Any) -> None:
     """Build the image of a service, push it, and answer with its name by digest, as JSON."""
-    from cli.images import ImageRequest, loaded, pushed
+    from slipway.ops.images.build import ImageRequest, loaded, pushed
 
     wanted = ImageRequest(**request)
     ref, built = loaded(wanted, host) if load else pushed(wanted, cache_from)
@@ -43,7 +46,7 @@ def build(load: bool, host: str | None, cache_from: str | None, as_json: bool, *
 @JSON
 def describe(ref: str, load: bool, host: str | None, as_json: bool) -> None:
     """Say whether the image REF is there, as JSON: {"found": true | false | null}; null where it can't be asked."""
-    from cli.docker import Docker, DockerError
+    from slipway.ops.images.docker import Docker, DockerError
 
     docker = Docker(host)
     try:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.addresses import asking, one
-from service.pipeline.errors import BadInput
+from slipway.cli.addresses import asking, one
+from slipway.pipeline.errors import BadInput
 
 if TYPE_CHECKING:
-    from service.client import AsyncClient
+    from slipway.service.client import AsyncClient
 
 _SHARES = (0.5, 0.9, 0.95, 0.99, 0.999, 1.0)
 _BAR = 40
@@ -44,8 +44,8 @@ def load(
     Nothing is sent twice. With --rate a request's time begins when it was due, however late it could be sent. The
     times hold this client's own work too, about a millisecond where it has a core for itself.
     """
-    from cli.ask import with_client
-    from service.client.retries import NEVER
+    from slipway.cli.ask import with_client
+    from slipway.service.client.retries import NEVER
 
     async def ask(client: AsyncClient) -> None:
         inputs = await _sample(client, files)
@@ -58,7 +58,7 @@ def load(
 
 
 async def _sample(client: AsyncClient, files: tuple[Path, ...]) -> Any:
-    from cli.rows import batches
+    from slipway.ops.predict.samples import batches
 
     about = await client.about()
     if not files:
@@ -72,7 +72,7 @@ async def _sample(client: AsyncClient, files: tuple[Path, ...]) -> Any:
 async def _load(
     client: AsyncClient, inputs: Any, seconds: float, connections: int, rate: float | None
 ) -> dict[str, Any]:
-    from service.client import Refused, SlipwayError
+    from slipway.service.client import Refused, SlipwayError
 
     times: list[float] = []
     outcomes: Counter[str] = Counter()

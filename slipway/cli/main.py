@@ -1,24 +1,26 @@
 """The command group: exit codes, signals, and errors as one message."""
 
+import copy
 import signal
 import sys
 from typing import Any, NoReturn
 
 import click
 
-from cli.ask import explain, feedback, predict
-from cli.comment import comment
-from cli.cost import cost
-from cli.doctor import doctor
-from cli.drift import drift
-from cli.env import env
-from cli.environment import environment
-from cli.image import image
-from cli.load import load
-from cli.model import model
-from cli.preflight import preflight
-from cli.stack import recover, stack
-from service.pipeline.errors import PipelineError
+from slipway.cli.ask import explain, feedback, predict
+from slipway.cli.comment import comment
+from slipway.cli.cost import cost
+from slipway.cli.doctor import doctor
+from slipway.cli.drift import drift
+from slipway.cli.image import image
+from slipway.cli.load import load
+from slipway.cli.model import model
+from slipway.cli.pr_stack import pr_stack
+from slipway.cli.preflight import preflight
+from slipway.cli.stack import recover, stack
+from slipway.cli.venv import venv
+from slipway.infra.errors import Unanswered
+from slipway.pipeline.errors import PipelineError
 
 EXIT_CODES = {"input": 2, "refused": 3}
 INTERRUPTED = 130
@@ -29,10 +31,10 @@ class _Group(click.Group):
         signal.signal(signal.SIGTERM, _terminated)
         try:
             return super().invoke(ctx)
-        except PipelineError as error:
+        except (PipelineError, Unanswered) as error:
             click.secho("error: ", fg="red", bold=True, nl=False, err=True)
             click.echo(str(error), err=True)
-            sys.exit(EXIT_CODES.get(error.kind, 1))
+            sys.exit(EXIT_CODES.get(getattr(error, "kind", ""), 1))
         except KeyboardInterrupt:
             sys.exit(INTERRUPTED)
 
@@ -42,19 +44,23 @@ def slipway() -> None:
     """From a model folder to a served, optimized model."""
 
 
-slipway.add_command(env)
-slipway.add_command(image)
-slipway.add_command(model)
-slipway.add_command(stack)
-slipway.add_command(recover)
-slipway.add_command(doctor)
-for each in (predict, explain, feedback, load):
+for each in (
+    *(venv, image, model, stack, recover, doctor, predict, explain, feedback, load, comment, cost, drift),
+    *(pr_stack, preflight),
+):
     slipway.add_command(each)
-slipway.add_command(comment)
-slipway.add_command(cost)
-slipway.add_command(drift)
-slipway.add_command(environment)
-slipway.add_command(preflight)
+
+
+def _renamed(old: str, command: click.Command) -> None:
+    """Keeps a command's old name, hidden, for one version."""
+    alias = copy.copy(command)
+    alias.name, alias.hidden = old, True
+    alias.deprecated = f"it is called {command.name} now."
+    slipway.add_command(alias)
+
+
+_renamed("env", venv)
+_renamed("environment", pr_stack)
 
 
 def _terminated(number: int, _frame: object) -> NoReturn:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cli.home import home
+from slipway.infra.home import home
 
 if TYPE_CHECKING:
-    from cli.builds import Model
+    from slipway.ops.models.builds import Model
 
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, a line for each object.")
 
@@ -24,7 +24,7 @@ def model() -> None:
 @JSON
 def describe(ref: str, variant: str | None, as_json: bool) -> None:
     """Say what REF is now, without building: its inputsKey, and digest and path where it is built."""
-    from cli.builds import described
+    from slipway.ops.models.builds import described
 
     found = described(ref, home(), variant)
     fields = _identity(found) | {"path": None if found.path is None else str(found.path)}
@@ -56,10 +56,10 @@ def build(
 
     Exit codes: 0 built or there already, 2 something in the folder is wrong, 3 refused by the gate.
     """
-    from cli.builds import build as build_one
-    from cli.serving import gate
-    from cli.tables import print_build, print_refusal
-    from service.pipeline.errors import Refused
+    from slipway.cli.tables import print_build, print_refusal
+    from slipway.ops.models.builds import build as build_one
+    from slipway.ops.models.gate import gate
+    from slipway.pipeline.errors import Refused
 
     if serving and len(refs) > 1:
         raise click.UsageError("--serving goes with one REF")
@@ -84,7 +84,7 @@ def show(ref: str, as_json: bool) -> None:
     """Show the report of a built model."""
     from rich.markdown import Markdown
 
-    from cli.tables import console
+    from slipway.cli.tables import console
 
     found = _built(ref)
     if as_json:
@@ -101,7 +101,7 @@ def show(ref: str, as_json: bool) -> None:
 @JSON
 def measure(ref: str, as_json: bool) -> None:
     """How long a service of a built model takes to start here, and the memory that the model needs."""
-    from cli.start import measured
+    from slipway.ops.models.timing import measured
 
     found = measured(_built(ref), home())
     if as_json:
@@ -115,7 +115,7 @@ def measure(ref: str, as_json: bool) -> None:
 @click.argument("ref")
 def restore(ref: str) -> None:
     """Make a built model whole again, here and in $SLIPWAY_STORE, from the copy or the version that is whole."""
-    from cli.restore import restore as make_whole
+    from slipway.ops.models.restore import restore as make_whole
 
     click.echo(make_whole(ref, home()))
 
@@ -126,9 +126,9 @@ def restore(ref: str) -> None:
 @JSON
 def compare(ours: str, theirs: str, as_json: bool) -> None:
     """Run REF, a built model folder, and OTHER side by side on REF's evaluation data."""
-    from cli.serving import compare as side_by_side
-    from cli.tables import print_comparison
-    from service.pipeline.errors import BadInput
+    from slipway.cli.tables import print_comparison
+    from slipway.ops.models.gate import compare as side_by_side
+    from slipway.pipeline.errors import BadInput
 
     first, second = _built(ours), _built(theirs)
     if first.folder is None:
@@ -148,7 +148,7 @@ def compare(ours: str, theirs: str, as_json: bool) -> None:
 @JSON
 def copy(ref: str, uri: str, as_json: bool) -> None:
     """Put a copy of a built model into a bucket under its digest; what the bucket holds already is left as it is."""
-    from cli.stores import copied
+    from slipway.ops.models.stores import copied
 
     found = _built(ref)
     assert found.path is not None
@@ -161,9 +161,9 @@ def copy(ref: str, uri: str, as_json: bool) -> None:
 @JSON
 def find(copy: str, as_json: bool) -> None:
     """Say whether a bucket holds COPY, <uri>@sha256:...; null where it can't be asked."""
-    from cli.models import Promoted, parse_ref
-    from cli.stores import holds
-    from service.pipeline.errors import BadInput
+    from slipway.ops.models.refs import Promoted, parse_ref
+    from slipway.ops.models.stores import holds
+    from slipway.pipeline.errors import BadInput
 
     target, found = parse_ref(copy), None
     if not isinstance(target, Promoted):
@@ -182,8 +182,8 @@ def find(copy: str, as_json: bool) -> None:
 @JSON
 def new(name: str, task: str, framework: str, as_json: bool) -> None:
     """Start a model folder models/NAME, and say what to fill in."""
-    from cli.scaffold import scaffold
-    from service.pipeline.errors import shown
+    from slipway.ops.models.scaffold import scaffold
+    from slipway.pipeline.errors import shown
 
     folder, steps = scaffold(name, task, framework)
     if as_json:
@@ -200,7 +200,7 @@ def new(name: str, task: str, framework: str, as_json: bool) -> None:
 @JSON
 def lock(names: tuple[str, ...], upgrade: bool, as_json: bool) -> None:
     """Lock requirements.in of the models NAME, with what the pipeline needs; of the pipeline without a NAME."""
-    from cli.locks import lock_model, lock_pipeline
+    from slipway.ops.models.locks import lock_model, lock_pipeline
 
     for written in [lock_model(name, upgrade) for name in names] or [lock_pipeline(upgrade)]:
         if written:
@@ -208,8 +208,8 @@ def lock(names: tuple[str, ...], upgrade: bool, as_json: bool) -> None:
 
 
 def _built(ref: str) -> "Model":
-    from cli.builds import described
-    from service.pipeline.errors import BadInput
+    from slipway.ops.models.builds import described
+    from slipway.pipeline.errors import BadInput
 
     found = described(ref, home())
     if found.path is None:
@@ -218,7 +218,13 @@ def _built(ref: str) -> "Model":
 
 
 def _identity(found: "Model") -> dict[str, Any]:
-    return {"name": found.name, "ref": found.ref, "inputsKey": found.inputs_key, "digest": found.digest}
+    return {
+        "name": found.name,
+        "ref": found.ref,
+        "inputsKey": found.inputs_key,
+        "kind": found.kind,
+        "digest": found.digest,
+    }
 
 
 def _result(built: "Model") -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`slipway environment`: a stack for each pull request, and the sweep of those that were forgotten."""
+"""`slipway pr-stack`: a stack for each pull request, and the sweep of those that were forgotten."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import Any
 
 import click
 
-from cli.engine import pulumi
-from cli.recover import recover_stack
-from infra.config import ROOT
-from service.pipeline.errors import PipelineError
+from slipway.infra.home import ROOT
+from slipway.ops.state.pulumi import pulumi
+from slipway.ops.state.recover import recover_stack
+from slipway.pipeline.errors import PipelineError
 
 TEMPLATE = ROOT / "environments" / "pull-request.yaml"
 NAME = re.compile(r"pr-(\d+)")
 
 
-@click.group()
-def environment() -> None:
+@click.group("pr-stack")
+def pr_stack() -> None:
     """A short-lived stack for each pull request."""
 
 
-@environment.command()
+@pr_stack.command()
 @click.argument("number", type=click.IntRange(min=1))
 def write(number: int) -> None:
     """Write Pulumi.pr-NUMBER.yaml from environments/pull-request.yaml."""
@@ -34,7 +34,7 @@ def write(number: int) -> None:
     click.echo(file.name)
 
 
-@environment.command()
+@pr_stack.command()
 @click.option(
     "--hours", type=click.IntRange(min=1), default=72, show_default=True, help="Idle for so long is forgotten."
 )

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from cli.engine import NoStack, pulumi, steps
-from infra.localkey import key_file
-from service.pipeline.errors import BadInput, PipelineError
+from slipway.infra.local_key import key_file
+from slipway.ops.state.pulumi import NoStack, pulumi, steps
+from slipway.pipeline.errors import BadInput, PipelineError
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from slipway.infra.config.stack import StackConfig
 
 STACK = click.option("--stack", default="dev", show_default=True, help="Stack, as in Pulumi.<stack>.yaml.")
 
@@ -42,7 +42,7 @@ def build(stack: str) -> None:
         elif serving:  # refusing would keep what is gone from coming back: it can't be started again either
             click.echo(f"{name}: not compared with what serves now, which its store lacks: {serving}", err=True)
         options += ["--accept-worse"] if service.acceptWorse else []
-        built = subprocess.run([sys.executable, "-m", "cli", "model", "build", service.model, *options])
+        built = subprocess.run([sys.executable, "-m", "slipway.cli", "model", "build", service.model, *options])
         if built.returncode:
             sys.exit(built.returncode)
 
@@ -68,7 +68,7 @@ def show(stack: str) -> None:
 @STACK
 def sweep(stack: str) -> None:
     """Look for whatever a stack that was taken down may have left; remove it; fail if anything stays."""
-    from cli.sweep import sweep_stack
+    from slipway.ops.sweep.sweep import sweep_stack
 
     looked, left = sweep_stack(stack)
     click.echo("Looked at:")
@@ -86,7 +86,7 @@ def sweep(stack: str) -> None:
 )
 def recover(stack: str, backup: bool) -> None:
     """Put the stack in order after an update that was killed or failed half-way; says what it found and did."""
-    from cli.recover import recover_stack
+    from slipway.ops.state.recover import recover_stack
 
     for line in recover_stack(stack, backup):
         click.echo(line, err=True)
@@ -94,7 +94,8 @@ def recover(stack: str, backup: bool) -> None:
 
 def config_of(stack: str) -> StackConfig:
     """The configuration in the stack's file, or its errors as one message."""
-    from infra.config import ConfigError, StackConfig
+    from slipway.infra.config.base import ConfigError
+    from slipway.infra.config.stack import StackConfig
 
     try:
         return StackConfig.from_file(stack)
@@ -119,7 +120,7 @@ def outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
 
 def keep_data(stack: str) -> None:
     """Refuses an update that makes the stack production and replaces its data; later ones the engine refuses."""
-    from cli.preview import lost
+    from slipway.ops.state.preview import lost
 
     if found := lost(steps("preview", "--stack", stack)):
         raise BadInput("\n".join(f"{each.resource}: {each.message}" for each in found))
@@ -127,7 +128,7 @@ def keep_data(stack: str) -> None:
 
 def _artifact(uri: str) -> Path | None:
     """The folder of `<uri of a store>@sha256:<digest>`; None where it lacks it. Exits where it can't be asked."""
-    command = [sys.executable, "-m", "cli", "model", "describe", uri, "--json"]
+    command = [sys.executable, "-m", "slipway.cli", "model", "describe", uri, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:  # it has said why
         sys.exit(done.returncode)

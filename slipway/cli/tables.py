@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from cli.builds import Model
+    from slipway.ops.models.builds import Model
 
 LOG_WIDTH = 170  # a log: wrapped at 80 the table can't be read
 
@@ -59,7 +59,7 @@ def console(to_stderr: bool = False) -> "Console":
 def _variants(title: str, report: dict[str, Any]) -> "Table":
     from rich.table import Table
 
-    from service.pipeline.render import headings, rows
+    from slipway.pipeline.render import headings, rows
 
     names = headings(report)
     table = Table(title=f"{title}: {report['samples']} held-out samples", title_justify="left")

@@ -18,13 +18,15 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from cli.engine import NoStack, export_state, pulumi, short
-from cli.preflight import answers
-from cli.recover import backend_folder, live_locks, stale_locks
-from service.pipeline.errors import PipelineError
+from slipway.infra.platforms.table import row_of
+from slipway.ops.preflight.ask import answers
+from slipway.ops.state.pulumi import NoStack, export_state, pulumi, short
+from slipway.ops.state.recover import backend_folder, live_locks, stale_locks
+from slipway.pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from slipway.infra.config.stack import StackConfig
+    from slipway.infra.platforms.row import Kubectl
 
 OURS = "app.kubernetes.io/managed-by=slipway"
 SECONDS = 15
@@ -37,9 +39,10 @@ PATIENCE = ("ContainerCreating", "PodInitializing")
 def stack_problems(stack: str, config: StackConfig, urls: Mapping[str, str]) -> Iterator[str]:
     """Each thing that looks wrong, with what to do about it. `urls`: of the services."""
     yield from state_problems(stack)
-    if config.platform in ("kubernetes", "aws", "gcp"):
-        yield from cluster_problems(stack, config)
-    if config.platform in ("aws", "gcp"):
+    row = row_of(config)
+    if row.kubectl:
+        yield from cluster_problems(stack, config, row.kubectl)
+    if row.cloud:
         yield from cloud_quota_problems(stack, config)
     for name, url in urls.items():
         if urlsplit(url).scheme == "https" and (problem := certificate_problem(url)):
@@ -66,14 +69,14 @@ def state_problems(stack: str) -> Iterator[str]:
         yield f"{each['type']} {short(each['resource']['urn'])} never ended: slipway recover finds out how it went"
 
 
-def cluster_problems(stack: str, config: StackConfig) -> Iterator[str]:
+def cluster_problems(stack: str, config: StackConfig, kubectl: Kubectl) -> Iterator[str]:
     """Asks the cluster with kubectl, as whoever runs this."""
     if not shutil.which("kubectl"):
         yield "kubectl is not on PATH, so nobody has looked at the pods"
         return
     with tempfile.TemporaryDirectory() as folder:
-        flags = _flags(stack, config, Path(folder))
-        namespace = config.kubernetes.namespace or f"slipway-{stack}"
+        flags = kubectl.flags(config) if kubectl.flags else _exported(stack, Path(folder))
+        namespace = kubectl.namespace(config, stack)
         ask = ["kubectl", *flags, "--namespace", namespace, f"--request-timeout={SECONDS}s"]
         pods, events = (_items([*ask, "get", what, "-o", "json", *only]) for what, only in
                         (("pods", ["-l", OURS]), ("events", [])))  # fmt: skip
@@ -138,7 +141,7 @@ def quota_problems(quotas: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def cloud_quota_problems(stack: str, config: StackConfig) -> Iterator[str]:
     """What the account's quotas leave no room for, as `slipway preflight` asks."""
-    from infra.preflight import CHECKS, FAILED, run
+    from slipway.ops.preflight.checks import CHECKS, FAILED, run
 
     for each in run(config, answers(config, stack), frozenset(CHECKS) - {"quota"}):
         if each.outcome == FAILED:
@@ -178,12 +181,8 @@ def certificate_problem(url: str, now: datetime | None = None) -> str:
     return f"its certificate ends in {left} days: see why it is not renewed" if left < SOON_DAYS else ""
 
 
-def _flags(stack: str, config: StackConfig, folder: Path) -> list[str]:
-    """Whose cluster: the kubeconfig that the stack names, or the one that it exports."""
-    own = config.kubernetes
-    if config.platform == "kubernetes":
-        named = ["--kubeconfig", str(Path(own.kubeconfig).expanduser())] if own.kubeconfig else []
-        return [*named, *(["--context", own.context] if own.context else [])]
+def _exported(stack: str, folder: Path) -> list[str]:
+    """The kubeconfig that the stack exports."""
     file = folder / "kubeconfig"
     file.touch(mode=0o600)
     file.write_text(pulumi("stack", "output", "kubeconfig", "--show-secrets", "--stack", stack))

@@ -1,4 +1,4 @@
-"""The build process: `python -m service.pipeline FOLDER --work DIR --parent FD`, started by the slipway command.
+"""The build process: `python -m slipway.pipeline FOLDER --work DIR --parent FD`, started by the slipway command.
 
 With `--compare` it builds nothing: it runs two artifacts side by side on the folder's evaluation data.
 The outcome goes to `DIR/outcome.json`. Python's output is progress on standard error; what native libraries
@@ -16,8 +16,8 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from service.pipeline.errors import PipelineError
-from service.pipeline.progress import Progress
+from slipway.pipeline.errors import PipelineError
+from slipway.pipeline.progress import Progress
 
 
 def main() -> None:
@@ -57,13 +57,13 @@ def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _built(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    from service.pipeline.build import build
+    from slipway.pipeline.build import build
 
     return {"digest": build(arguments.folder, arguments.work, arguments.variant, progress)}
 
 
 def _compared(arguments: argparse.Namespace) -> dict[str, Any]:
-    from service.pipeline.against import compare
+    from slipway.pipeline.compare import compare
 
     return {"comparison": compare(arguments.folder, *arguments.compare)}
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from service.artifact import MANIFEST, ArtifactError, verify
-from service.pipeline.errors import BadInput
+from slipway.pipeline.errors import BadInput
+from slipway.service.artifact import MANIFEST, ArtifactError, verify
 
 OBJECTS = frozenset({"s3", "gs", "gcs", "abfs", "az", "adl", "oci"})
 Given = ParamSpec("Given")

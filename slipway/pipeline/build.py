@@ -7,23 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from service.pipeline import judge, runtime
-from service.pipeline.checks import check_answers, conversion, overlap
-from service.pipeline.data import Dataset, fitted
-from service.pipeline.errors import BadInput, Refused
-from service.pipeline.judge import Candidate, Verdict
-from service.pipeline.measure import Timing, measure
-from service.pipeline.metrics import METRICS, Metric, class_recalls, label_and_answer
-from service.pipeline.mixed import Trial
-from service.pipeline.package import write_artifact
-from service.pipeline.progress import Progress
-from service.pipeline.provenance import provenance
-from service.pipeline.report import variants_report
-from service.pipeline.settings import Settings, read_settings
-from service.pipeline.sources import source_of
-from service.pipeline.sources.base import Source
-from service.pipeline.usermodel import UserModel
-from service.pipeline.variants import REFERENCE, Variant, make_variants
+from slipway.pipeline import judge, runtime
+from slipway.pipeline.checks import check_answers, conversion, overlap
+from slipway.pipeline.data import Dataset, fitted
+from slipway.pipeline.errors import BadInput, Refused
+from slipway.pipeline.judge import Candidate, Verdict
+from slipway.pipeline.measure import Timing, measure
+from slipway.pipeline.metrics import METRICS, Metric, class_recalls, label_and_answer
+from slipway.pipeline.mixed_precision import Trial
+from slipway.pipeline.model_folder import UserModel
+from slipway.pipeline.package import write_artifact
+from slipway.pipeline.progress import Progress
+from slipway.pipeline.provenance import provenance
+from slipway.pipeline.report import variants_report
+from slipway.pipeline.settings import Settings, read_settings
+from slipway.pipeline.sources import source_of
+from slipway.pipeline.sources.base import Source
+from slipway.pipeline.variants import REFERENCE, Variant, make_variants
 
 TRIAL_SAMPLES = 500
 

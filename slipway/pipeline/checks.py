@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from service.pipeline.data import Dataset, Inputs
-from service.pipeline.errors import BadInput, shown
+from slipway.pipeline.data import Dataset, Inputs
+from slipway.pipeline.errors import BadInput, shown
 
 if TYPE_CHECKING:
-    from service.pipeline.sources.base import Source
+    from slipway.pipeline.sources.base import Source
 
 TOLERANCE = 1e-3
 

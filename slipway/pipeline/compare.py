@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from service.artifact import Artifact, load
-from service.pipeline import runtime
-from service.pipeline.bounds import drop_upper, median_ratio
-from service.pipeline.data import fitted
-from service.pipeline.errors import BadInput
-from service.pipeline.measure import calls_of
-from service.pipeline.metrics import Metric
-from service.pipeline.report import hardware
-from service.pipeline.settings import read_settings
-from service.pipeline.usermodel import UserModel
+from slipway.pipeline import runtime
+from slipway.pipeline.confidence import drop_upper, median_ratio
+from slipway.pipeline.data import fitted
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.measure import calls_of
+from slipway.pipeline.metrics import Metric
+from slipway.pipeline.model_folder import UserModel
+from slipway.pipeline.report import hardware
+from slipway.pipeline.settings import read_settings
+from slipway.service.artifact import Artifact, load
 
 MARGIN = 0.05
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from service.pipeline.metrics import Metric
+from slipway.pipeline.metrics import Metric
 
 Z95 = 1.6448536269514722
 TWO_SIDED = 1.959963984540054

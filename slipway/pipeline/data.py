@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from service.artifact import TensorSpec
-from service.pipeline.errors import BadInput
+from slipway.pipeline.errors import BadInput
+from slipway.service.artifact import TensorSpec
 
 Inputs = dict[str, np.ndarray]
 

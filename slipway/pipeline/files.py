@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from service.pipeline.errors import BadInput, shown
+from slipway.pipeline.errors import BadInput, shown
 
 SUFFIXES = (".npz", ".csv", ".parquet")
 

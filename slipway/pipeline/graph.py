@@ -8,8 +8,8 @@ from pathlib import Path
 import onnx
 import onnx.version_converter
 
-from service.pipeline import runtime
-from service.pipeline.errors import BadInput
+from slipway.pipeline import runtime
+from slipway.pipeline.errors import BadInput
 
 PER_CHANNEL_OPSET = 13
 OPSET = 17

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.pipeline.bounds import Z95, drop_upper, interval, median_ratio
-from service.pipeline.errors import BadInput, Refused
-from service.pipeline.metrics import Metric
+from slipway.pipeline.confidence import Z95, drop_upper, interval, median_ratio
+from slipway.pipeline.errors import BadInput, Refused
+from slipway.pipeline.metrics import Metric
 
 MARGIN = 0.03
 SMALLEST_FOR_MEAN = 30

@@ -6,26 +6,49 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from service.artifact import hash_of
+from slipway.service import artifact
+from slipway.service.artifact import hash_of
+from slipway.service.telemetry import features
+from slipway.source import FORMAT, source_hash
 
-SERVICE = Path(__file__).resolve().parents[1]
-BESIDE = ("artifact.py", "features.py")  # what the pipeline uses of the service
+PIPELINE = Path(__file__).resolve().parent
+LOCK = PIPELINE / "requirements.txt"
+BESIDE = (Path(artifact.__file__), Path(features.__file__))  # what the pipeline uses of the service
 
 
-def inputs_key(folder: Path, *, target: str, variant: str | None = None, service: Path = SERVICE) -> str:
-    """SHA-256 in hex over the content of the model folder, the pipeline's code and lock, target and pinned variant.
+def inputs_key(
+    folder: Path,
+    *,
+    target: str,
+    variant: str | None = None,
+    pipeline: Path = PIPELINE,
+    beside: tuple[Path, ...] = BESIDE,
+) -> str:
+    """SHA-256 in hex over the content of the model folder, what the pipeline's code does, its lock, target and pinned
+    variant.
 
-    Only names and contents count: no time stamp, mode, absolute path, host or symlink.
+    Only names and contents count: no time stamp, mode, absolute path, host or symlink. Of the pipeline's code comments,
+    docstrings and layout do not count either: a model is not trained again because the product explains itself better.
+    The user's own folder counts to the byte.
     """
-    files = [*_contents("model", folder), *_contents("pipeline", service / "pipeline")]
-    files += [(name, hash_of(service / name)) for name in ("artifact.py", "features.py")]
-    inputs = {"name": folder.name, "target": target, "variant": variant, "files": sorted(files)}
+    files = [(f"model/{name}", hash_of(file)) for name, file in _named(folder)]
+    code = [(f"pipeline/{name}", source_hash(file)) for name, file in _named(pipeline) if file.suffix == ".py"]
+    code += [(f"beside/{file.name}", source_hash(file)) for file in beside]
+    inputs = {
+        "format": FORMAT,
+        "name": folder.name,
+        "target": target,
+        "variant": variant,
+        "files": sorted(files),
+        "code": sorted(code),
+        "lock": hash_of(pipeline / LOCK.name),
+    }
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def _contents(prefix: str, folder: Path) -> Iterator[tuple[str, str]]:
+def _named(folder: Path) -> Iterator[tuple[str, Path]]:
     for file in _files(folder, ()):
-        yield f"{prefix}/{file.relative_to(folder).as_posix()}", hash_of(file)
+        yield file.relative_to(folder).as_posix(), file
 
 
 def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:

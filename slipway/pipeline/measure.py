@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from service.pipeline import runtime
-from service.pipeline.bounds import median_ratio
-from service.pipeline.data import Inputs
-from service.pipeline.memory import peak_memory
+from slipway.pipeline import runtime
+from slipway.pipeline.confidence import median_ratio
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.memory import peak_memory
 
 ROUNDS = 31
 FEWEST_ROUNDS = 11

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.pipeline.data import Inputs
+from slipway.pipeline.data import Inputs
 
 CALLS = 5
 
@@ -20,7 +20,7 @@ def peak_memory(models: list[Path], sample: Inputs) -> dict[Path, int]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "sample.npz"
         np.savez(file, **{name: _plain(array) for name, array in sample.items()})  # type: ignore[arg-type]
-        command = [sys.executable, "-m", "service.pipeline.memory", str(file), *map(str, models)]
+        command = [sys.executable, "-m", "slipway.pipeline.memory", str(file), *map(str, models)]
         answer = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return dict(zip(models, json.loads(answer.stdout), strict=True))
 
@@ -30,7 +30,7 @@ def _plain(array: np.ndarray) -> np.ndarray:
 
 
 def _main(file: str, models: list[str]) -> None:
-    from service.pipeline import runtime
+    from slipway.pipeline import runtime
 
     with np.load(file, allow_pickle=False) as arrays:
         sample = {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in arrays.items()}

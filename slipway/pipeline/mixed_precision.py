@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from service.pipeline import runtime
-from service.pipeline.data import Inputs
-from service.pipeline.measure import compare_latency
-from service.pipeline.quantize import HEAVY, Static
+from slipway.pipeline import runtime
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.measure import compare_latency
+from slipway.pipeline.quantize import HEAVY, Static
 
 GAIN = 0.97
 TIMED_NODES = 16

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from service.pipeline.data import Dataset, checked
-from service.pipeline.errors import BadInput, PipelineError, shown
-from service.pipeline.files import read_samples
-from service.pipeline.metrics import METRICS, Metric, custom
-from service.pipeline.settings import Settings
+from slipway.pipeline.data import Dataset, checked
+from slipway.pipeline.errors import BadInput, PipelineError, shown
+from slipway.pipeline.files import read_samples
+from slipway.pipeline.metrics import METRICS, Metric, custom
+from slipway.pipeline.settings import Settings
 
 FILE = "model.py"
 FUNCTIONS = {

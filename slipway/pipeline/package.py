@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import onnx
 
-from service.artifact import Signature, TensorSpec, seal
-from service.pipeline import runtime
-from service.pipeline.data import Dataset, Inputs
-from service.pipeline.render import markdown
-from service.pipeline.statistics import statistics
+from slipway.pipeline import runtime
+from slipway.pipeline.data import Dataset, Inputs
+from slipway.pipeline.render import markdown
+from slipway.pipeline.statistics import statistics
+from slipway.service.artifact import Signature, TensorSpec, seal
 
 Specs = tuple[TensorSpec, ...]
 BACKGROUND = 16
@@ -36,7 +36,7 @@ def write_artifact(
 
     Returns the digest.
     """
-    from service.pipeline.plot import plot_variants  # late, as matplotlib is slow to load
+    from slipway.pipeline.plot import plot_variants  # late, as matplotlib is slow to load
 
     signature = Signature(
         name=report["model"],

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from service.pipeline.data import Dataset
-from service.pipeline.settings import Settings
+from slipway.pipeline.data import Dataset
+from slipway.pipeline.settings import Settings
 
 
 def provenance(settings: Settings, model: onnx.ModelProto, training: Dataset, evaluation: Dataset) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from service.pipeline.data import Inputs
+from slipway.pipeline.data import Inputs
 
 HEAVY = ("Conv", "MatMul", "Gemm")
 CALIBRATION_SAMPLES = 300

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from service.pipeline.judge import Verdict
-from service.pipeline.measure import Timing, cores
-from service.pipeline.metrics import Metric
-from service.pipeline.settings import Settings
-from service.pipeline.variants import Variant
+from slipway.pipeline.judge import Verdict
+from slipway.pipeline.measure import Timing, cores
+from slipway.pipeline.metrics import Metric
+from slipway.pipeline.settings import Settings
+from slipway.pipeline.variants import Variant
 
 RUNTIME = ("onnx", "onnxruntime", "onnxslim", "numpy")
 FRAMEWORKS = ("keras", "tensorflow-cpu", "tf2onnx", "scikit-learn", "skl2onnx", "torch")

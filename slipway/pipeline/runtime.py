@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from service.artifact import TensorSpec
-from service.pipeline.data import Inputs
-from service.pipeline.errors import BadInput
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.errors import BadInput
+from slipway.service.artifact import TensorSpec
 
 CHUNK = 256
 _DTYPES = {"float": "float32", "double": "float64"}

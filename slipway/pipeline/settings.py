@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from service.pipeline.errors import BadInput, shown
+from slipway.pipeline.errors import BadInput, shown
+from slipway.service.artifact import ONNX
 
 FILE = "model.yaml"
 FITTING = {
@@ -65,6 +66,11 @@ class Settings(BaseModel):
         if not fits:
             raise ValueError(f"{wanted}: {self.limit:g} does not fit; {MEANING[wanted]}")
         return self
+
+    @property
+    def kind(self) -> str:
+        """The kind of service that the model is for."""
+        return ONNX
 
     @property
     def limit(self) -> float:

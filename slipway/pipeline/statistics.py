@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from service.features import reference
-from service.pipeline.data import Inputs
+from slipway.pipeline.data import Inputs
+from slipway.service.telemetry.features import reference
 
 BINS = 20
 

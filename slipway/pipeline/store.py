@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from service.artifact import ArtifactError, verify
+from slipway.service.artifact import ArtifactError, verify
 
 
 class Store:

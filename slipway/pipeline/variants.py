@@ -8,11 +8,12 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from service.pipeline import mixed, runtime
-from service.pipeline.data import Inputs
-from service.pipeline.graph import optimize, reason
-from service.pipeline.mixed import Trial
-from service.pipeline.quantize import HEAVY, Static, dynamic
+from slipway.pipeline import mixed_precision as mixed
+from slipway.pipeline import runtime
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.graph import optimize, reason
+from slipway.pipeline.mixed_precision import Trial
+from slipway.pipeline.quantize import HEAVY, Static, dynamic
 
 REFERENCE = "fp32"
 WHOLE = ("int8-dynamic", "int8-static", "int8-static-percentile")

@@ -1,4 +1,4 @@
-"""Serves stand-ins until it is told to stop: python -m tests.standins --books FILE [--scenario FILE] [PACKAGE ...].
+"""Serves stand-ins until it is told to stop: python -m slipway.simulator --books FILE [--scenario FILE] [PACKAGE ...].
 
 With --cluster the kubernetes stand-in works on the API server of its kubeconfig, with --docker that for docker on the
 daemon at $DOCKER_HOST; else on the books.
@@ -16,14 +16,14 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from tests.doubles.web import web
-from tests.standins import monitoring
-from tests.standins.books import Books
-from tests.standins.docker_host import DockerStandIn
-from tests.standins.faults import Faults
-from tests.standins.kube.provider import ClusterStandIn
-from tests.standins.provider import StandIn, cloud_for
-from tests.standins.scenario import Scenario
+from slipway.simulator import monitoring
+from slipway.simulator.books import Books
+from slipway.simulator.docker_host import DockerStandIn
+from slipway.simulator.faults import Faults
+from slipway.simulator.kube.provider import ClusterStandIn
+from slipway.simulator.provider import StandIn, cloud_for
+from slipway.simulator.scenario import Scenario
+from slipway.simulator.web import web
 
 PACKAGES = ("aws", "gcp", "kubernetes", "docker")
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from infra.config import ROOT
-from tests.standins.tfplan import address, plan
+from slipway.infra.home import ROOT
+from slipway.simulator.tfplan import address, plan
 
 ACCEPTED = Path(__file__).with_name("accepted.yaml")
 # Of the other kinds checkov counts only those that it has something to say of.
@@ -86,5 +86,5 @@ def _run(file: Path, framework: str, findings: Findings) -> dict[str, Any]:
 
 
 def _python() -> str:
-    command = [sys.executable, "-m", "cli", "env", str(ROOT / "tools" / "checkov.txt")]
+    command = [sys.executable, "-m", "slipway.cli", "venv", str(ROOT / "tools" / "checkov.txt")]
     return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()

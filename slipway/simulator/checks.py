@@ -12,7 +12,7 @@ import pulumi
 from pulumi import _types
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.standins.sdk import Argument, ResourceType, arguments_of
+from slipway.simulator.sdk import Argument, ResourceType, arguments_of
 
 ASSET_SIGNATURE = "4dabf18193072939515e22adb298388d"
 # These enums list what existed when the SDK was made; the cloud takes more: ARNs of one's own, new machine types.
@@ -90,7 +90,7 @@ def _union_problems(value: Any, hint: Any, path: str) -> Iterator[Problem]:
     yield from found
 
 
-def _plain_problems(value: Any, hint: type, path: str) -> Iterator[Problem]:
+def _plain_problems(value: Any, hint: type[Any], path: str) -> Iterator[Problem]:
     if issubclass(hint, enum.Enum):
         values = [each.value for each in hint]
         if value not in values:

@@ -10,10 +10,10 @@ from typing import Any
 import yaml
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.standins.books import Books, Entry
-from tests.standins.faults import CloudError
-from tests.standins.scenario import Scenario, fill
-from tests.standins.sdk import resource_type
+from slipway.simulator.books import Books, Entry
+from slipway.simulator.faults import CloudError
+from slipway.simulator.scenario import Scenario, fill
+from slipway.simulator.sdk import resource_type
 
 TABLES = Path(__file__).with_name("tables")
 Properties = dict[str, Any]
@@ -73,7 +73,7 @@ class Cloud:
         kept = {key: value for key, value in outputs.items() if key not in before or key in inputs}
         for key, value in inputs.items():
             old, live = before.get(key), kept.get(key)
-            nested = all(isinstance(each, dict) for each in (value, old, live))
+            nested = isinstance(value, dict) and isinstance(old, dict) and isinstance(live, dict)
             kept[key] = Cloud.updated(old, value, live) if nested else value
         return kept
 

@@ -98,7 +98,7 @@ def _inspect(books: dict[str, Any], arguments: list[str]) -> str:
     wanted = arguments[-1]
     for tag, image in books["daemon"].items():
         if wanted in (tag, image["id"]):
-            return image["id"]
+            return str(image["id"])
     raise Refused(f"Error: No such image: {wanted}")
 
 

@@ -18,8 +18,8 @@ import httpx
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from tests.standins.faults import CloudError
-from tests.standins.provider import StandIn, _answers, _kind_and_name, _plain, _struct
+from slipway.simulator.faults import CloudError
+from slipway.simulator.provider import StandIn, _answers, _kind_and_name, _plain, _struct
 
 VERSION = "v1.41"
 UNITS = {"ms": 10**6, "s": 10**9, "m": 60 * 10**9}

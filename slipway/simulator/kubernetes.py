@@ -8,9 +8,9 @@ from typing import Any
 
 import grpc
 
-from tests.standins.books import Entry
-from tests.standins.cloud import Cloud, Properties
-from tests.standins.faults import CloudError
+from slipway.simulator.books import Entry
+from slipway.simulator.cloud import Cloud, Properties
+from slipway.simulator.faults import CloudError
 
 CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.doubles.web import Answer
-from tests.standins.books import Books
+from slipway.simulator.books import Books
+from slipway.simulator.web import Answer
 
 TYPES = {
     "alertPolicies": "gcp:monitoring/alertPolicy:AlertPolicy",

@@ -11,11 +11,11 @@ import grpc
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from tests.standins.checks import input_problems
-from tests.standins.cloud import Cloud
-from tests.standins.faults import CloudError, Faults
-from tests.standins.kubernetes import Kubernetes
-from tests.standins.sdk import function_arguments, resource_type
+from slipway.simulator.checks import input_problems
+from slipway.simulator.cloud import Cloud
+from slipway.simulator.faults import CloudError, Faults
+from slipway.simulator.kubernetes import Kubernetes
+from slipway.simulator.sdk import function_arguments, provider_type, resource_type
 
 
 def cloud_for(package: str, *arguments: Any) -> Cloud:
@@ -62,7 +62,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(self, request: Any, _context: Any) -> Any:
         """Bridged providers get everything but text as JSON."""
         inputs = _plain(request.news)
-        known = resource_type(f"pulumi:providers:{self.cloud.package}")
+        known = provider_type(self.cloud.package)
         parsed = {
             key: _parsed(value, known.arguments[key].hint) if key in known.arguments else value
             for key, value in inputs.items()
@@ -201,7 +201,8 @@ def _kind_and_name(urn: str) -> tuple[str, str]:
 
 
 def _plain(struct: Any) -> dict[str, Any]:
-    return json_format.MessageToDict(struct)
+    found: dict[str, Any] = json_format.MessageToDict(struct)
+    return found
 
 
 def _struct(values: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.standins.faults import CloudError, Fault
+from slipway.simulator.faults import CloudError, Fault
 
 DEFAULT = Path(__file__).with_name("scenario.yaml")
 TOKEN = re.compile(r"{(\w+)}")

@@ -66,12 +66,19 @@ def _resource_type(token: str) -> ResourceType | None:
     )
 
 
+def provider_type(package: str) -> ResourceType:
+    """The provider of a package itself."""
+    found = resource_type(f"pulumi:providers:{package}")
+    assert found, f"pulumi_{package} has no provider"
+    return found
+
+
 @functools.cache
 def arguments_of(cls: type) -> Mapping[str, Argument]:
     """The arguments of an `*Args` class, by their names on the wire."""
     names = _types.input_type_py_to_pulumi_names(cls)
-    signature = inspect.signature(cls.__init__).parameters
-    deprecated = dict(DEPRECATED.findall(_code(cls.__init__)))
+    init = vars(cls)["__init__"]
+    signature, deprecated = inspect.signature(init).parameters, dict(DEPRECATED.findall(_code(init)))
     hints = _types.input_type_types(cls)
     return {
         wire: Argument(

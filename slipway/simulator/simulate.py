@@ -1,6 +1,6 @@
 """Takes a stack through its whole life with no account: preview, up, up again, checks, destroy, sweep.
 
-python -m tests.standins.simulate --stack aws [--program DIR] [--scenario FILE]
+python -m slipway.simulator.simulate --stack aws [--program DIR] [--scenario FILE]
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 
 import yaml
 
-from infra.config import ROOT
-from tests.standins import checkov, graph
-from tests.standins.throwaway import Throwaway
+from slipway.infra.home import ROOT
+from slipway.simulator import checkov, graph
+from slipway.simulator.throwaway import Throwaway
 
 
 def main() -> None:

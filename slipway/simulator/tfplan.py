@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from pulumi import _types
 
-from tests.standins.sdk import arguments_of, resource_type
+from slipway.simulator.sdk import arguments_of, resource_type
 
 # Where Terraform's name is not package_module_type.
 MODULES = {

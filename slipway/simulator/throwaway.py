@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-from infra.config import ROOT
-from tests.standins.books import Books
+from slipway.infra.home import ROOT
+from slipway.simulator.books import Books
 
 EXAMPLES = Path(__file__).parent / "examples"
 SECONDS = 120
@@ -78,7 +78,7 @@ class Throwaway:
     def start(self, fault: str = "") -> None:
         """Starts the stand-ins, anew if they run; their books stay."""
         self.stop()
-        command = [sys.executable, "-m", "tests.standins", "--books", str(self.books.file), *self.real]
+        command = [sys.executable, "-m", "slipway.simulator", "--books", str(self.books.file), *self.real]
         command += ["--scenario", str(self.scenario)] if self.scenario else []
         environment = {**self.environment, "SLIPWAY_FAULT": fault}
         self._stand_ins = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
@@ -126,7 +126,7 @@ class Throwaway:
     def slipway(self, *arguments: str, fails: bool | None = False) -> str:
         """What a command of ours says of the stack."""
         done = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments, "--stack", self.stack],
+            [sys.executable, "-m", "slipway.cli", *arguments, "--stack", self.stack],
             cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=self.seconds,
         )  # fmt: skip
         said = done.stdout + done.stderr

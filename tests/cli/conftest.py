@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from slipway.infra.home import ROOT, home
 
-from cli.env import environment
-from cli.home import home
-from cli.models import PIPELINE_LOCK, ROOT
+from slipway.ops.models.refs import PIPELINE_LOCK
+from slipway.ops.models.virtualenvs import environment
 
 SETTINGS = "task: classification\nmetric: accuracy\nminimum: 0.9\nbudget: 0.02\n"
 
@@ -92,7 +92,7 @@ def command(toy_home):
 
     def command(*arguments, **variables):
         return {
-            "args": [sys.executable, "-m", "cli", *map(str, arguments)],
+            "args": [sys.executable, "-m", "slipway.cli", *map(str, arguments)],
             "env": os.environ | {"SLIPWAY_HOME": str(toy_home)} | {name: str(each) for name, each in variables.items()},
             "cwd": ROOT,
             "stdout": subprocess.PIPE,

@@ -16,15 +16,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from cli.home import home  # noqa: E402
-from service.pipeline.store import Store  # noqa: E402
+from slipway.infra.home import home  # noqa: E402
+
+from slipway.pipeline.store import Store  # noqa: E402
 
 
 def main(times: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "envs").symlink_to(home() / "envs")
         variables = os.environ | {"SLIPWAY_HOME": folder}
-        command = [sys.executable, "-m", "cli", "model", "build", "tests/models/plane", "--json"]
+        command = [sys.executable, "-m", "slipway.cli", "model", "build", "tests/models/plane", "--json"]
         store, killed, whole = Store(Path(folder) / "artifacts"), 0, 0
         seconds = timed(command, variables)
         while killed < times:  # one that ended before its kill does not count

@@ -12,9 +12,9 @@ import time
 import httpx
 import numpy as np
 import pytest
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
-from service.pipeline.errors import BadInput
+from slipway.pipeline.errors import BadInput
 from tests.service.conftest import access_file, artifacts, listener, runtime, start
 
 __all__ = ["access_file", "artifacts", "listener", "start"]
@@ -22,7 +22,7 @@ __all__ = ["access_file", "artifacts", "listener", "start"]
 
 def slipway(*words, **more):
     environment = {**os.environ, "SLIPWAY_KEY": "x", "COLUMNS": "120"}
-    command = [sys.executable, "-m", "cli", *map(str, words)]
+    command = [sys.executable, "-m", "slipway.cli", *map(str, words)]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, **more)
 
 
@@ -63,7 +63,7 @@ def test_a_killed_run_goes_on_and_rows_are_neither_lost_nor_doubled(start, artif
     worker = start(artifacts["classifier"])
     file, values = table
     output, part = tmp_path / "out.csv", tmp_path / "out.csv.part"
-    command = [sys.executable, "-m", "cli", "predict", file, "--url", worker.url, "-o", output, "--batch", "3"]
+    command = [sys.executable, "-m", "slipway.cli", "predict", file, "--url", worker.url, "-o", output, "--batch", "3"]
     rng, kills = random.Random(5), 0
     while kills < 3:
         before = part.stat().st_size if part.exists() else 0
@@ -164,7 +164,7 @@ def test_a_file_without_a_sample_is_told(start, artifacts, tmp_path):
 def test_images_become_what_the_model_takes(tmp_path):
     from PIL import Image
 
-    from cli.rows import batches, image
+    from slipway.ops.predict.samples import batches, image
 
     Image.fromarray(np.uint8(np.arange(256).reshape(16, 16))).save(tmp_path / "a.png")
     spec = {"shape": [None, 8, 8, 1], "minimum": 0.0, "maximum": 1.0, "dtype": "float32"}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from slipway.infra.home import ROOT, home
+from slipway.service.artifact import load
 
-from cli.env import environment
-from cli.home import home
-from cli.models import PIPELINE_LOCK, ROOT
-from service.artifact import load
+from slipway.ops.models.refs import PIPELINE_LOCK
+from slipway.ops.models.virtualenvs import environment
 
 PROGRESSION = ROOT / "models" / "progression"
 CONVERT = (

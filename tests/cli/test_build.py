@@ -11,8 +11,7 @@ import numpy as np
 import onnxruntime as ort
 import psutil
 import pytest
-
-from service.artifact import load
+from slipway.service.artifact import load
 
 FIELDS = {"name", "ref", "inputsKey", "digest", "path", "uri", "variant", "metric", "built"}
 

@@ -5,13 +5,14 @@ import shutil
 import pytest
 import yaml
 from click.testing import CliRunner
+from slipway.infra.cost.prices import TABLE, Prices, read_table
+from slipway.infra.platforms.aws import prices as pricelist_aws
+from slipway.infra.platforms.gcp import prices as pricelist_gcp
 
-from cli import pricelist_aws, pricelist_gcp
-from cli.cost import cost, dumped, refreshed
-from cli.main import slipway
-from cli.preview import Preview
-from infra.cost.prices import TABLE, Prices, read_table
-from tests.doubles.web import web
+from slipway.cli.cost import cost, dumped, refreshed
+from slipway.cli.main import slipway
+from slipway.ops.state.preview import Preview
+from slipway.simulator.web import web
 
 COLUMNS = (
     "SKU", "OfferTermCode", "RateCode", "TermType", "PriceDescription", "EffectiveDate", "StartingRange", "EndingRange",
@@ -236,7 +237,7 @@ def test_what_a_stack_costs_is_shown_by_resource_with_what_changes(monkeypatch):
 
     steps = [{"op": "update", "urn": "urn:pulumi:s::p::x::gpu", "oldState": group(2), "newState": group(8)}]
     preview = Preview(steps=steps, config={"aws:region": "us-east-1"}, errors=["over the limit"])
-    monkeypatch.setattr("cli.cost.run_preview", lambda stack: preview)
+    monkeypatch.setattr("slipway.cli.cost.run_preview", lambda stack: preview)
     done = CliRunner().invoke(cost, ["show"], env={"COLUMNS": "120"})
     assert done.exit_code == 0, done.output
     rows = [" ".join(line.replace("\u2502", " ").split()) for line in done.output.splitlines()]

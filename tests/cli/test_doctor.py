@@ -9,15 +9,15 @@ import time
 import httpx
 import numpy as np
 import pytest
+from slipway.infra.home import ROOT
+from slipway.service.artifact import seal
+from slipway.service.client import Explanation
+from slipway.service.telemetry.drift import FEWEST
+from slipway.service.telemetry.features import reference
 
-from cli.credits import show as show_credits
-from cli.doctor import _show as show_service
-from cli.tables import print_refusal
-from infra.config import ROOT
-from service.artifact import seal
-from service.client import Explanation
-from service.drift import FEWEST
-from service.features import reference
+from slipway.cli.attributions import show as show_credits
+from slipway.cli.doctor import _show as show_service
+from slipway.cli.tables import print_refusal
 from tests.callers import HEADERS, KEY, access, entry
 from tests.service.conftest import artifacts, classifier, listener, start
 
@@ -25,7 +25,7 @@ __all__ = ["artifacts", "classifier", "listener", "start"]
 
 
 def doctor(url, *options, key=KEY):
-    command = [sys.executable, "-m", "cli", "doctor", "--url", url, *options]
+    command = [sys.executable, "-m", "slipway.cli", "doctor", "--url", url, *options]
     environment = {**os.environ, "SLIPWAY_KEY": key, "COLUMNS": "160"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout + done.stderr
@@ -97,7 +97,12 @@ def test_a_stack_that_is_not_up_is_told_with_the_command_that_brings_it_up(comma
     path = os.pathsep.join([str(ROOT / ".slipway" / "bin"), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "PULUMI_BACKEND_URL": tmp_path.as_uri()}
     done = subprocess.run(
-        [sys.executable, "-m", "cli", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "slipway.cli", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 1
     assert done.stderr == "error: stack dev is not up: make up STACK=dev, or name another with --stack\n"

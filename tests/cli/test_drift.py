@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 from click.testing import CliRunner
+from slipway.infra.config.stack import StackConfig
 
-import cli.environment
-from cli.drift import drifted
-from cli.environment import TEMPLATE, environment, expired
-from infra.config import StackConfig
-from tests.standins.throwaway import Throwaway, written
+import slipway.cli.pr_stack
+from slipway.cli.drift import drifted
+from slipway.cli.pr_stack import TEMPLATE, expired, pr_stack
+from slipway.simulator.throwaway import Throwaway, written
 
 URN = "urn:pulumi:s::p::aws:ec2/vpc:Vpc::vpc"
 
@@ -62,8 +62,8 @@ def test_the_sweep_takes_down_a_forgotten_environment_without_its_file_which_wen
             monkeypatch.setenv(name, value)
         monkeypatch.chdir(stack.program)
         # As if it had been idle for three days.
-        monkeypatch.setattr(cli.environment, "expired", lambda stacks, before: expired(stacks, datetime.now(UTC)))
-        swept = CliRunner().invoke(environment, ["sweep", "--hours", "72"])
+        monkeypatch.setattr(slipway.cli.pr_stack, "expired", lambda stacks, before: expired(stacks, datetime.now(UTC)))
+        swept = CliRunner().invoke(pr_stack, ["sweep", "--hours", "72"])
         assert swept.exit_code == 0, swept.output
         assert stack.books.all() == []
         assert json.loads(stack.pulumi("stack", "ls", "--json")) == []

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from cli.engine import NoStack, short, steps
-from service.pipeline.errors import PipelineError
+from slipway.ops.state.pulumi import NoStack, short, steps
+from slipway.pipeline.errors import PipelineError
 
 PULUMI = """#!/bin/sh
 echo '{says}'

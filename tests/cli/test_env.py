@@ -2,9 +2,10 @@
 
 import shutil
 
-from cli.env import STAMP, environment
-from cli.home import home
-from cli.models import PIPELINE_LOCK
+from slipway.infra.home import home
+
+from slipway.ops.models.refs import PIPELINE_LOCK
+from slipway.ops.models.virtualenvs import STAMP, environment
 
 
 def test_the_same_lock_elsewhere_finds_the_same_environment(tmp_path, toy_home):
@@ -13,7 +14,7 @@ def test_the_same_lock_elsewhere_finds_the_same_environment(tmp_path, toy_home):
 
 
 def test_env_prints_the_python_and_nothing_else(slipway):
-    ended = slipway("env", PIPELINE_LOCK)
+    ended = slipway("venv", PIPELINE_LOCK)
     assert ended.code == 0
     assert ended.out.endswith("/bin/python\n")
     assert ended.out.count("\n") == 1
@@ -32,7 +33,7 @@ def test_a_broken_off_environment_is_made_again(tmp_path):
 
 
 def test_a_file_that_can_not_be_read_is_told(slipway, tmp_path):
-    ended = slipway("env", tmp_path / "gone.txt")
+    ended = slipway("venv", tmp_path / "gone.txt")
     assert ended.code == 2
     assert "gone.txt can't be read" in ended.err
 

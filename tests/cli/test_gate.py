@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-import cli.stack
+import slipway.cli.stack
 
 SLOWER = (
     'nodes = [helper.make_node("MatMul", ["x", "weights"], ["scores"])',
@@ -87,11 +87,13 @@ def test_a_serving_artifact_that_can_not_be_read_is_told(slipway, toy, tmp_path,
 def test_a_stack_compares_with_what_serves_or_says_that_it_can_not(there, monkeypatch):
     serving, ran = f"file:///store@sha256:{'0' * 64}", []
     service = SimpleNamespace(model="models/toy", variant=None, acceptWorse=False)
-    monkeypatch.setattr(cli.stack, "config_of", lambda _: SimpleNamespace(environment="dev", services={"toy": service}))
-    monkeypatch.setattr(cli.stack, "outputs", lambda *_, **__: {"services": {"toy": {"artifactUri": serving}}})
-    monkeypatch.setattr(cli.stack, "_artifact", lambda _: Path("/store") if there else None)
+    monkeypatch.setattr(
+        slipway.cli.stack, "config_of", lambda _: SimpleNamespace(environment="dev", services={"toy": service})
+    )
+    monkeypatch.setattr(slipway.cli.stack, "outputs", lambda *_, **__: {"services": {"toy": {"artifactUri": serving}}})
+    monkeypatch.setattr(slipway.cli.stack, "_artifact", lambda _: Path("/store") if there else None)
     monkeypatch.setattr(subprocess, "run", lambda command: ran.append(command) or SimpleNamespace(returncode=0))
-    said = CliRunner().invoke(cli.stack.stack, ["build"]).output
+    said = CliRunner().invoke(slipway.cli.stack.stack, ["build"]).output
     assert ran[0][-2:] == (["--serving", serving] if there else ["build", "models/toy"])
     assert said == ("" if there else f"toy: not compared with what serves now, which its store lacks: {serving}\n")
 

@@ -6,12 +6,12 @@ import stat
 
 import pytest
 
-from cli import images
-from cli.docker import Docker, DockerError
-from cli.images import ImageRequest, loaded, pushed
-from service.pipeline.errors import BadInput
+from slipway.ops.images import build as images
+from slipway.ops.images.build import ImageRequest, loaded, pushed
+from slipway.ops.images.docker import Docker, DockerError
+from slipway.pipeline.errors import BadInput
+from slipway.simulator.throwaway import DOUBLES
 from tests.artifacts import promoted
-from tests.standins.throwaway import DOUBLES
 
 NAME = "registry.example.org/team/digits"
 WORDS = [

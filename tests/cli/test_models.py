@@ -8,15 +8,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
-
-from cli.models import ROOT
-from service.artifact import load
+from slipway.infra.home import ROOT
+from slipway.service.artifact import load
 
 
 @pytest.fixture(scope="module")
 def models():
     names = ("linear", "digits", "tumours", "language", "progression")
-    command = [sys.executable, "-m", "cli", "model", "build", *(f"models/{each}" for each in names), "--json"]
+    command = [sys.executable, "-m", "slipway.cli", "model", "build", *(f"models/{each}" for each in names), "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     results = [json.loads(line) for line in done.stdout.splitlines()]

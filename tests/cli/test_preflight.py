@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.answers import Answers
+from slipway.infra.platforms.aws.quotas import ADDRESSES, VPCS
+from slipway.infra.platforms.aws.quotas import quotas as aws_quotas
+from slipway.infra.platforms.gcp.quotas import quotas as gcp_quotas
+from slipway.infra.platforms.quota import Machine, Pool, Quota
 
-from cli import preflight as command
-from infra.config import StackConfig
-from infra.platforms.aws.quotas import ADDRESSES, VPCS
-from infra.platforms.aws.quotas import quotas as aws_quotas
-from infra.platforms.gcp.quotas import quotas as gcp_quotas
-from infra.pools import Machine, Pool, Quota
-from infra.preflight import CHECKS, Answers, run
+from slipway.cli.preflight import preflight
+from slipway.ops.preflight import ask as command
+from slipway.ops.preflight.checks import CHECKS, run
 from tests.infra.aws import stacks as aws
 from tests.infra.gcp import stacks as gcp
 
@@ -174,7 +176,7 @@ def told(monkeypatch):
     def tell(answers, *options, **env):
         monkeypatch.setattr(command, "config_of", lambda stack: AWS)
         monkeypatch.setattr(command, "answers", lambda config, stack: answers)
-        return CliRunner().invoke(command.preflight, ["--stack", "x", *options], env=env)
+        return CliRunner().invoke(preflight, ["--stack", "x", *options], env=env)
 
     return tell
 
@@ -211,8 +213,8 @@ def test_only_a_stack_that_builds_images_asks_for_docker_base_and_registry(monke
     assert command._images(AWS, GOOD) == {}
     building = StackConfig.model_validate(aws.example())
     assert [says.split()[0] for _, says in command._tools(building)] == ["aws", "docker"]
-    monkeypatch.setattr("cli.reach.base_image", lambda ref: (None, ref))
-    monkeypatch.setattr("cli.reach.registry", lambda host, login: (None, host))
+    monkeypatch.setattr("slipway.ops.preflight.connectivity.base_image", lambda ref: (None, ref))
+    monkeypatch.setattr("slipway.ops.preflight.connectivity.registry", lambda host, login: (None, host))
     found = command._images(building, GOOD)
     assert found["registry"] == [(None, "123456789012.dkr.ecr.us-east-1.amazonaws.com")]
     assert "python:3.12" in found["image"][0][1]

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.home import ROOT, home
+from slipway.infra.platforms.aws import preflight as preflight_aws
+from slipway.infra.platforms.aws.permissions import MAKES, PASS, ROLES
 
-from cli import preflight_aws
-from cli.env import environment
-from cli.home import home
-from infra.config import ROOT, StackConfig
-from infra.platforms.aws.permissions import MAKES, PASS, ROLES
-from infra.preflight import run
+from slipway.ops.models.virtualenvs import environment
+from slipway.ops.preflight.checks import run
 from tests.infra.aws import stacks
 from tests.infra.aws.iam import unknown_actions
 
@@ -75,7 +75,7 @@ def config(**change):
 
 
 def test_an_account_is_asked_for_everything_at_once(account):
-    found = preflight_aws.answers_aws(config(endpoint={"certificate": account.certificate}), "x")
+    found = preflight_aws.answers(config(endpoint={"certificate": account.certificate}), "x")
     assert (found.account, found.who, found.lacking, found.versions) == (
         "123456789012", "role/slipway-deploy", [], ["1.36"],
     )  # fmt: skip
@@ -111,32 +111,32 @@ def test_the_role_behind_a_session_is_asked_about():
 
 def test_expired_credentials_are_told_with_the_way_to_new_ones(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "EXPIRED0123456789012")
-    found = preflight_aws.answers_aws(config(), "x")
+    found = preflight_aws.answers(config(), "x")
     assert found.refused and "log in again (aws sso login" in found.refusal
 
 
 def test_another_account_is_told_before_anything_else_is_asked():
     whole = config()
     other = whole.model_copy(update={"aws": whole.aws.model_copy(update={"account": "210987654321"})})
-    found = preflight_aws.answers_aws(other, "x")
+    found = preflight_aws.answers(other, "x")
     assert found.account == "123456789012" and found.machines is None
 
 
 def test_no_credentials_fail_and_no_network_is_quick_and_does_not(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", NOBODY)
-    found = preflight_aws.answers_aws(config(), "x")
+    found = preflight_aws.answers(config(), "x")
     assert not found.refused and found.refusal.startswith("nobody to ask: Could not connect")
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    found = preflight_aws.answers_aws(config(), "x")
+    found = preflight_aws.answers(config(), "x")
     assert found.refused and found.refusal.startswith("there are no credentials")
 
 
 def test_without_the_command_nobody_is_asked(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    found = preflight_aws.answers_aws(config(), "x")
+    found = preflight_aws.answers(config(), "x")
     assert not found.refused and found.refusal == "nobody to ask: aws is not on PATH"
 
 

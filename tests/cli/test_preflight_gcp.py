@@ -1,12 +1,12 @@
 """What the preflight asks of Google, of a double that answers as its REST interfaces do."""
 
 import pytest
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.gcp import preflight as preflight_gcp
+from slipway.infra.platforms.gcp.permissions import DEPLOY
 
-from cli import preflight_gcp
-from infra.config import StackConfig
-from infra.platforms.gcp.permissions import DEPLOY
-from infra.preflight import run
-from tests.doubles.web import web
+from slipway.ops.preflight.checks import run
+from slipway.simulator.web import web
 from tests.infra.gcp import stacks
 
 PROJECT = "/cloudresourcemanager/v1/projects/example-project"
@@ -59,13 +59,13 @@ def config(variant=stacks.example):
 def failed(double, variant=stacks.example):
     """What fails, by the name of the check."""
     whole = config(variant)
-    findings = run(whole, preflight_gcp.answers_gcp(whole, double.base))
+    findings = run(whole, preflight_gcp.answers(whole, double.base))
     return {each.check: each.says for each in findings if each.outcome == "failed"}
 
 
 def test_a_project_is_asked_for_everything_with_the_programs_own_token(google):
     whole = config()
-    found = preflight_gcp.answers_gcp(whole, google.base)
+    found = preflight_gcp.answers(whole, google.base)
     assert (found.account, found.lacking) == ("example-project", [])
     assert found.machines["g2-standard-8"].zones == {"europe-west4-a", "europe-west4-b", "europe-west4-c"}
     assert {each.name: (each.asked, each.given, each.used) for each in found.quotas} == {
@@ -129,7 +129,7 @@ def test_small_quotas_foreign_zones_and_channels_that_are_gone_fail(google):
 
 
 def test_a_silent_network_is_no_failure(google):
-    found = preflight_gcp.answers_gcp(config(), "http://127.0.0.1:9/{}")
+    found = preflight_gcp.answers(config(), "http://127.0.0.1:9/{}")
     assert not found.refused and found.refusal.startswith("nobody to ask")
 
 
@@ -144,7 +144,7 @@ def test_what_gcloud_says_of_a_login_is_told_with_the_fix(says, refused, told, t
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     (tmp_path / "gcloud").write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{says}\nEND\nexit 1\n")
     (tmp_path / "gcloud").chmod(0o755)
-    found = preflight_gcp.answers_gcp(config())
+    found = preflight_gcp.answers(config())
     assert found.refused is refused and found.refusal.startswith(told)
     (tmp_path / "gcloud").write_text("#!/bin/sh\necho $*\n")
     assert preflight_gcp.token() == ("auth application-default print-access-token --quiet", "")
@@ -153,4 +153,4 @@ def test_what_gcloud_says_of_a_login_is_told_with_the_fix(says, refused, told, t
 def test_without_gcloud_nobody_is_asked(tmp_path, monkeypatch):
     monkeypatch.delenv("GOOGLE_OAUTH_ACCESS_TOKEN", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert preflight_gcp.answers_gcp(config()).refusal == "nobody to ask: gcloud is not on PATH"
+    assert preflight_gcp.answers(config()).refusal == "nobody to ask: gcloud is not on PATH"

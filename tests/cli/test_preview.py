@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.preview import Violation, read_preview
+from slipway.ops.state.preview import Violation, read_preview
 
 PLAN = '{"steps": [], "config": {}, "duration": 1}'
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from cli import reach
-from tests.doubles.web import web
+from slipway.ops.preflight import connectivity as reach
+from slipway.simulator.web import web
 
 DIGEST = "sha256:" + "a" * 64
 NOWHERE = "127.0.0.1:9"  # nothing listens there

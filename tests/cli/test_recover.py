@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from cli import adopt, recover
-from service.pipeline.errors import PipelineError
+from slipway.ops.state import adopt, recover
+from slipway.pipeline.errors import PipelineError
 
 STACK = "urn:pulumi:dev::slipway::pulumi:pulumi:Stack::slipway-dev"
 VPC = "urn:pulumi:dev::slipway::aws:ec2/vpc:Vpc::vpc"

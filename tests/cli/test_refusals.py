@@ -2,8 +2,8 @@
 
 import pytest
 
-from cli import scaffold as scaffolding
-from service.pipeline.errors import BadInput
+from slipway.ops.models import scaffold as scaffolding
+from slipway.pipeline.errors import BadInput
 
 RETURN = 'return {"x": CENTRES[classes] + noise}, classes'
 

@@ -1,13 +1,13 @@
 """Drift, and the recovery table of docs/recovery.md row by row, on the real engine: what is seen, and what heals it.
 
-The whole table, with a second update after each row, is `python -m tests.standins.recovery_table`, a
+The whole table, with a second update after each row, is `python -m tests.faults.recovery_table`, a
 part of `make test-faults`.
 """
 
 import pytest
 
-from tests.standins.recovery_table import CASES, PAGE, PROGRAM, outcome
-from tests.standins.throwaway import Throwaway
+from slipway.simulator.throwaway import Throwaway
+from tests.faults.recovery_table import CASES, PAGE, PROGRAM, outcome
 
 pytestmark = pytest.mark.engine
 

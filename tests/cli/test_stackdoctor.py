@@ -8,10 +8,13 @@ import threading
 
 import pytest
 import yaml
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.answers import Answers
+from slipway.infra.platforms.quota import Quota
 
-import cli.stackdoctor
-from cli.environment import TEMPLATE
-from cli.stackdoctor import (
+import slipway.ops.diagnose
+from slipway.cli.pr_stack import TEMPLATE
+from slipway.ops.diagnose import (
     certificate_problem,
     cloud_quota_problems,
     cluster_problems,
@@ -20,10 +23,7 @@ from cli.stackdoctor import (
     quota_problems,
     state_problems,
 )
-from infra.config import StackConfig
-from infra.pools import Quota
-from infra.preflight import Answers
-from tests.standins.throwaway import Throwaway, written
+from slipway.simulator.throwaway import Throwaway, written
 
 
 def pod(name="digits-1", phase="Running", container=None, **conditions):
@@ -101,7 +101,7 @@ def test_a_quota_that_is_used_up_is_told_and_one_with_room_is_not():
 def test_of_what_the_preflight_finds_a_quota_that_is_too_small_is_told_and_nothing_else(monkeypatch):
     quotas = [Quota(name=name, asked=8, given=given) for name, given in (("G", 4), ("P", 8), ("spot", None))]
     asked = Answers(quotas=quotas, lock="somebody", said={"tools": [(False, "aws is not on PATH")]})
-    monkeypatch.setattr(cli.stackdoctor, "answers", lambda config, stack: asked)
+    monkeypatch.setattr(slipway.ops.diagnose, "answers", lambda config, stack: asked)
     config = StackConfig.parse(yaml.safe_load(TEMPLATE.read_text().replace("{number}", "1"))["config"])
     assert list(cloud_quota_problems("dev", config)) == [
         "quota: G: 4 given, 8 may be taken: ask for more, or lower max"

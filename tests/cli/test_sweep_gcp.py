@@ -1,11 +1,12 @@
 """The sweep of a Google Cloud project, with a double for `gcloud`."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.gcp.sweep import sweep as sweep_project
 
-from cli.sweep_gcp import sweep_gcp
+from tests.infra.gcp.stacks import dev
 
 KEY = {"name": "//cloudkms/key", "assetType": "cloudkms.googleapis.com/CryptoKey"}
 BUCKET = {"name": "//storage/models", "assetType": "storage.googleapis.com/Bucket"}
@@ -21,8 +22,8 @@ def swept(tmp_path, monkeypatch):
         double.write_text(f"#!/bin/sh\n{script}\n")
         double.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-        config = SimpleNamespace(gcp=SimpleNamespace(project="example-project"), environment=environment)
-        return sweep_gcp("pr-7", config)
+        config = StackConfig.model_validate({**dev(), "environment": environment})
+        return sweep_project("pr-7", config)
 
     return sweep
 
@@ -32,7 +33,9 @@ def test_what_is_there_is_left_but_for_the_key(swept, tmp_path):
     assert left == ["//compute/edge", "//storage/models"]
     assert "stays, as Google deletes none: //cloudkms/key" in looked
     asked = (tmp_path / "asked").read_text()
-    assert "--scope=projects/example-project" in asked and "--query=labels.slipway-stack=slipway-pr-7" in asked
+    assert (
+        "--scope=projects/example-project" in asked and "--query=labels.slipway-stack=slipway-pr-7" in asked
+    )
 
 
 def test_production_leaves_what_it_retains(swept):

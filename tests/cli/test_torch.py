@@ -8,12 +8,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from cli.models import ROOT
-from service.app import App
-from service.artifact import load
-from service.model import load_model
-from service.settings import Settings
+from slipway.infra.home import ROOT
+from slipway.service.artifact import load
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
 pytestmark = [
     pytest.mark.anyio,
@@ -27,7 +26,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def built():
     folders = ["tests/models/sentences", "tests/models/transfer"]
-    command = [sys.executable, "-m", "cli", "model", "build", *folders, "--json"]
+    command = [sys.executable, "-m", "slipway.cli", "model", "build", *folders, "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return {each["name"]: load(Path(each["path"])) for each in map(json.loads, done.stdout.splitlines())}

@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from slipway.infra.home import ROOT, home
 
-from cli.env import environment
-from cli.home import home
-from cli.models import PIPELINE_LOCK, ROOT
-from cli.restore import restore
-from service.pipeline.errors import BadInput
+from slipway.ops.models.refs import PIPELINE_LOCK
+from slipway.ops.models.restore import restore
+from slipway.ops.models.virtualenvs import environment
+from slipway.pipeline.errors import BadInput
 
 PLANE = str(ROOT / "tests" / "models" / "plane")
 
@@ -26,7 +26,7 @@ def built(tmp_path_factory):
     (folder / "home" / "envs").symlink_to(home() / "envs")
     variables = {"SLIPWAY_HOME": str(folder / "home"), "SLIPWAY_STORE": (folder / "shared").as_uri()}
     done = subprocess.run(
-        [sys.executable, "-m", "cli", "model", "build", PLANE, "--json"],
+        [sys.executable, "-m", "slipway.cli", "model", "build", PLANE, "--json"],
         cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from infra.config import ROOT
+from slipway.infra.home import ROOT
+
 from tests.cluster.cache import Unfit, key_of, made, say
 
 sys.path.append(str(ROOT / "tools"))  # scripts that run before there is a virtualenv, so no package

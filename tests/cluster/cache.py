@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.home import home
+from slipway.infra.home import home
 
 
 class Unfit(Exception):

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from infra.config import ROOT
+from slipway.infra.home import ROOT
+
 from tests.cluster import build, debian, images, places
 from tests.cluster.cache import Unfit
 from tests.cluster.parts import cgroups

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from slipway.simulator.kube.api import Api
+from slipway.simulator.throwaway import Throwaway
 from tests.cluster import cluster, dockerd, places
 from tests.cluster.cache import Unfit
-from tests.standins.kube.api import Api
-from tests.standins.throwaway import Throwaway
 
 PROGRAMS = Path(__file__).parent / "programs"
 NEEDED = "SLIPWAY_NEEDS_CLUSTER"

@@ -16,14 +16,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from infra.config import ROOT
+from slipway.infra.home import ROOT
+
+from slipway.simulator.kube.api import Api, Ref
+from slipway.simulator.throwaway import Throwaway
 from tests.cluster import cluster, places
 from tests.cluster.conftest import PROGRAMS, configure, labelled
 from tests.cluster.kills import LABELS, Victim, rounds
 from tests.cluster.load import Load, post
 from tests.cluster.served import KEY, Served, address, predict
-from tests.standins.kube.api import Api, Ref
-from tests.standins.throwaway import Throwaway
 
 DOCUMENT = ROOT / "docs" / "cluster.md"
 HEAD = "| run | how | found | when |\n|---|---|---|---|\n"

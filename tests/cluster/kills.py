@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from slipway.simulator.kube.api import Api
+from slipway.simulator.throwaway import Throwaway
 from tests.cluster.conftest import answer, configure, labelled
-from tests.standins.kube.api import Api
-from tests.standins.throwaway import Throwaway
 
 LABELS = "slipway-stack=web-example"
 # What the update does that is killed, and between which seconds: the program starts, everything is done.

@@ -17,7 +17,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from infra.config import ROOT
+from slipway.infra.home import ROOT
+
 from tests.cluster import cluster
 
 TIMEOUT = 5.0

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
+from slipway.simulator.throwaway import Throwaway
 from tests.cluster import cluster, places
 from tests.cluster.service_image import service_image
-from tests.standins.throwaway import Throwaway
 
 KEY = "k" * 5 + "0123456789abcdefghijklmnopqrstuvwxyz"
-PARTS = ("__main__.py", "Pulumi.yaml", "infra", "service", "cli", "requirements.txt", "README.md")
+PARTS = ("__main__.py", "Pulumi.yaml", "infra", "service", "slipway", "requirements.txt", "README.md")
 
 
 class Served(Throwaway):
@@ -80,7 +80,7 @@ class Served(Throwaway):
 
     def slipway(self, *arguments: str, fails: bool | None = False) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
+            [sys.executable, "-m", "slipway.cli", *arguments],
             cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=300,
         )  # fmt: skip
         assert fails is None or (done.returncode != 0) == fails, done.stdout + done.stderr
@@ -92,7 +92,7 @@ class Served(Throwaway):
 
 def address(api: Any, namespace: str, service: str) -> str:
     """Of a service, inside the cluster."""
-    from tests.standins.kube.api import Ref
+    from slipway.simulator.kube.api import Ref
 
     return api.get(Ref("v1", "Service", namespace, service))["spec"]["clusterIP"]
 

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
+from slipway.infra.home import ROOT
+from slipway.infra.runtime import ONNX
 
-from infra.config import ROOT
 from tests.cluster import images, places
 from tests.cluster.cache import key_of, made
 
@@ -25,7 +26,7 @@ REGISTRY = f"127.0.0.1:{places.REGISTRY}"
 CONFIG = "application/vnd.docker.container.image.v1+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-REQUIREMENTS = ROOT / "service" / "requirements.txt"
+REQUIREMENTS = ONNX.lock("none")
 ENVIRONMENT = ("PATH=/usr/local/bin:/usr/bin:/bin", "PYTHONPATH=/app:/app/packages", "PYTHONUNBUFFERED=1")
 
 
@@ -33,14 +34,14 @@ def service_image(name: str, artifact: Path, replaced: Mapping[str, bytes] | Non
     """The reference by digest of an image with that artifact, in the cluster's registry.
 
     `replaced`: files below /app with another content, to break it."""
-    code = {f"app/service/{each.name}": each for each in sorted((ROOT / "service").glob("*.py"))}
+    code = {f"app/{each.relative_to(ROOT)}": each for each in ONNX.serving_code()}
     model = {f"app/artifact/{each.name}": each for each in sorted(artifact.iterdir()) if each.is_file()}
     changed = {f"app/{path}": content for path, content in (replaced or {}).items()}
     layers = [_base(), _packages(), _layer(code), _layer(model), *([_layer(changed)] if changed else [])]
     settings = {
         "architecture": "amd64",
         "os": "linux",
-        "config": {"Entrypoint": ["python3", "-m", "service"], "WorkingDir": "/app", "Env": list(ENVIRONMENT)},
+        "config": {"Entrypoint": ["python3", "-m", ONNX.module], "WorkingDir": "/app", "Env": list(ENVIRONMENT)},
         "rootfs": {"type": "layers", "diff_ids": [_digest(each) for each in layers]},
     }
     return push(name, json.dumps(settings).encode(), layers)

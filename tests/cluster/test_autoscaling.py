@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.standins.kube.api import Ref
+from slipway.simulator.kube.api import Ref
 
 NAME = "burner"
 BURN = "import time\nwhile True: sum(range(10**5)); time.sleep(0.001)"

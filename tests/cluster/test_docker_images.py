@@ -14,15 +14,15 @@ from urllib.request import Request, urlopen
 import httpx
 import pytest
 import uv
+from slipway.infra.home import ROOT
 
-from cli.models import ROOT
+from slipway.simulator.throwaway import EXAMPLES
 from tests.artifacts import promoted_copy
 from tests.callers import HEADERS, access
 from tests.cluster import dockerd, index
 from tests.cluster.conftest import configure, on
 from tests.service.conftest import EXAMPLES as INPUTS
 from tests.service.conftest import make_artifact
-from tests.standins.throwaway import EXAMPLES
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 
@@ -100,7 +100,7 @@ def test_the_layers_are_the_same_on_a_machine_that_has_no_cache_at_all(stack, do
 
 def slipway(docker, *arguments, fails=False, **environment):
     done = subprocess.run(
-        [sys.executable, "-m", "cli", *arguments],
+        [sys.executable, "-m", "slipway.cli", *arguments],
         cwd=ROOT, env={**docker.environment, **environment}, capture_output=True, text=True,
     )  # fmt: skip
     assert (done.returncode != 0) == fails, done.stderr

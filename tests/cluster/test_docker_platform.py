@@ -9,8 +9,8 @@ import time
 import httpx
 import pytest
 import yaml
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
 from tests.artifacts import promoted, promoted_copy
 from tests.cluster.conftest import on
 from tests.cluster.dockerd import _free_port

@@ -10,16 +10,15 @@ import time
 
 import httpx
 import pytest
+from slipway.infra.home import ROOT, home
 
-from cli.env import environment
-from cli.home import home
-from infra.config import ROOT
+from slipway.ops.models.virtualenvs import environment
+from slipway.simulator.kube.api import Ref
 from tests.callers import access, entry
 from tests.cluster import cluster, places
 from tests.cluster.conftest import PROGRAMS, configure, on
 from tests.cluster.served import KEY, predict
 from tests.cluster.service_image import REGISTRY
-from tests.standins.kube.api import Ref
 
 SPACE, NAME = "fetched", "plane"
 X = [1, 2, 3, 4]

@@ -2,9 +2,9 @@
 
 import pytest
 
+from slipway.simulator.kube.api import ApiError, Ref
 from tests.cluster.served import Served
 from tests.cluster.test_scheduling import GPU, SPOT, TAINT, is_ready, node, until
-from tests.standins.kube.api import ApiError, Ref
 
 SPACE = "gpu"
 IMAGE = "registry.example/steep@sha256:"

@@ -8,8 +8,8 @@ import time
 import httpx
 import pytest
 
+from slipway.simulator.kube.api import Ref
 from tests.cluster import images, places
-from tests.standins.kube.api import Ref
 
 REGISTRY = f"127.0.0.1:{places.REGISTRY}"
 CONFIG = "application/vnd.docker.container.image.v1+json"

@@ -5,8 +5,8 @@ The 50 kills are in earnest.py.
 
 import pytest
 
+from slipway.simulator.kube.api import Ref
 from tests.cluster.kills import UPDATES, Victim, rounds
-from tests.standins.kube.api import Ref
 
 CODE = Ref("v1", "ConfigMap", "kills", "web-code")
 

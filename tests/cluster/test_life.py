@@ -7,11 +7,11 @@ import sys
 import time
 
 import pytest
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
+from slipway.simulator.kube.api import Api, Ref
 from tests.cluster import cluster, places, traces
 from tests.cluster.conftest import NEEDED, cant
-from tests.standins.kube.api import Api, Ref
 
 OWNER = """
 import time

@@ -9,16 +9,16 @@ import time
 import httpx
 import pytest
 import yaml
+from slipway.infra.workload.observability import HERE, rules
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
-from infra.workload.observability import HERE, rules
-from service.app import App
-from service.model import load_model
-from service.settings import Settings
+from slipway.simulator.kube.api import ApiError, Ref
 from tests.callers import HEADERS, access
 from tests.cluster.build import commands
 from tests.cluster.crds import definitions
 from tests.service.conftest import EXAMPLES, make_artifact
-from tests.standins.kube.api import ApiError, Ref
 from tests.workload.examples import STACKS, manifests
 
 # What kube-score finds and is as it should be.

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
+from slipway.simulator.kube.api import Ref
+from slipway.simulator.throwaway import Throwaway
 from tests.cluster import places
 from tests.cluster.conftest import PROGRAMS, configure
-from tests.standins.kube.api import Ref
-from tests.standins.throwaway import Throwaway
 
 
 def config_map(name):

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from slipway.simulator.kube.api import Ref
 from tests.cluster.parts.kwok import ANNOTATION
-from tests.standins.kube.api import Ref
 
 GPU = "nvidia.com/gpu"
 TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}

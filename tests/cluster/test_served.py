@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
+from slipway.simulator.kube.api import ApiError, Ref
 from tests.cluster.conftest import labelled
 from tests.cluster.load import Load, post
 from tests.cluster.served import KEY, Served, address, ask, predict
-from tests.standins.kube.api import ApiError, Ref
 
 SPACE = "served"
 LABEL = "slipway-stack=slipway-example"
@@ -153,7 +153,7 @@ def test_a_version_that_cant_start_is_refused_by_reason_and_the_old_pods_serve(s
     before = pods(api, "steep").keys()
     path = Path(json.loads(stack.slipway("model", "describe", "models/steep", "--json"))["path"])
     corrupt = {"artifact/model.onnx": damaged((path / "model.onnx").read_bytes())}
-    crash = {"service/app.py": b"raise RuntimeError('the new version is broken')\n"}
+    crash = {"service/http/app.py": b"raise RuntimeError('the new version is broken')\n"}
     with load(api, "steep") as loading:
         for broken, reason in (
             (corrupt, "model.onnx is damaged"),

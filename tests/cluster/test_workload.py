@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from slipway.simulator.kube.api import Ref
 from tests.cluster.conftest import answer, configure, labelled
-from tests.standins.kube.api import Ref
 
 DEPLOYMENT = Ref("apps/v1", "Deployment", "life", "web")
 SERVICE = Ref("v1", "Service", "life", "web")

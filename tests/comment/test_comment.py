@@ -9,14 +9,13 @@ import subprocess
 import sys
 
 import pytest
+from slipway.infra.home import ROOT, home
 
-from cli.env import environment
-from cli.home import home
-from cli.models import PIPELINE_LOCK
-from infra.config import ROOT
+from slipway.ops.models.refs import PIPELINE_LOCK
+from slipway.ops.models.virtualenvs import environment
+from slipway.simulator.throwaway import SECONDS, Throwaway
 from tests.cli.conftest import MODEL, SETTINGS
 from tests.cli.test_gate import LOOSE, WORSE
-from tests.standins.throwaway import SECONDS, Throwaway
 
 pytestmark = pytest.mark.engine
 
@@ -53,7 +52,7 @@ def stack(place):
 
 def slipway(stack, *arguments):
     return subprocess.run(
-        [sys.executable, "-m", "cli", *map(str, arguments)],
+        [sys.executable, "-m", "slipway.cli", *map(str, arguments)],
         cwd=stack.program, env=stack.environment, capture_output=True, text=True, timeout=SECONDS,
     )  # fmt: skip
 

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
+from slipway.simulator.throwaway import EXAMPLES
 from tests.recorder import run_program
-from tests.standins.throwaway import EXAMPLES
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from slipway.simulator.sdk import resource_type
 from tests.recorder import Recorder
-from tests.standins.sdk import resource_type
 
 STACK_LABELS = ("slipway:stack", "slipway-stack")
 # What a name may be, by the service that limits it most.

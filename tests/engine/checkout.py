@@ -12,11 +12,10 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import yaml
+from slipway.infra.home import ROOT
+from slipway.infra.local_key import local_key
 
-from infra.config import ROOT
-from infra.localkey import local_key
-
-PARTS = ("__main__.py", "Pulumi.yaml", "infra", "service", "cli", "requirements.txt", "README.md")
+PARTS = ("__main__.py", "Pulumi.yaml", "infra", "service", "slipway", "requirements.txt", "README.md")
 
 
 class Checkout:
@@ -63,7 +62,7 @@ class Checkout:
         return said
 
     def build(self, fails: bool = False) -> str:
-        return self.run(sys.executable, "-m", "cli", "stack", "build", "--stack", "test", fails=fails)
+        return self.run(sys.executable, "-m", "slipway.cli", "stack", "build", "--stack", "test", fails=fails)
 
     def up(self, *flags: str, fails: bool = False, umask: int = -1) -> str:
         return self.run("pulumi", "up", "--stack", "test", "--yes", "--skip-preview", *flags, fails=fails, umask=umask)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
-from tests.standins.throwaway import Throwaway
+from slipway.simulator.throwaway import Throwaway
 
 
 class CloudStack(Throwaway):

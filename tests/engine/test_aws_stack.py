@@ -49,7 +49,7 @@ def test_what_somebody_changed_by_hand_is_seen(stack):
 
 def test_a_sweep_finds_all_that_is_tagged_while_it_is_there(stack, monkeypatch):
     """Asked of the stand-in's tagging API, through the engine."""
-    from cli.lookup import tagged_resources
+    from slipway.ops.state.tagged import tagged_resources
 
     monkeypatch.chdir(stack.program)
     for name, value in stack.environment.items():

@@ -6,9 +6,9 @@ import shutil
 import pytest
 import yaml
 
+from slipway.simulator.throwaway import EXAMPLES, Throwaway
 from tests.artifacts import promoted
 from tests.cluster.conftest import configure
-from tests.standins.throwaway import EXAMPLES, Throwaway
 
 pytestmark = pytest.mark.engine
 REPOSITORY = "registry.example.org/team"

@@ -11,10 +11,10 @@ from urllib.request import Request, urlopen
 
 import psutil
 import pytest
+from slipway.infra.home import home
+from slipway.infra.local_key import key_file
+from slipway.infra.platforms.local import runtime
 
-from cli.home import home
-from infra.localkey import key_file
-from infra.platforms.local import runtime
 from tests.engine.checkout import Checkout
 from tests.engine.test_local_stack import free_ports, place
 
@@ -84,7 +84,7 @@ def test_a_key_in_plain_text_is_refused_before_anything_is_touched(checkout, por
 
 
 def test_the_service_shows_its_key_line_without_the_key(checkout):
-    said = checkout.run(sys.executable, "-m", "cli", "stack", "show", "--stack", "test")
+    said = checkout.run(sys.executable, "-m", "slipway.cli", "stack", "show", "--stack", "test")
     assert "-H 'authorization: Bearer <your key>'" in said
 
 

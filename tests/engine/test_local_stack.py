@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from slipway.infra.home import home
+from slipway.infra.platforms.local import runtime
 
-from cli.home import home
-from cli.recover import orphaned_plugins
-from infra.platforms.local import runtime
+from slipway.ops.state.recover import orphaned_plugins
 from tests.engine.checkout import Checkout, predict
 
 pytestmark = pytest.mark.engine
@@ -104,7 +104,7 @@ def test_an_edited_model_changes_its_artifact_and_its_service_alone(checkout, po
 
 
 def test_an_edited_service_changes_the_services_and_no_artifact(checkout, ports):
-    with (checkout.path / "service" / "app.py").open("a") as app:
+    with (checkout.path / "service" / "http" / "app.py").open("a") as app:
         app.write("\nEDITED = True\n")
     assert checkout.changes() == {"LocalService steep": "update", "LocalService flat": "update"}
     checkout.up()
@@ -116,7 +116,7 @@ def test_a_killed_service_is_noticed_by_preview_and_repaired_by_up(checkout, por
     for pid in [*runtime.serving(ports["steep"])["pids"], runtime._supervisor_pid(run)]:
         os.kill(pid, signal.SIGKILL)
     assert checkout.changes() == {"LocalService steep": "create"}
-    drift = (sys.executable, "-m", "cli", "drift", "--stack", "test")
+    drift = (sys.executable, "-m", "slipway.cli", "drift", "--stack", "test")
     assert checkout.run(*drift, fails=True).startswith("LocalService steep: gone\n")
     checkout.up()
     assert "as the last update left it" in checkout.run(*drift)
@@ -174,7 +174,7 @@ def test_a_model_worse_than_the_serving_one_is_refused_unless_the_stack_says_so(
 
 
 def test_a_service_that_does_not_get_ready_is_refused_and_the_old_one_serves(checkout, ports):
-    app = checkout.path / "service" / "app.py"
+    app = checkout.path / "service" / "http" / "app.py"
     good = app.read_text()
     app.write_text(good + "\nraise RuntimeError('the new version is broken')\n")
     pids = runtime.serving(ports["steep"])["pids"]
@@ -240,14 +240,14 @@ def test_a_promoted_artifact_is_served_as_it_was_judged_and_not_built_again(chec
 
 
 def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout, ports):
-    with (checkout.path / "service" / "app.py").open("a") as app:
+    with (checkout.path / "service" / "http" / "app.py").open("a") as app:
         app.write("\nEDITED_AGAIN = True\n")
     command = ["pulumi", "up", "--stack", "test", "--yes", "--skip-preview"]
     update = subprocess.Popen(command, cwd=checkout.path, env=checkout.environment, stdout=subprocess.DEVNULL)
     time.sleep(2.5)
     update.kill()
     update.wait()
-    checkout.run(str(checkout.path / ".venv/bin/python"), "-m", "cli", "recover", "--stack", "test")
+    checkout.run(str(checkout.path / ".venv/bin/python"), "-m", "slipway.cli", "recover", "--stack", "test")
     assert orphaned_plugins(str(checkout.path / ".venv")) == []
     checkout.up()
     assert checkout.changes() == {}
@@ -257,7 +257,7 @@ def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout
 def test_down_leaves_no_process_port_file_or_state(checkout, ports, place):
     checkout.run("pulumi", "destroy", "--stack", "test", "--yes", "--skip-preview")
     checkout.run("pulumi", "stack", "rm", "test", "--yes", "--preserve-config")
-    said = checkout.run(sys.executable, "-m", "cli", "stack", "sweep", "--stack", "test")
+    said = checkout.run(sys.executable, "-m", "slipway.cli", "stack", "sweep", "--stack", "test")
     assert "Nothing is left but caches." in said
     for port in ports.values():
         assert f"port {port}: free" in said

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from slipway.infra.home import ROOT
+from slipway.service.artifact import verify
 
-from infra.config import ROOT
-from service.artifact import verify
+from slipway.simulator.throwaway import EXAMPLES, Throwaway
 from tests.artifacts import promoted
 from tests.cluster.conftest import configure
-from tests.standins.throwaway import EXAMPLES, Throwaway
 
 pytestmark = pytest.mark.engine
 FOLDER = "s3://models-123/models/digits"
@@ -69,7 +69,7 @@ def test_another_clone_changes_and_writes_nothing(stack, tmp_path):
 
 def test_another_machine_brings_the_artifact_back_by_its_name(stack, tmp_path):
     uri = outputs(stack)["uri"]
-    command = [sys.executable, "-m", "cli", "model", "describe", uri, "--json"]
+    command = [sys.executable, "-m", "slipway.cli", "model", "describe", uri, "--json"]
     environment = {**stack.environment, "SLIPWAY_HOME": str(tmp_path)}
     said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     assert verify(Path(json.loads(said)["path"])) == uri.rpartition("@")[2]

@@ -1,6 +1,6 @@
 """The fault table: every fault at every operation, and random kills; then `slipway recover` and `up`.
 
-python -m tests.standins.fault_table [--kinds fail,hang,die] [--kills 50] [--operations 1-30]
+python -m tests.faults.fault_table [--kinds fail,hang,die] [--kills 50] [--operations 1-30]
     [--program DIR --stack NAME --operations 1-119 --every 10, or --operations 5,AlertPolicy]
 """
 
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 
-from tests.standins.throwaway import Throwaway
+from slipway.simulator.throwaway import EXAMPLES, Throwaway
 
-PROGRAM = Path(__file__).parent / "examples" / "thirty"
+PROGRAM = EXAMPLES / "thirty"
 OPERATIONS = 30
 QUIET = 1.5
 SECONDS = 600  # of a whole cloud's stack, with others beside it

@@ -1,6 +1,6 @@
 """What can happen to a stack, what its user sees, and what heals it: each row is done and undone on the real engine.
 
-python -m tests.standins.recovery_table [--kills 50] [--write]    writes docs/recovery.md
+python -m tests.faults.recovery_table [--kills 50] [--write]    writes docs/recovery.md
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from infra.config import ROOT
-from tests.standins import fault_table
-from tests.standins.throwaway import EXAMPLES, Throwaway
+from slipway.infra.home import ROOT
+
+from slipway.simulator.throwaway import EXAMPLES, Throwaway
+from tests.faults import fault_table
 
 PROGRAM = EXAMPLES / "recovery"
 PATIENCE = 300  # seconds for a command, on a machine that has other work
 PAGE = ROOT / "docs" / "recovery.md"
-BEGIN, END = "<!-- made by tests/standins/recovery_table.py -->\n", "<!-- up to here -->"
+BEGIN, END = "<!-- made by tests/faults/recovery_table.py -->\n", "<!-- up to here -->"
 CLUSTER = ("aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup", "kubernetes:core/v1:Namespace")
 
 

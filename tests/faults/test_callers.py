@@ -7,11 +7,11 @@ from collections import Counter
 
 import httpx
 import numpy as np
+from slipway.service.access.access import HEALTH, PAGE
+from slipway.service.telemetry.drift import Drift
+from slipway.service.telemetry.features import reference
 
 from bench.client import load, request
-from service.access import HEALTH, PAGE
-from service.drift import Drift
-from service.features import reference
 from tests.callers import HEADERS, KEY, access, entry
 from tests.faults.conftest import asked, port_of
 from tests.service.credentials import BAD, EXPIRED, JWT, PAST

@@ -40,7 +40,7 @@ def test_a_batch_of_a_hundred_thousand_rows_is_killed_five_times(start, artifact
     source, output = tmp_path / "rows.csv", tmp_path / "out.csv"
     with source.open("w") as file:
         csv.writer(file).writerows([["a", "b", "c", "d"], *values.tolist()])
-    command = [sys.executable, "-m", "cli", "predict", str(source), "--url", worker.url, "-o", str(output)]
+    command = [sys.executable, "-m", "slipway.cli", "predict", str(source), "--url", worker.url, "-o", str(output)]
     command += ["--batch", "32"]
     part, rng, most, kills = tmp_path / "out.csv.part", random.Random(5), 0, 0
     while not output.exists():

@@ -12,9 +12,9 @@ from collections import Counter
 import httpx
 import psutil
 import pytest
+from slipway.service.artifact import seal
 
 from bench.client import load, request
-from service.artifact import seal
 from tests.callers import HEADERS
 from tests.faults.conftest import asked, minutes, port_of
 from tests.service import abuse

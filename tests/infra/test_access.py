@@ -3,12 +3,13 @@
 import json
 
 import pytest
+from slipway.infra.access_file import access_rules
+from slipway.infra.config.base import ConfigError
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.local_key import key_file, local_key
+from slipway.infra.runtime import ONNX
+from slipway.service.access.access_file import digest_of, parse_rules
 
-from infra.access import access_rules
-from infra.config import ConfigError, StackConfig
-from infra.environment import service_environment
-from infra.localkey import key_file, local_key
-from service.keys import digest_of, parse_rules
 from tests.recorder import run_program
 
 DIGITS = {"model": "models/digits"}
@@ -56,7 +57,7 @@ def test_a_stack_with_keys_makes_none():
 
 
 def test_a_jwks_file_goes_along_and_a_private_one_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("infra.access.ROOT", tmp_path)
+    monkeypatch.setattr("slipway.infra.access_file.ROOT", tmp_path)
     settings = config(access={"jwt": {"jwks": "keys.json", "audience": "a", "issuer": "i"}})
     (tmp_path / "keys.json").write_text(json.dumps(PUBLIC))
     assert access_rules(settings)["jwt"]["jwks"] == PUBLIC
@@ -89,7 +90,7 @@ def test_only_secrets_carry_the_access_file():
 def test_logs_and_traces_are_told_by_the_environment_and_nothing_where_they_are_not_set():
     def told(**settings):
         services = json.dumps({"digits": {**DIGITS, **settings}})
-        return service_environment(StackConfig.parse({"slipway:services": services}).services["digits"])
+        return ONNX.environment(StackConfig.parse({"slipway:services": services}).services["digits"])
 
     assert told() == {}
     logs = {"requests": 0.01, "inputs": 0.5, "maskFields": ["diagnosis"], "maskPatterns": [r"PATIENT-\d+"]}

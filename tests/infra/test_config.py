@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-from infra.config import ROOT, ConfigError, ServiceConfig, StackConfig
+from slipway.infra.config.base import ConfigError
+from slipway.infra.config.stack import ServiceConfig, StackConfig
+from slipway.infra.home import ROOT
 
 DIGITS = {"model": "models/digits"}
 
@@ -112,7 +113,7 @@ def test_a_wrong_setting_is_refused_naming_key_and_fix(services, keys, named):
 
 def test_a_stack_file_may_leave_the_project_name_out(tmp_path, monkeypatch):
     (tmp_path / "Pulumi.x.yaml").write_text("config: {services: {a: {model: m}}, platfrom: local}")
-    monkeypatch.setattr("infra.config.ROOT", tmp_path)
+    monkeypatch.setattr("slipway.infra.config.stack.ROOT", tmp_path)
     with pytest.raises(ConfigError) as refusal:
         StackConfig.from_file("x")
     assert "slipway:platfrom: no such key" in str(refusal.value)
@@ -146,7 +147,7 @@ def test_only_the_stack_configuration_reads_pulumi_config():
         for path in [*Path(ROOT / "infra").rglob("*.py"), ROOT / "__main__.py"]
         if "pulumi.Config" in path.read_text() or "runtime.config" in path.read_text()
     ]
-    assert readers == ["infra/config.py"]
+    assert readers == ["infra/config/stack.py"]
 
 
 def test_a_refused_key_is_not_repeated():

@@ -3,10 +3,12 @@
 import json
 
 import pytest
+from slipway.infra.config.base import ConfigError
+from slipway.infra.config.image import ImageConfig
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.resources.image import image_key
+from slipway.infra.runtime import ONNX
 
-from infra.config import ConfigError, StackConfig
-from infra.image import image_key
-from infra.imageconfig import ImageConfig
 from tests.recorder import run_program
 
 DIGITS = {"model": "models/digits"}
@@ -49,14 +51,14 @@ def test_a_version_is_waited_for_and_has_its_memory(program):
 
 
 def test_the_key_of_an_image_follows_what_goes_in_and_nothing_else():
-    plain = image_key("sha256:1", "none", ImageConfig())
-    assert plain == image_key("sha256:1", "none", ImageConfig(packages="fetched"))
+    plain = image_key("sha256:1", ONNX, "none", ImageConfig())
+    assert plain == image_key("sha256:1", ONNX, "none", ImageConfig(packages="fetched"))
     others = [
-        image_key("sha256:2", "none", ImageConfig()),
-        image_key("sha256:1", "nvidia", ImageConfig()),
-        image_key("sha256:1", "none", ImageConfig(arch="arm64")),
-        image_key("sha256:1", "none", ImageConfig(base=f"python{DIGEST}")),
-        image_key("sha256:1", "none", ImageConfig(python="3.13")),
+        image_key("sha256:2", ONNX, "none", ImageConfig()),
+        image_key("sha256:1", ONNX, "nvidia", ImageConfig()),
+        image_key("sha256:1", ONNX, "none", ImageConfig(arch="arm64")),
+        image_key("sha256:1", ONNX, "none", ImageConfig(base=f"python{DIGEST}")),
+        image_key("sha256:1", ONNX, "none", ImageConfig(python="3.13")),
     ]
     assert len({plain, *others}) == 6
 

@@ -1,12 +1,12 @@
 """The whole program under Pulumi mocks."""
 
-import ast
 from pathlib import Path
 
 import pytest
+from slipway.infra.config.base import ConfigError
+from slipway.infra.home import ROOT
+from slipway.infra.resources.command import SlipwayError
 
-from infra.config import ROOT, ConfigError
-from infra.slipway import SlipwayError
 from tests.recorder import Recorder, run_program
 
 DIGITS = {"model": "models/digits"}
@@ -67,12 +67,3 @@ def test_a_refused_stack_registers_no_resource(monkeypatch, config, error, named
     with pytest.raises(error, match=named):
         run_program(**config)
     assert [args.name for args in recorders[0].declared] == []
-
-
-def test_the_program_and_the_service_never_import_each_other():
-    for folder, forbidden in (("infra", "service"), ("service", "infra")):
-        for path in (ROOT / folder).rglob("*.py"):
-            for node in ast.walk(ast.parse(path.read_text())):
-                names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-                names += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
-                assert not [name for name in names if name.split(".")[0] == forbidden], path

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from slipway.infra.home import home
 
-from cli.env import environment
-from cli.home import home
+from slipway.ops.models.virtualenvs import environment
 from tests.service.conftest import ROOT, Worker, access_file, listener, start
 
 __all__ = ["access_file", "listener", "start"]
@@ -46,7 +46,7 @@ def browser():
 @pytest.fixture(scope="session")
 def models() -> dict[str, Path]:
     """Artifacts of three of the project's models; built where the user's store lacks them."""
-    command = [sys.executable, "-m", "cli", "model", "build", "--json"]
+    command = [sys.executable, "-m", "slipway.cli", "model", "build", "--json"]
     command += ["models/digits", "models/tumours", "models/language"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

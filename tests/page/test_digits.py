@@ -3,8 +3,7 @@
 import time
 
 import numpy as np
-
-from service.explainer import Explainer
+from slipway.service.explain.worker import Explainer
 
 SAMPLES, SHARE = 100, 0.1
 

@@ -6,10 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from slipway.infra.home import ROOT, home
 
-from cli.env import environment
-from cli.home import home
-from cli.models import ROOT
+from slipway.ops.models.virtualenvs import environment
 
 PROBES = Path(__file__).parent / "probes"
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from service.pipeline.bucket import Bucket
-from service.pipeline.errors import BadInput
+from slipway.pipeline.bucket import Bucket
+from slipway.pipeline.errors import BadInput
 from tests.artifacts import sealed
 
 KEY = "k" * 64

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from service.pipeline.checks import overlap
-from service.pipeline.data import Dataset
-from service.pipeline.errors import BadInput
+from slipway.pipeline.checks import overlap
+from slipway.pipeline.data import Dataset
+from slipway.pipeline.errors import BadInput
 
 
 def dataset(where="evaluation_data()", **inputs):

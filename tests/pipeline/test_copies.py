@@ -4,9 +4,8 @@ import subprocess
 import sys
 
 import pytest
-
-from cli.models import ROOT
-from service.artifact import MANIFEST
+from slipway.infra.home import ROOT
+from slipway.service.artifact import MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def test_an_unknown_kind_of_bucket_is_told_as_such():
 
 
 def told(*arguments):
-    command = [sys.executable, "-m", "cli.copies", *map(str, arguments)]
+    command = [sys.executable, "-m", "slipway.ops.models.copies", *map(str, arguments)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     return done.stderr
@@ -51,4 +50,4 @@ def test_the_clients_that_copy_are_those_that_are_tested():
     def pins(file):
         return {line for line in (ROOT / file).read_text().splitlines() if line[:1].isalpha()}
 
-    assert pins("cli/buckets.txt") <= pins("tests/pipeline/buckets.txt")
+    assert pins("slipway/ops/models/buckets.txt") <= pins("tests/pipeline/buckets.txt")

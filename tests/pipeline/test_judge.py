@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from service.pipeline import bounds, judge
-from service.pipeline.errors import BadInput, Refused
-from service.pipeline.judge import Candidate
-from service.pipeline.metrics import METRICS
+from slipway.pipeline import confidence as bounds
+from slipway.pipeline import judge
+from slipway.pipeline.errors import BadInput, Refused
+from slipway.pipeline.judge import Candidate
+from slipway.pipeline.metrics import METRICS
 
 ACCURACY, RMSE = METRICS["accuracy"], METRICS["rmse"]
 SAMPLES = 1000

@@ -1,21 +1,22 @@
 """The inputsKey names content, and nothing else."""
 
+import ast
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from service.pipeline.keys import BESIDE, SERVICE, inputs_key
+from slipway.pipeline.keys import BESIDE, PIPELINE, inputs_key
 
 
 @pytest.fixture
 def service(tmp_path):
     """A copy of the code that goes into a key."""
-    copy = tmp_path / "service"
-    shutil.copytree(SERVICE / "pipeline", copy / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in BESIDE:
-        shutil.copy(SERVICE / name, copy / name)
+    copy = tmp_path / "slipway"
+    shutil.copytree(PIPELINE, copy / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    for file in BESIDE:
+        shutil.copy(file, copy / file.name)
     return copy
 
 
@@ -31,7 +32,8 @@ def folder(tmp_path):
 
 
 def key(folder: Path, service: Path, target: str = "cpu", variant: str | None = None) -> str:
-    return inputs_key(folder, target=target, variant=variant, service=service)
+    beside = tuple(service / file.name for file in BESIDE)
+    return inputs_key(folder, target=target, variant=variant, pipeline=service / "pipeline", beside=beside)
 
 
 def test_the_key_is_the_same_from_another_path_umask_and_time_stamp(folder, service, tmp_path):
@@ -68,24 +70,49 @@ def test_what_tools_leave_behind_does_not_count(folder, service, name):
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "more"),
     [
-        "models/toy/model.py",
-        "models/toy/model.yaml",
-        "models/toy/requirements.txt",
-        "models/toy/data/points.csv",
-        "models/toy/new.py",
-        "service/pipeline/judge.py",
-        "service/pipeline/requirements.txt",
-        "service/artifact.py",
-        "service/features.py",
+        ("models/toy/model.py", "# more\n"),
+        ("models/toy/model.yaml", "# more\n"),
+        ("models/toy/requirements.txt", "# more\n"),
+        ("models/toy/data/points.csv", "3,4\n"),
+        ("models/toy/new.py", ""),
+        ("slipway/pipeline/judge.py", "MORE = 1\n"),
+        ("slipway/pipeline/new.py", ""),
+        ("slipway/pipeline/requirements.txt", "# more\n"),
+        ("slipway/artifact.py", "MORE = 1\n"),
+        ("slipway/features.py", "MORE = 1\n"),
     ],
 )
-def test_every_file_that_goes_in_changes_the_key(folder, service, tmp_path, name):
+def test_whatever_changes_what_is_built_changes_the_key(folder, service, tmp_path, name, more):
     before = key(folder, service)
     with (tmp_path / name).open("a") as file:
-        file.write("# more\n")
+        file.write(more)
     assert key(folder, service) != before
+
+
+@pytest.mark.parametrize("name", ["pipeline/judge.py", "pipeline/sources/base.py", "artifact.py", "features.py"])
+def test_comments_docstrings_and_layout_of_our_own_code_train_no_model_again(folder, service, name):
+    before = key(folder, service)
+    file = service / name
+    file.write_text(commented(file.read_text()))
+    assert key(folder, service) == before
+
+
+def test_what_nobody_builds_with_does_not_count(folder, service):
+    before = key(folder, service)
+    (service / "pipeline" / "requirements.in").write_text("numpy\n")
+    (service / "pipeline" / "notes.md").write_text("notes\n")
+    assert key(folder, service) == before
+
+
+def commented(code: str) -> str:
+    """The same code with other docstrings, comments, line breaks and blank lines."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            node.body[0] = ast.Expr(ast.Constant("Explained in other words.\n\nAt length."))
+    return "# A comment.\n\n\n" + ast.unparse(tree) + "\n# And another.\n"
 
 
 def test_a_renamed_file_changes_the_key(folder, service):

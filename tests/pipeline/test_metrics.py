@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from service.pipeline import bounds
-from service.pipeline.metrics import METRICS, class_recalls, custom
+from slipway.pipeline import confidence as bounds
+from slipway.pipeline.metrics import METRICS, class_recalls, custom
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 ANSWERS = np.array([0, 0, 1, 1, 2, 2])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.pipeline.errors import BadInput
-from service.pipeline.settings import read_settings
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.settings import read_settings
 
 GOOD = {"task": "classification", "metric": "accuracy", "minimum": "0.9", "budget": "0.01"}
 

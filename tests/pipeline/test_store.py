@@ -9,9 +9,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from slipway.service.artifact import ArtifactError, seal, verify
 
-from service.artifact import ArtifactError, seal, verify
-from service.pipeline.store import Store
+from slipway.pipeline.store import Store
 
 KEY = "k" * 64
 

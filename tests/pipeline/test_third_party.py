@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from slipway.infra.home import ROOT, home
 
-from cli.env import environment
-from cli.home import home
-from cli.models import PIPELINE_LOCK, ROOT
+from slipway.ops.models.refs import PIPELINE_LOCK
+from slipway.ops.models.virtualenvs import environment
 
 PACKAGES = "rapidocr-onnxruntime silero-vad magika basic-pitch"
 HOW = f"uv pip install --no-deps --target DIR {PACKAGES}, then name DIR in SLIPWAY_THIRD_PARTY"

@@ -5,12 +5,13 @@ import subprocess
 import sys
 
 import pytest
-
-from infra.config import ROOT
+from slipway.infra.home import ROOT
 
 
 def built(folder):
-    subprocess.run([sys.executable, "-m", "cli", "model", "build", str(folder)], cwd=ROOT, check=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-m", "slipway.cli", "model", "build", str(folder)], cwd=ROOT, check=True, timeout=300
+    )
     return folder
 
 

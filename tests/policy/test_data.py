@@ -2,9 +2,9 @@
 
 import pytest
 
-from cli.stack import keep_data
-from service.pipeline.errors import BadInput
-from tests.standins.throwaway import Throwaway, written
+from slipway.cli.stack import keep_data
+from slipway.pipeline.errors import BadInput
+from slipway.simulator.throwaway import Throwaway, written
 
 pytestmark = pytest.mark.engine
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
-from tests.standins.throwaway import Throwaway
+from slipway.simulator.throwaway import Throwaway
 
 pytestmark = pytest.mark.engine
 

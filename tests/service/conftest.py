@@ -13,11 +13,11 @@ import httpx
 import numpy as np
 import onnxruntime
 import pytest
+from slipway.service.artifact import seal
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
-from service.app import App
-from service.artifact import seal
-from service.model import load_model
-from service.settings import Settings
 from tests.callers import access, entry
 from tests.service.credentials import EXPIRED, JWT, PAST
 
@@ -141,7 +141,7 @@ class Worker:
         ready, ready_end = os.pipe()
         parent_end, self._parent = os.pipe()
         descriptors = (listener.fileno(), metrics.fileno(), ready_end, parent_end)
-        command = [sys.executable, "-m", "service", "--artifact", folder, "--fd", str(listener.fileno())]
+        command = [sys.executable, "-m", "slipway.service", "--artifact", folder, "--fd", str(listener.fileno())]
         command += ["--metrics-fd", str(metrics.fileno())]
         command += ["--ready-fd", str(ready_end), "--parent-fd", str(parent_end), *options]
         self.process = subprocess.Popen(
@@ -203,7 +203,7 @@ def access_file(tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def peers() -> str:
     """The python of the environment with the clients and checkers of peers.in; made on first use."""
-    command = [sys.executable, "-m", "cli", "env", "tests/service/peers.txt"]
+    command = [sys.executable, "-m", "slipway.cli", "venv", "tests/service/peers.txt"]
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 import psutil
+from slipway.infra.platforms.local import runtime
+from slipway.infra.runtime import ONNX
+from slipway.service.client import AsyncClient, Retry, SlipwayError
 
-from infra.platforms.local import runtime
-from service.client import AsyncClient, Retry, SlipwayError
 from tests.callers import KEY, access
 from tests.service.conftest import ROOT
 
@@ -33,7 +34,12 @@ class Found:
 def kill_workers(port, artifact, seconds, every, retry=Retry()):  # noqa: B008 - it is frozen
     """Two workers, eight callers that ask without a pause; one of the workers is killed every `every` seconds."""
     release = runtime.Release(
-        python=sys.executable, code=str(ROOT), artifact=str(artifact), workers=WORKERS, environment={}
+        python=sys.executable,
+        module=ONNX.module,
+        code=str(ROOT),
+        artifact=str(artifact),
+        workers=WORKERS,
+        environment={},
     )
     runtime.roll(port, OWNER, release, access())
     try:

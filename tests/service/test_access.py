@@ -1,11 +1,11 @@
 """Who may ask: every route is closed but health, whatever is wrong with what a caller shows."""
 
 import pytest
+from slipway.service.access.access import HEALTH
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
-from service.access import HEALTH
-from service.app import App
-from service.model import load_model
-from service.settings import Settings
 from tests.callers import HEADERS, KEY, access, entry
 from tests.service.conftest import EXAMPLES
 from tests.service.credentials import BAD, EC, bearer, client, token
@@ -156,6 +156,6 @@ def test_an_open_service_is_for_this_machine_alone(artifacts, tmp_path):
 
     from tests.service.conftest import ROOT
 
-    command = [sys.executable, "-m", "service", "--artifact", str(artifacts["linear"]), "--access", "open"]
+    command = [sys.executable, "-m", "slipway.service", "--artifact", str(artifacts["linear"]), "--access", "open"]
     done = subprocess.run([*command, "--host", "0.0.0.0"], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "--access open is for this machine alone" in done.stderr

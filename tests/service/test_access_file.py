@@ -4,12 +4,12 @@ import datetime
 import json
 
 import pytest
+from slipway.service.access.access import Access, client_address
+from slipway.service.access.access_file import AccessError, parse_rules
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
-from service.access import Access, client_address
-from service.app import App
-from service.keys import AccessError, parse_rules
-from service.model import load_model
-from service.settings import Settings
 from tests.callers import HEADERS, KEY, access, entry
 from tests.service.credentials import JWT, bearer, client
 

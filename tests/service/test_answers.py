@@ -5,11 +5,11 @@ import json
 import httpx
 import numpy as np
 import pytest
+from slipway.service.artifact import Signature
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
-from service.app import App
-from service.artifact import Signature
-from service.model import load_model
-from service.settings import Settings
 from tests.service.conftest import EXAMPLES, runtime
 
 # BentoML uses names that pathspec and pydantic have deprecated.
@@ -89,7 +89,7 @@ async def test_the_index_names_the_model_and_nothing_of_the_machine(artifacts, c
 
 async def test_bentoml_answers_to_the_byte_what_the_hot_path_answers(artifacts, client_of, monkeypatch):
     monkeypatch.setenv("SLIPWAY_ARTIFACT", str(artifacts["classifier"]))
-    from service.service import service
+    from slipway.service.http.bento_service import service
 
     bentoml = service.to_asgi()
     other = httpx.AsyncClient(transport=httpx.ASGITransport(bentoml), base_url="http://service")

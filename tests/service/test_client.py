@@ -11,8 +11,7 @@ import zipfile
 import httpx
 import numpy as np
 import pytest
-
-from service.client import (
+from slipway.service.client import (
     AsyncClient,
     BadRequest,
     Client,
@@ -26,7 +25,8 @@ from service.client import (
     Unreachable,
     WrongInput,
 )
-from service.client.tensors import decode, encode, fitted
+from slipway.service.client.tensors import decode, encode, fitted
+
 from tests.callers import KEY
 from tests.service import faults11
 from tests.service.conftest import EXAMPLES, MODELS, ROOT, make_artifact

@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-
-from service.app import App
-from service.drift import FEWEST, WINDOW, Drift, chi_squared
-from service.features import features, reference
-from service.model import load_model
-from service.settings import Settings
-from service.validation import Samples
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.samples.validation import Samples
+from slipway.service.settings import Settings
+from slipway.service.telemetry.drift import FEWEST, WINDOW, Drift, chi_squared
+from slipway.service.telemetry.features import features, reference
 
 RNG = np.random.default_rng(1)
 COLUMNS = 30
@@ -140,6 +139,6 @@ def test_what_can_not_be_counted_harms_no_request(artifacts, monkeypatch, caplog
     app = App(load_model(artifacts["classifier"]), Settings(access="open"))
     samples = Samples({"features": np.zeros((1, 4), np.float32)}, 1, True)
     for _ in range(3):
-        app.watch.answered(samples, {"probabilities": np.zeros(0)}, 0, 0, 0, 0)
-        app.watch.tick()
+        app.monitor.answered(samples, {"probabilities": np.zeros(0)}, 0, 0, 0, 0)
+        app.monitor.tick()
     assert [record.message for record in caplog.records] == ["answers could not be counted"] * 3

@@ -12,12 +12,12 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from slipway.service.explain.shapley import Sample, occlusion, shapley
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
 from bench.client import load, request
-from service.app import App
-from service.model import load_model
-from service.settings import Settings
-from service.shapley import Sample, occlusion, shapley
 from tests.service.conftest import BACKGROUNDS, EXAMPLES, runtime
 
 RNG = np.random.default_rng(5)
@@ -162,7 +162,9 @@ def test_more_explanations_than_may_wait_are_refused_with_the_time_to_come_again
 
 
 def explaining(pid):
-    return [each for each in psutil.Process(pid).children() if "service.explainer" in " ".join(each.cmdline())]
+    return [
+        each for each in psutil.Process(pid).children() if "slipway.service.explain.worker" in " ".join(each.cmdline())
+    ]
 
 
 def test_predictions_go_on_beside_explanations_which_come_last_on_the_processors(start, artifacts):

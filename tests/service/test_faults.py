@@ -10,16 +10,16 @@ from collections import Counter
 
 import httpx
 import pytest
+from slipway.service.artifact import seal
+from slipway.service.http.app import App
+from slipway.service.inference.batching import Batcher
+from slipway.service.inference.model import Model, load_model
+from slipway.service.samples.validation import Samples, Validator
+from slipway.service.settings import Settings
+from slipway.service.telemetry.metrics import Metrics
+from slipway.service.telemetry.timings import Timings
 
 from bench.client import load, request
-from service.app import App
-from service.artifact import seal
-from service.batching import Batcher
-from service.metrics import Metrics
-from service.model import Model, load_model
-from service.settings import Settings
-from service.stages import Stages
-from service.validation import Samples, Validator
 from tests.service import abuse
 
 
@@ -42,7 +42,7 @@ def test_a_failure_inside_a_batch_is_its_own_requests_alone(artifacts):
     model.batch = 32  # as if it were worth it
 
     async def ask():
-        batcher = Batcher(model, Settings(), Metrics("lookup", "1"), Stages(model.signature))
+        batcher = Batcher(model, Settings(), Metrics("lookup", "1"), Timings(model.signature))
         validator = Validator(model.signature, Settings())
         requests = [validator.nested({"inputs": {"ids": [n, 99 if n == 5 else 1]}}) for n in range(9)]
         return await asyncio.gather(*map(batcher.run, requests), return_exceptions=True)
@@ -57,7 +57,7 @@ def test_requests_side_by_side_share_a_run_where_that_is_measured_to_be_faster(a
     model = Model(load_model(artifacts["loop"]).artifact)
     samples = Validator(model.signature, Settings()).nested({"inputs": {"turns": [2000]}})
     clock = {1: 0.01, 2: 0.01, 4: 0.012, 16: 0.02, 32: 0.3}
-    monkeypatch.setattr("service.model._median_seconds", lambda call, _: clock[len(_rows(call))])
+    monkeypatch.setattr("slipway.service.inference.model._median_seconds", lambda call, _: clock[len(_rows(call))])
     model.warm_up(samples.inputs)
     assert (model.seconds, model.batch) == (0.01, 16)
     sizes = []
@@ -67,7 +67,7 @@ def test_requests_side_by_side_share_a_run_where_that_is_measured_to_be_faster(a
     )
 
     async def ask():
-        batcher = Batcher(model, Settings(), Metrics("loop", "1"), Stages(model.signature))
+        batcher = Batcher(model, Settings(), Metrics("loop", "1"), Timings(model.signature))
         return await asyncio.gather(*(batcher.run(samples) for _ in range(4)))
 
     assert all(answer["y"].tolist() == [[2000.0]] for answer in asyncio.run(ask()))
@@ -86,7 +86,7 @@ def test_a_model_whose_samples_see_each_other_is_never_batched(artifacts, monkey
         model, "run", lambda inputs, options=None: {"y": run(inputs, options)["y"] + inputs["turns"].sum()}
     )
     samples.inputs["turns"][:] = 1999
-    monkeypatch.setattr("service.model.np.zeros_like", lambda array: array + 1)
+    monkeypatch.setattr("slipway.service.inference.model.np.zeros_like", lambda array: array + 1)
     model.warm_up(samples.inputs)
     assert model.batch == 1
 
@@ -268,8 +268,8 @@ def test_a_provider_that_is_not_there_is_not_replaced(provider, start, artifacts
 
 def test_a_session_on_another_provider_than_asked_for_is_refused(monkeypatch, artifacts):
     """ONNX Runtime takes the CPU where a library of the GPU is missing, and only warns."""
-    from service import providers
-    from service.artifact import ArtifactError
+    from slipway.service.artifact import ArtifactError
+    from slipway.service.inference import providers
 
     monkeypatch.setattr(providers.onnxruntime, "get_available_providers", lambda: list(providers._NAMES.values()))
     monkeypatch.setattr(providers.onnxruntime, "preload_dlls", lambda: None)

@@ -6,13 +6,13 @@ import time
 import httpx
 import numpy as np
 import pytest
+from slipway.service.errors import Refused
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
+from slipway.service.telemetry import feedback as module
+from slipway.service.telemetry.feedback import Feedback, accuracy, recalls
 
-from service import feedback as module
-from service.app import App
-from service.feedback import Feedback, accuracy, recalls
-from service.model import load_model
-from service.refusal import Refused
-from service.settings import Settings
 from tests.callers import HEADERS, access
 from tests.service.conftest import EXAMPLES
 
@@ -51,7 +51,7 @@ async def test_planted_accuracy_and_recall_come_out(app_of):
             planted[truth][0] += 1
             planted[truth][1] += truth == made
             right += truth == made
-    counts = app.watch.feedback.counts()
+    counts = app.monitor.feedback.counts()
     assert accuracy(counts) == right / 300 == 0.9
     assert dict(recalls(counts)) == {name: found / true for name, (true, found) in planted.items() if true}
     text = app.metrics.text().decode()
@@ -91,7 +91,7 @@ async def test_a_regressions_errors_are_summed(app_of):
         for truth in (5.5, 4.0):
             answer = await ask.post("/predict", json={"inputs": {"x": [3]}})
             await ask.post("/feedback", json={"token": answer.headers["x-prediction-token"], "label": truth})
-    counts = app.watch.feedback.counts()
+    counts = app.monitor.feedback.counts()
     assert (counts["count"], counts["error"], counts["square"]) == (2, 1.5, 1.25)
 
 
@@ -105,7 +105,7 @@ async def test_any_replica_scores_and_those_that_share_a_memory_score_once(app_o
         for each in (ask, other):
             again = await each.post("/feedback", json=body)
             assert (again.status_code, again.json()["error"]["code"]) == (409, "replayed")
-    assert two.watch.feedback.counts()["true"]["high"] == 1
+    assert two.monitor.feedback.counts()["true"]["high"] == 1
 
 
 REFUSED = {
@@ -128,7 +128,7 @@ async def test_what_is_no_feedback_is_refused_and_not_counted(body, status, app_
     async with client(app) as ask:
         answer = await ask.post("/feedback", content=body, headers={"content-type": "application/json"})
     assert answer.status_code == status and answer.json()["error"]["code"]
-    assert sum(app.watch.feedback.counts()["true"].values()) == 0
+    assert sum(app.monitor.feedback.counts()["true"].values()) == 0
 
 
 async def test_wrong_labels_are_refused_and_the_token_is_not_used_up(app_of):

@@ -4,9 +4,8 @@ import subprocess
 import sys
 
 import pytest
-
-from service.artifact import ArtifactError, seal, verify
-from service.fetch import PIECE, fetch
+from slipway.service.artifact import ArtifactError, seal, verify
+from slipway.service.inference.fetch import PIECE, fetch
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def test_other_content_under_its_name_is_refused(bucket, tmp_path, broken):
 
 def test_a_process_that_can_not_fetch_says_why_in_a_line_and_fails(tmp_path):
     missing = f"{tmp_path.as_uri()}@sha256:{'0' * 64}"
-    command = [sys.executable, "-m", "service.fetch", missing, str(tmp_path / "model")]
+    command = [sys.executable, "-m", "slipway.service.inference.fetch", missing, str(tmp_path / "model")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()

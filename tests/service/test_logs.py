@@ -6,11 +6,20 @@ import re
 
 import httpx
 import pytest
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
+from slipway.service.telemetry.logs import (
+    MASK,
+    JsonLines,
+    Masker,
+    RequestLog,
+    SettingError,
+    masker_of,
+    set_up,
+    trace_id,
+)
 
-from service.app import App
-from service.logs import MASK, JsonLines, Masker, RequestLog, SettingError, masker_of, set_up, trace_id
-from service.model import load_model
-from service.settings import Settings
 from tests.callers import HEADERS, KEY, access, entry
 
 pytestmark = pytest.mark.anyio
@@ -152,7 +161,7 @@ def test_a_tokens_subject_is_not_written():
         request_id, caller = b"0123456789ab-1", "jwt:canary@example.org"
         given, scope = {}, {"method": "GET"}
 
-    from service.logs import _about
+    from slipway.service.telemetry.logs import _about
 
     assert _about(Asked(), "/", 200)["caller"].startswith("jwt:") and "canary" not in str(_about(Asked(), "/", 200))
 

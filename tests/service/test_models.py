@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from slipway.service.artifact import TensorSpec, load
+from slipway.service.errors import Refused
+from slipway.service.http.app import App
+from slipway.service.inference.model import Model, load_model
+from slipway.service.samples.validation import Validator
+from slipway.service.settings import Settings
 
-from service.app import App
-from service.artifact import TensorSpec, load
-from service.model import Model, load_model
-from service.refusal import Refused
-from service.settings import Settings
-from service.validation import Validator
 from tests.service.conftest import ROOT
 
 pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
@@ -29,7 +29,7 @@ def served(path):
 @pytest.fixture(scope="module")
 def examples():
     """Artifacts of two of the models that come with the project; built where the user's store lacks them."""
-    command = [sys.executable, "-m", "cli", "model", "build", "models/tumours", "models/language", "--json"]
+    command = [sys.executable, "-m", "slipway.cli", "model", "build", "models/tumours", "models/language", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return {each["name"]: Path(each["path"]) for each in map(json.loads, done.stdout.splitlines())}

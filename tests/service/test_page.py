@@ -4,9 +4,9 @@ import socket
 
 import httpx
 import pytest
+from slipway.service.access.access import PAGE
+from slipway.service.http.page import FOLDER
 
-from service.access import PAGE
-from service.page import FOLDER
 from tests.callers import HEADERS
 from tests.service.conftest import ROOT
 
@@ -66,18 +66,18 @@ def test_a_port_of_its_own_serves_this_machine_alone(start, artifacts, access_fi
 
 
 def test_every_file_of_the_page_is_served_and_shipped(start, artifacts):
-    from infra.content import serving_code
+    from slipway.infra.runtime import ONNX
 
     files = {file.name for file in FOLDER.iterdir()}
     assert files == {path.removeprefix("/ui/") for path in PAGE if path != "/ui"} | {"index.html"}
-    assert {FOLDER / name for name in files} <= set(serving_code())
+    assert {FOLDER / name for name in files} <= set(ONNX.serving_code())
     worker = start(artifacts["linear"])
     for path in PAGE - {"/ui"}:
         assert httpx.get(f"{worker.url}{path}").content == (ROOT / "service/page" / path[4:]).read_bytes()
 
 
 def test_card_report_and_plot_are_told_to_who_has_a_key_and_the_model_to_nobody(start, classifier, access_file):
-    from service.artifact import seal
+    from slipway.service.artifact import seal
 
     (classifier / "card.md").write_text("# a card")
     seal(classifier)

@@ -13,8 +13,8 @@ import time
 
 import httpx
 import pytest
+from slipway.service.artifact import seal
 
-from service.artifact import seal
 from tests.service.conftest import ROOT
 
 GOOD = {"inputs": {"features": [1, 2, 3, 4]}}
@@ -89,7 +89,7 @@ def test_what_can_not_be_trusted_is_not_served(fault, reason, start, classifier)
 
 def test_a_taken_port_is_one_clear_line(listener, artifacts):
     port = str(listener.getsockname()[1])
-    command = [sys.executable, "-m", "service", "--port", port]
+    command = [sys.executable, "-m", "slipway.service", "--port", port]
     environment = os.environ | {"SLIPWAY_ARTIFACT": str(artifacts["linear"])}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1

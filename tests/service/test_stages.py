@@ -5,9 +5,8 @@ import re
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-
-from service.model import load_model
-from service.stages import Stages
+from slipway.service.inference.model import load_model
+from slipway.service.telemetry.timings import Timings
 
 
 class Collector:
@@ -25,7 +24,7 @@ def told(stages):
 
 
 def test_times_of_stages_and_sizes_of_runs_add_up(artifacts):
-    stages = Stages(load_model(artifacts["classifier"]).signature)
+    stages = Timings(load_model(artifacts["classifier"]).signature)
     for begun in (10.0, 20.0):
         stages.answered(begun, begun + 1, begun + 4, begun + 4.5)
     for samples, seconds in ((1, 0.5), (8, 1.5), (9, 1.0), (500, 3.0)):

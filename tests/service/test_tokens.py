@@ -3,11 +3,11 @@
 import time
 
 import pytest
+from slipway.service.access.access_file import parse_rules
+from slipway.service.access.jwt import Tokens
+from slipway.service.errors import Refused
 
-from service.keys import parse_rules
-from service.refusal import Refused
-from service.tokens import Tokens
-from tests.doubles.web import web
+from slipway.simulator.web import web
 from tests.service.credentials import EC, JWKS, JWT, bearer, client, token
 
 pytestmark = pytest.mark.anyio
@@ -45,5 +45,5 @@ async def test_a_remembered_token_still_expires(guarded, monkeypatch):
     async with client(guarded) as ask:
         assert (await ask.get("/", headers=short)).status_code == 200
         later = time.time() + 4000
-        monkeypatch.setattr("service.tokens.time.time", lambda: later)
+        monkeypatch.setattr("slipway.service.access.jwt.time.time", lambda: later)
         assert (await ask.get("/", headers=short)).json()["error"]["code"] == "expired_credentials"

@@ -7,11 +7,11 @@ import threading
 
 import httpx
 import pytest
+from slipway.service.http.app import App
+from slipway.service.http.tracing import Traced, is_wanted
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
-from service.app import App
-from service.model import load_model
-from service.settings import Settings
-from service.tracing import Traced, is_wanted
 from tests.service.conftest import EXAMPLES, ROOT
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -66,6 +66,7 @@ def test_a_process_sends_its_spans_to_the_collector_that_is_named(start, artifac
 def test_without_a_collector_nothing_of_it_is_loaded(monkeypatch):
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
     assert not is_wanted()
-    code = "import service.server, sys; print([name for name in sys.modules if name.startswith('opentelemetry')])"
+    names = "[name for name in sys.modules if name.startswith('opentelemetry')]"
+    code = f"import slipway.service.http.server, sys; print({names})"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

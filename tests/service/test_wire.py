@@ -6,12 +6,12 @@ import subprocess
 
 import numpy as np
 import pytest
+from slipway.service.access.access import PAGE
+from slipway.service.artifact import seal
+from slipway.service.http.app import App
+from slipway.service.inference.model import load_model
+from slipway.service.settings import Settings
 
-from service.access import PAGE
-from service.app import App
-from service.artifact import seal
-from service.model import load_model
-from service.settings import Settings
 from tests.service.conftest import EXAMPLES, ROOT, runtime
 
 pytestmark = pytest.mark.anyio

@@ -1,11 +1,11 @@
 """Buckets in the simulator: folders, whatever the cloud's clients would reach."""
 
 import pytest
+from slipway.infra.resources.command import slipway_json
+from slipway.service.artifact import seal
 
-from infra.slipway import slipway_json
-from service.artifact import seal
-from service.pipeline.bucket import Bucket
-from tests.standins.throwaway import PLUGINS, Throwaway
+from slipway.pipeline.bucket import Bucket
+from slipway.simulator.throwaway import PLUGINS, Throwaway
 
 
 @pytest.mark.parametrize("scheme", ["s3", "gs"])

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.standins import checkov
-from tests.standins.tfplan import plan, terraform_type, terraform_values
+from slipway.simulator import checkov
+from slipway.simulator.tfplan import plan, terraform_type, terraform_values
 
 
 def resource(token, logical, depends=None, /, **inputs):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.standins import fault_table
-from tests.standins.simulate import simulate
-from tests.standins.throwaway import EXAMPLES, Throwaway, written
+from slipway.simulator.simulate import simulate
+from slipway.simulator.throwaway import EXAMPLES, Throwaway, written
+from tests.faults import fault_table
 
 pytestmark = pytest.mark.engine
 

@@ -5,10 +5,10 @@ from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import provider_pb2
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.standins.books import Books
-from tests.standins.faults import CloudError, Fault, Faults
-from tests.standins.provider import StandIn, cloud_for
-from tests.standins.scenario import Scenario
+from slipway.simulator.books import Books
+from slipway.simulator.faults import CloudError, Fault, Faults
+from slipway.simulator.provider import StandIn, cloud_for
+from slipway.simulator.scenario import Scenario
 
 RULES = [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "aws:kms"}}]
 GROUP = {

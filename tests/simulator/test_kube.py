@@ -3,10 +3,10 @@
 import pytest
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.standins.kube import values, waits
-from tests.standins.kube.api import Api
-from tests.standins.kube.target import is_another_cluster
-from tests.standins.kube.views import left_to_others
+from slipway.simulator.kube import values, waits
+from slipway.simulator.kube.api import Api
+from slipway.simulator.kube.target import is_another_cluster
+from slipway.simulator.kube.views import left_to_others
 
 
 def test_a_secret_in_a_list_is_a_secret_in_what_the_server_returns():

@@ -5,12 +5,12 @@ from typing import get_args
 
 import pytest
 
-from cli.importids import BY_NAME, BY_TAG, REPEATABLE, import_id
-from tests.standins.books import Books
-from tests.standins.cloud import Cloud
-from tests.standins.provider import cloud_for
-from tests.standins.scenario import Scenario
-from tests.standins.sdk import function_arguments, resource_type
+from slipway.ops.state.import_ids import BY_NAME, BY_TAG, REPEATABLE, import_id
+from slipway.simulator.books import Books
+from slipway.simulator.cloud import Cloud
+from slipway.simulator.provider import cloud_for
+from slipway.simulator.scenario import Scenario
+from slipway.simulator.sdk import function_arguments, resource_type
 
 BRIDGED = ("aws", "gcp", "docker")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from slipway.simulator.kube.values import plain
 from tests.recorder import Recorder, run_program
-from tests.standins.kube.values import plain
 
 DIGEST = "@sha256:" + "a" * 64
 MODEL = {"model": "models/digits", "image": f"registry.example/digits{DIGEST}"}

@@ -7,9 +7,8 @@ import subprocess
 import sys
 
 import pytest
-
-from infra.config import ROOT
-from infra.workload.observability import HERE
+from slipway.infra.home import ROOT
+from slipway.infra.workload.observability import HERE
 
 DASHBOARD = json.loads((HERE / "dashboard.json").read_text())
 BAD = {
@@ -26,7 +25,7 @@ BAD = {
 @pytest.fixture(scope="module")
 def schema():
     """What Grafana's schema does not have of a dashboard, by line."""
-    command = [sys.executable, "-m", "cli", "env", "tools/grafana.txt"]
+    command = [sys.executable, "-m", "slipway.cli", "venv", "tools/grafana.txt"]
     python = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
     def check(dashboard):

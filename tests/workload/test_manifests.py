@@ -6,9 +6,9 @@ import sys
 
 import pytest
 import yaml
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
-from tests.standins import checkov
+from slipway.simulator import checkov
 from tests.workload.examples import STACKS, manifests
 
 VERSIONS = ("1.34", "1.35", "1.37")
@@ -30,7 +30,7 @@ def found_by_checkov(objects):
 def validated(objects, version, folder):
     """What kubernetes-validate says of the objects; empty where it takes them."""
     python = subprocess.run(
-        [sys.executable, "-m", "cli", "env", str(ROOT / "tools" / "kubernetes-validate.txt")],
+        [sys.executable, "-m", "slipway.cli", "venv", str(ROOT / "tools" / "kubernetes-validate.txt")],
         cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     file = folder / "objects.yaml"

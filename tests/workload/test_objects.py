@@ -4,11 +4,11 @@ import json
 import re
 
 import pytest
+from slipway.infra.runtime import ONNX
+from slipway.infra.workload.names import stack_label
+from slipway.infra.workload.observability import HERE, rules
+from slipway.infra.workload.pod import memory, start_budget
 
-from infra.config import ROOT
-from infra.workload.names import stack_label
-from infra.workload.observability import HERE, rules
-from infra.workload.pod import memory, start_budget
 from tests.workload.examples import GPU, STACKS, manifests, one, program
 
 EVERY = pytest.mark.parametrize("stack", STACKS)
@@ -170,7 +170,7 @@ def test_a_big_model_is_read_from_a_volume():
 
 def series():
     """Every series that the service can tell of."""
-    code = " ".join(each.read_text() for each in (ROOT / "service").glob("*.py"))
+    code = " ".join(each.read_text() for each in ONNX.serving_code() if each.suffix == ".py")
     names = set(re.findall(r'"((?:slipway|bentoml_service)_[a-z_]+)"', code))
     names |= {f"slipway_feedback_{each}" for each in ("true", "predicted", "right", "count", "error", "square")}
     return names | {f"{name}{end}" for name in names for end in ("_total", "_bucket", "_sum", "_count")}

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-
-from infra.config import ConfigError, StackConfig
+from slipway.infra.config.base import ConfigError
+from slipway.infra.config.stack import StackConfig
 
 IMAGE = "registry.example/a@sha256:" + "a" * 64
 JWT = {"jwt": {"jwks": "https://issuer.example/keys", "audience": "a", "issuer": "i"}}

@@ -10,10 +10,9 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
-
-from infra.platforms.aws.cluster import Eks
-from infra.platforms.aws.config import GpuPool
-from infra.platforms.aws.network import Subnets
+from slipway.infra.platforms.aws.cluster import Eks
+from slipway.infra.platforms.aws.config import GpuPool
+from slipway.infra.platforms.aws.network import Subnets
 
 ACCELERATOR, POOL = "slipway/accelerator", "slipway/pool"
 GPU = "nvidia.com/gpu"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from infra.cost.declared import UNKNOWN, Declared
-from infra.cost.needs import Need, Rule, Span, Stack, always, by_use, count, region_of
+from slipway.infra.cost.declared import UNKNOWN, Declared
+from slipway.infra.cost.needs import Billing, Need, Rule, Span, Stack, always, by_use, count, region_of
 
 AUTO_DISK = 80  # GiB of a node in Auto Mode whose class names none: https://docs.aws.amazon.com/eks/latest/userguide/create-node-class.html
 GROUP_DISK = (
@@ -126,7 +126,7 @@ def _web_acl(resource: Declared, stack: Stack) -> list[Need]:
     ]
 
 
-BILLED: dict[str, Rule] = {
+_BILLED: dict[str, Rule] = {
     "aws:eks/cluster:Cluster": _cluster,
     "aws:eks/nodeGroup:NodeGroup": _node_group,
     NODE_POOL: _node_pool,
@@ -166,4 +166,4 @@ _FREE = (
     "wafv2/ipSet:IpSet", "wafv2/webAclAssociation:WebAclAssociation",
     "wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration",
 )  # fmt: skip
-FREE = frozenset(f"aws:{each}" for each in _FREE)
+BILLING = Billing(billed=_BILLED, free=frozenset(f"aws:{each}" for each in _FREE))

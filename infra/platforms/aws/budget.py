@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.names import STACK_TAG
+from slipway.infra.names import STACK_TAG
 
 
 @dataclass(frozen=True, kw_only=True)

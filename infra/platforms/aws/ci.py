@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.platforms.aws.permissions import MAY_TAKE, OWN, PASS, ROLES
-from infra.platforms.aws.policies import AWS_POLICY, allow, document
+from slipway.infra.platforms.aws.permissions import MAY_TAKE, OWN, PASS, ROLES
+from slipway.infra.platforms.aws.policies import AWS_POLICY, allow, document
 
 ISSUER = "token.actions.githubusercontent.com"
 # Settings and states, no data: not what is in buckets, tables or secrets.

@@ -10,11 +10,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
-
-from infra.keeping import billed
-from infra.platforms.aws.config import ClusterConfig
-from infra.platforms.aws.network import Subnets
-from infra.platforms.aws.policies import AWS_POLICY, trusted_by
+from slipway.infra.platforms.aws.config import ClusterConfig
+from slipway.infra.platforms.aws.network import Subnets
+from slipway.infra.platforms.aws.policies import AWS_POLICY, trusted_by
+from slipway.infra.protection import billed
 
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"

@@ -7,8 +7,7 @@ from ipaddress import IPv4Network, ip_network
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
-
-from infra.settings import Settings
+from slipway.infra.config.base import Settings
 
 # Of CloudWatch's own list.
 Days = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 180, 365, 400, 545, 731, 1827, 3653]

@@ -8,20 +8,16 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.callers import JwtConfig
-from infra.keeping import billed
-from infra.names import bounded
-from infra.platforms.aws.config import EndpointConfig
-from infra.platforms.aws.firewall import Firewall, FirewallArgs
-from infra.platforms.aws.network import Subnets
-from infra.spec import API_PATHS
+from slipway.infra.config.access import JwtConfig
+from slipway.infra.names import bounded
+from slipway.infra.platforms.aws.config import EndpointConfig
+from slipway.infra.platforms.aws.firewall import Firewall, FirewallArgs
+from slipway.infra.platforms.aws.network import Subnets
+from slipway.infra.protection import billed
+from slipway.infra.runtime import HTTP_PORT, Runtime
 
 # TLS 1.3, and 1.2 with forward secrecy alone.
 TLS = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-PORT = 3000
-# A rule takes five values in all, so that /v2 and what is below it are one.
-PATHS = [f"{path}*" if path == "/v2" else path for path in API_PATHS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +120,7 @@ class Edge(pulumi.ComponentResource):
                     opts=self._own,
                     **source,
                 )
-        pods: dict[str, Any] = {"ip_protocol": "tcp", "from_port": PORT, "to_port": PORT}
+        pods: dict[str, Any] = {"ip_protocol": "tcp", "from_port": HTTP_PORT, "to_port": HTTP_PORT}
         aws.vpc.SecurityGroupEgressRule(
             "edge-pods",
             security_group_id=group.id,
@@ -174,6 +170,7 @@ class RouteArgs:
 
     stack: str
     service: str
+    runtime: Runtime
     host: str
     priority: int
     edge: Edge
@@ -193,11 +190,11 @@ class Route(pulumi.ComponentResource):
             name,
             name=bounded(32, args.stack, args.service),
             target_type="ip",
-            port=PORT,
+            port=HTTP_PORT,
             protocol="HTTP",
             vpc_id=args.vpc_id,
             health_check={
-                "path": "/readyz", "matcher": "200", "interval": 10, "timeout": 5, "healthy_threshold": 2,
+                "path": args.runtime.ready, "matcher": "200", "interval": 10, "timeout": 5, "healthy_threshold": 2,
                 "unhealthy_threshold": 2,
             },
             deregistration_delay=args.config.idleSeconds,
@@ -212,7 +209,10 @@ class Route(pulumi.ComponentResource):
             name,
             listener_arn=args.edge.listener_arn,
             priority=args.priority,
-            conditions=[{"host_header": {"values": [args.host]}}, {"path_pattern": {"values": PATHS}}],
+            conditions=[
+                {"host_header": {"values": [args.host]}},
+                {"path_pattern": {"values": _patterns(args.runtime)}},
+            ],
             actions=actions,
             opts=own,
         )
@@ -227,6 +227,11 @@ class Route(pulumi.ComponentResource):
                 opts=own,
             )
         self.register_outputs({})
+
+
+def _patterns(runtime: Runtime) -> list[str]:
+    """A rule takes five values in all, so that /v2 and what is below it are one."""
+    return [f"{path}*" if path == "/v2" else path for path in runtime.api_paths]
 
 
 def priority_of(host: str, taken: Sequence[int]) -> int:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.names import bounded
-from infra.platforms.aws.policies import allow, document, pod_trust
+from slipway.infra.names import bounded
+from slipway.infra.platforms.aws.policies import allow, document, pod_trust
 
 
 @dataclass(frozen=True, kw_only=True)

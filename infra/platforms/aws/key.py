@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.keeping import stateful
-from infra.platforms.aws.policies import document
+from slipway.infra.platforms.aws.policies import document
+from slipway.infra.protection import stateful
 
 
 @dataclass(frozen=True, kw_only=True)

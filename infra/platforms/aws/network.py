@@ -8,9 +8,8 @@ from ipaddress import IPv4Network
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.platforms.aws.config import ExistingVpc
-from infra.platforms.aws.policies import allow, document, trusted_by
+from slipway.infra.platforms.aws.config import ExistingVpc
+from slipway.infra.platforms.aws.policies import allow, document, trusted_by
 
 # What nodes, the pod identity agent, the load balancer controller and logs ask of AWS.
 ENDPOINTS = (

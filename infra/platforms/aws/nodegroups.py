@@ -10,14 +10,13 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
-
-from infra.names import STACK_TAG, bounded
-from infra.platforms.aws.autonodes import ACCELERATOR, GPU, POOL
-from infra.platforms.aws.charts import AUTOSCALER, DEVICE_PLUGIN, LOAD_BALANCERS, Chart
-from infra.platforms.aws.cluster import Eks
-from infra.platforms.aws.config import CpuNodes, GpuPool
-from infra.platforms.aws.network import Subnets
-from infra.platforms.aws.policies import AWS_POLICY, allow, document, pod_trust
+from slipway.infra.names import STACK_TAG, bounded
+from slipway.infra.platforms.aws.autonodes import ACCELERATOR, GPU, POOL
+from slipway.infra.platforms.aws.charts import AUTOSCALER, DEVICE_PLUGIN, LOAD_BALANCERS, Chart
+from slipway.infra.platforms.aws.cluster import Eks
+from slipway.infra.platforms.aws.config import CpuNodes, GpuPool
+from slipway.infra.platforms.aws.network import Subnets
+from slipway.infra.platforms.aws.policies import AWS_POLICY, allow, document, pod_trust
 
 SYSTEM = "kube-system"
 # Before the nodes: without them a node never becomes ready, or no pod gets its role.

@@ -9,12 +9,11 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import yaml
-
-from infra.names import bounded
-from infra.platforms.aws.cluster import Eks
-from infra.platforms.aws.config import WatchConfig
-from infra.platforms.aws.network import Subnets
-from infra.platforms.aws.policies import document
+from slipway.infra.names import bounded
+from slipway.infra.platforms.aws.cluster import Eks
+from slipway.infra.platforms.aws.config import WatchConfig
+from slipway.infra.platforms.aws.network import Subnets
+from slipway.infra.platforms.aws.policies import document
 
 PERIOD = 300
 

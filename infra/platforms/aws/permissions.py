@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from infra.platforms.aws.config import AwsConfig
+    from slipway.infra.platforms.aws.config import AwsConfig
 
 # Of the roles of the stacks, by their names; PowerUserAccess has nothing of IAM.
 ROLES = (

@@ -3,41 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
+from slipway.infra.config.stack import ServiceConfig, StackConfig
+from slipway.infra.names import STACK_TAG, stack_label, stack_name
+from slipway.infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
+from slipway.infra.platforms.aws.budget import Budget, BudgetArgs
+from slipway.infra.platforms.aws.cluster import Eks, EksArgs, EksCluster, existing_cluster
+from slipway.infra.platforms.aws.config import AwsConfig
+from slipway.infra.platforms.aws.endpoint import Edge, EdgeArgs, Route, RouteArgs, priority_of
+from slipway.infra.platforms.aws.identity import IdentityArgs, ServiceIdentity
+from slipway.infra.platforms.aws.key import KeyArgs, StackKey
+from slipway.infra.platforms.aws.network import Network, NetworkArgs, Subnets, existing_subnets
+from slipway.infra.platforms.aws.nodegroups import NodeGroups, NodeGroupsArgs
+from slipway.infra.platforms.aws.observability import Watch, WatchArgs
+from slipway.infra.platforms.aws.policies import tagged
+from slipway.infra.platforms.aws.registry import ImageRepository, RepositoryArgs, registry_of
+from slipway.infra.platforms.aws.storage import Storage, StorageArgs
+from slipway.infra.platforms.aws.zones import Zones, choose_zones
+from slipway.infra.platforms.cluster_platform import Bucket, ClusterPlatform
+from slipway.infra.resources.image import Registry
+from slipway.infra.runtime import METRICS_PORT
+from slipway.infra.workload.cluster import Cluster, Placement
+from slipway.infra.workload.names import NAMESPACE, labels
+from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
+from slipway.infra.workload.workload import Workload
 
-from infra.artifact import ModelArtifact
-from infra.config import ServiceConfig, StackConfig
-from infra.environment import service_environment
-from infra.image import ServiceImage, ServiceImageArgs
-from infra.names import STACK_TAG, stack_label, stack_name
-from infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
-from infra.platforms.aws.budget import Budget, BudgetArgs
-from infra.platforms.aws.cluster import Eks, EksArgs, EksCluster, existing_cluster
-from infra.platforms.aws.endpoint import PORT, Edge, EdgeArgs, Route, RouteArgs, priority_of
-from infra.platforms.aws.identity import IdentityArgs, ServiceIdentity
-from infra.platforms.aws.key import KeyArgs, StackKey
-from infra.platforms.aws.network import Network, NetworkArgs, Subnets, existing_subnets
-from infra.platforms.aws.nodegroups import NodeGroups, NodeGroupsArgs
-from infra.platforms.aws.observability import Watch, WatchArgs
-from infra.platforms.aws.policies import tagged
-from infra.platforms.aws.registry import ImageRepository, RepositoryArgs, registry_of
-from infra.platforms.aws.storage import Storage, StorageArgs
-from infra.platforms.aws.zones import Zones, choose_zones
-from infra.platforms.base import Platform, Served
-from infra.spec import Cluster, Placement
-from infra.stored import StoredModel, StoredModelArgs
-from infra.workload.names import METRICS_PORT, labels
-from infra.workload.namespace import Space, SpaceArgs
-from infra.workload.network import outside_of
-from infra.workload.workload import Workload, WorkloadArgs
-
-NAMESPACE = "slipway"
 # Where EKS Pod Identity gives pods their credentials.
 IDENTITY_AGENT = ("169.254.170.23/32", 80)
 # What a bucket is asked by; S3's own addresses are no network of a policy's.
@@ -45,11 +40,11 @@ STORAGE = (("0.0.0.0/0", 443),)
 TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 
 
-class AwsPlatform(Platform):
+class AwsPlatform(ClusterPlatform):
     """Owns all that the stack has in one account and region, unless the VPC or the cluster was there before."""
 
     def __init__(self, config: StackConfig) -> None:
-        self._config, self._aws = config, config.aws
+        self.config, self._aws = config, config.of(AwsConfig)
         self._name, self._production = stack_name(), config.environment == "production"
         assert self._aws.region and self._aws.account, "the configuration was checked for it"
         self._region, self._account = self._aws.region, self._aws.account
@@ -71,10 +66,16 @@ class AwsPlatform(Platform):
         self._subnets = self._network(zones, place)
         self._eks = self._cluster(invoke)
         self._inside = pulumi.ResourceOptions(providers=[provider, self._eks.provider], transformations=[tagged])
-        self._spec = self._prepared(zones)
+        self.cluster = self._prepared(zones)
         self._edge = self._open() if any(service.host for service in config.services.values()) else None
         self._watch = self._watched()
         self._priorities: list[int] = []
+        self.bucket = Bucket(
+            models=pulumi.Output.concat("s3://", self._storage.bucket, "/models"),
+            egress=STORAGE,
+            environment={"AWS_REGION": self._region},
+            ready=[self._storage],
+        )
 
     @property
     def proxies(self) -> Sequence[pulumi.Input[str]]:
@@ -95,45 +96,23 @@ class AwsPlatform(Platform):
             found["metricsUrl"] = self._watch.metrics_url
         return found
 
-    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
-        prefix, fetched = f"models/{name}", service.modelFrom == "volume"
-        granted = ServiceIdentity(
-            name,
-            IdentityArgs(
-                stack=self._name,
-                service=name,
-                cluster_name=self._eks.name,
-                namespace=NAMESPACE,
-                account_name=name,
-                bucket_arn=self._storage.bucket_arn,
-                prefix=prefix,
-                key_arn=self._key.arn,
-            ),
-            self._after_cluster(),
+    def identity(self, name: str) -> Sequence[pulumi.Resource]:
+        args = IdentityArgs(
+            stack=self._name,
+            service=name,
+            cluster_name=self._eks.name,
+            namespace=NAMESPACE,
+            account_name=name,
+            bucket_arn=self._storage.bucket_arn,
+            prefix=f"models/{name}",
+            key_arn=self._key.arn,
         )
-        stored = StoredModel(
-            name,
-            StoredModelArgs(artifact=artifact, folder=pulumi.Output.concat("s3://", self._storage.bucket, "/", prefix)),
-            pulumi.ResourceOptions(depends_on=[self._storage]),
-        )
-        workload = Workload(
-            name,
-            WorkloadArgs(
-                service=service,
-                image=self._image(name, service, artifact),
-                artifact=artifact,
-                access=access,
-                # Pods that start before they are granted their identity never get it.
-                cluster=replace(self._spec, ready=[*self._spec.ready, granted]),
-                environment={**service_environment(service), **({"AWS_REGION": self._region} if fetched else {})},
-                egress=(*outside_of(self._config, service), *(STORAGE if fetched else ())),
-                stored=stored if fetched else None,
-            ),
-        )
-        if not (service.host and self._edge):
-            inside = f".{NAMESPACE}.svc:{workload.port}"
-            return Served(url=pulumi.Output.concat("http://", workload.service, inside), artifact=stored.uri)
-        return Served(url=self._routed(name, service.host, workload), artifact=stored.uri)
+        after = pulumi.ResourceOptions(depends_on=[self._eks.provider])
+        return [ServiceIdentity(name, args, pulumi.ResourceOptions.merge(self._opts, after))]
+
+    def registry(self, name: str) -> tuple[Registry, Sequence[pulumi.Resource]]:
+        args = RepositoryArgs(repository=f"{self._name}/{name}", key_arn=self._key.arn, production=self._production)
+        return registry_of(self._account, self._region, self._name), [ImageRepository(name, args, self._opts)]
 
     def _network(self, zones: Zones, place: dict[str, str]) -> Subnets:
         config = self._aws.network
@@ -189,7 +168,7 @@ class AwsPlatform(Platform):
                 subnets=self._subnets,
             )
             ready += NodeGroups("nodes", groups, self._inside).ready
-        space = Space("space", SpaceArgs(namespace=NAMESPACE), self._inside)
+        space = KubernetesNamespace("space", KubernetesNamespaceArgs(namespace=NAMESPACE), self._inside)
         if self._aws.observability.prometheus:
             self._scraped(space)
         pools = [
@@ -208,7 +187,7 @@ class AwsPlatform(Platform):
             ready=[*ready, space],
         )
 
-    def _scraped(self, space: Space) -> None:
+    def _scraped(self, space: KubernetesNamespace) -> None:
         """Lets the scraper in, which is no pod: it asks from the private subnets."""
         spec: Any = {
             "podSelector": {},
@@ -228,7 +207,7 @@ class AwsPlatform(Platform):
         )
 
     def _open(self) -> Edge:
-        config = self._config
+        config = self.config
         args = EdgeArgs(
             name=self._name,
             config=self._aws.endpoint,
@@ -269,27 +248,9 @@ class AwsPlatform(Platform):
             Budget("budget", budget, self._opts)
         return watch
 
-    def _image(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> pulumi.Input[str]:
-        if service.image:
-            return service.image
-        repository = ImageRepository(
-            name,
-            RepositoryArgs(repository=f"{self._name}/{name}", key_arn=self._key.arn, production=self._production),
-            self._opts,
-        )
-        args = ServiceImageArgs(
-            service=name,
-            artifact=artifact,
-            accelerator=service.accelerator,
-            registry=registry_of(self._account, self._region, self._name),
-            settings=self._config.image,
-            with_model=service.modelFrom == "image",
-        )
-        return ServiceImage(name, args, pulumi.ResourceOptions(depends_on=[repository])).ref
-
-    def _routed(self, name: str, host: str, workload: Workload) -> pulumi.Output[str]:
-        """Leads a public name to a service's pods: the binding goes first when the stack goes, while its controller
-        still runs, and the rule stays until no pod is asked."""
+    def route(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str] | None:
+        """The binding goes first when the stack goes, while its controller still runs, and the rule stays until no pod
+        is asked."""
         assert self._edge
         self._priorities.append(priority_of(host, self._priorities))
         route = Route(
@@ -297,12 +258,13 @@ class AwsPlatform(Platform):
             RouteArgs(
                 stack=self._name,
                 service=name,
+                runtime=workload.runtime,
                 host=host,
                 priority=self._priorities[-1],
                 edge=self._edge,
                 config=self._aws.endpoint,
                 vpc_id=self._subnets.vpc_id,
-                jwt=self._config.access.jwt if self._aws.endpoint.jwt else None,
+                jwt=self.config.access.jwt if self._aws.endpoint.jwt else None,
                 # In Auto Mode the controller may register pods only in groups with this tag.
                 tags={"eks:eks-cluster-name": self._eks.name} if self._eks.auto else {},
             ),
@@ -314,15 +276,12 @@ class AwsPlatform(Platform):
             name,
             api_version=api,
             kind="TargetGroupBinding",
-            metadata={"name": name, "namespace": self._spec.namespace, "labels": labels(name)},
+            metadata={"name": name, "namespace": self.cluster.namespace, "labels": labels(name)},
             spec={
                 "targetGroupARN": route.group.arn,
                 "targetType": "ip",
-                "serviceRef": {"name": workload.service, "port": PORT},
+                "serviceRef": {"name": workload.service, "port": workload.port},
             },
-            opts=pulumi.ResourceOptions(parent=route, depends_on=[workload, route.rule, *self._spec.ready]),
+            opts=pulumi.ResourceOptions(parent=route, depends_on=[workload, route.rule, *self.cluster.ready]),
         )
         return route.rule.id.apply(lambda _: f"https://{host}")
-
-    def _after_cluster(self) -> pulumi.ResourceOptions:
-        return pulumi.ResourceOptions.merge(self._opts, pulumi.ResourceOptions(depends_on=[self._eks.provider]))

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-
-from infra.names import NAME_TAG
+from slipway.infra.names import NAME_TAG
 
 AWS_POLICY = "arn:aws:iam::aws:policy/"
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cli.reach import address, delegated
-from infra.config import PROJECT, StackConfig
-from infra.names import STACK_TAG
-from infra.platforms.aws.permissions import MAY_TAKE, PASS, ROLES, actions
-from infra.platforms.aws.quotas import ADDRESSES, VPCS, quotas
-from infra.pools import Machine, Quota
-from infra.preflight import Answers, Said
+from slipway.infra.config.base import PROJECT
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.names import STACK_TAG
+from slipway.infra.platforms.answers import Answers, Said
+from slipway.infra.platforms.aws.config import AwsConfig
+from slipway.infra.platforms.aws.permissions import MAY_TAKE, PASS, ROLES, actions
+from slipway.infra.platforms.aws.quotas import ADDRESSES, VPCS, quotas
+from slipway.infra.platforms.connectivity import address, delegated
+from slipway.infra.platforms.quota import Machine, Quota
 
 SECONDS, CONNECT, READ = 30, 3, 20
 # An answer that comes late is none: without them the command waits for minutes where there is no network.
@@ -66,9 +68,9 @@ def ask_aws(region: str | None, *arguments: str) -> Answer:
     return Answer(json.loads(done.stdout or "{}"))
 
 
-def answers_aws(config: StackConfig, stack: str) -> Answers:
+def answers(config: StackConfig, stack: str) -> Answers:
     """Everything that the account tells about whether the stack could come up."""
-    own = config.aws
+    own = config.of(AwsConfig)
     who = ask_aws(own.region, "sts", "get-caller-identity")
     if who.content is None:
         refusal = next((told for said, told in REMEDIES if re.search(said, who.why, re.IGNORECASE)), who.why)
@@ -107,7 +109,7 @@ def answers_aws(config: StackConfig, stack: str) -> Answers:
 
 def _lacking(config: StackConfig, who: Mapping[str, str]) -> tuple[str, list[str] | None]:
     """Who deploys, and what IAM says it may not; None where it says nothing. The account's root may do all."""
-    own, account = config.aws, who["Account"]
+    own, account = config.of(AwsConfig), who["Account"]
     deployer = own.cluster.deployer or _principal(own.region, who["Arn"])
     if deployer.endswith(":root"):
         return deployer, []
@@ -139,17 +141,19 @@ def _principal(region: str | None, arn: str) -> str:
 
 def _machines(config: StackConfig) -> dict[str, Machine] | None:
     """The machine types that the pools may take, with the zones that offer them."""
-    kinds = {each for pool in config.aws.cluster.gpu for each in pool.instances}
-    if config.aws.cluster.compute == "managed":
-        kinds |= {*config.aws.cluster.cpu.instances}
+    kinds = {each for pool in config.of(AwsConfig).cluster.gpu for each in pool.instances}
+    if config.of(AwsConfig).cluster.compute == "managed":
+        kinds |= {*config.of(AwsConfig).cluster.cpu.instances}
     if not kinds:
         return {}
     wanted = f"Values={','.join(sorted(each if '.' in each else f'{each}.*' for each in kinds))}"
     offers = ask_aws(
-        config.aws.region, "ec2", "describe-instance-type-offerings", "--location-type", "availability-zone",
+        config.of(AwsConfig).region, "ec2", "describe-instance-type-offerings", "--location-type", "availability-zone",
         "--filters", f"Name=instance-type,{wanted}",
     )  # fmt: skip
-    types = ask_aws(config.aws.region, "ec2", "describe-instance-types", "--filters", f"Name=instance-type,{wanted}")
+    types = ask_aws(
+        config.of(AwsConfig).region, "ec2", "describe-instance-types", "--filters", f"Name=instance-type,{wanted}"
+    )
     if offers.content is None or types.content is None:
         return None
     zones: dict[str, set[str]] = {}
@@ -167,10 +171,10 @@ def _machines(config: StackConfig) -> dict[str, Machine] | None:
 
 def _there(config: StackConfig, stack: str) -> tuple[bool, dict[str, int]]:
     """Whether the stack's network is still to be made, and how many networks and addresses the region has."""
-    if config.aws.network.vpc is not None:
+    if config.of(AwsConfig).network.vpc is not None:
         return False, {}
-    vpcs = ask_aws(config.aws.region, "ec2", "describe-vpcs").content
-    addresses = ask_aws(config.aws.region, "ec2", "describe-addresses").content
+    vpcs = ask_aws(config.of(AwsConfig).region, "ec2", "describe-vpcs").content
+    addresses = ask_aws(config.of(AwsConfig).region, "ec2", "describe-addresses").content
     if vpcs is None or addresses is None:
         return False, {}
     tags = [tag for each in vpcs["Vpcs"] for tag in each.get("Tags", ())]
@@ -192,12 +196,12 @@ def _given(region: str | None, wanted: tuple[str, Quota], used: Mapping[str, int
 
 def _domain(config: StackConfig) -> list[Said]:
     """Whether the hosted zone is of the domain, and the internet asks it."""
-    edge = config.aws.endpoint
+    edge = config.of(AwsConfig).endpoint
     if edge.domain is None:
         return []
     if edge.zone is None:
         return [address(each.host) for each in config.services.values() if each.host]
-    answer = ask_aws(config.aws.region, "route53", "get-hosted-zone", "--id", edge.zone)
+    answer = ask_aws(config.of(AwsConfig).region, "route53", "get-hosted-zone", "--id", edge.zone)
     if answer.content is None:
         if "NoSuchHostedZone" in answer.why:
             return [(False, f"slipway:aws.endpoint.zone: the account has no hosted zone {edge.zone}")]
@@ -211,14 +215,14 @@ def _domain(config: StackConfig) -> list[Said]:
 
 def _certificate(config: StackConfig) -> list[Said]:
     """Whether a certificate that is named is issued, for the domain, and good for a while."""
-    edge = config.aws.endpoint
+    edge = config.of(AwsConfig).endpoint
     if edge.certificate is None or edge.domain is None:
         return []
-    answer = ask_aws(config.aws.region, "acm", "describe-certificate", "--certificate-arn", edge.certificate)
+    answer = ask_aws(config.of(AwsConfig).region, "acm", "describe-certificate", "--certificate-arn", edge.certificate)
     key = "slipway:aws.endpoint.certificate"
     if answer.content is None:
         if "ResourceNotFound" in answer.why:
-            return [(False, f"{key}: the account has no such certificate in {config.aws.region}")]
+            return [(False, f"{key}: the account has no such certificate in {config.of(AwsConfig).region}")]
         return [(None, "nobody to ask for the certificate")]
     found = answer.content["Certificate"]
     names = found.get("SubjectAlternativeNames") or [found["DomainName"]]

@@ -11,8 +11,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 
-from cli.pricelist import Figure, lines_of
-from service.pipeline.errors import PipelineError
+from slipway.infra.cost.price_list import Figure, lines_of
+from slipway.infra.errors import Unanswered
 
 BASE = "https://pricing.us-east-1.amazonaws.com"
 # Its JSON has the same figures and has to be read whole: EC2's is some hundred megabytes.
@@ -60,8 +60,8 @@ ITEMS: dict[str, list[tuple[str, str, dict[str, str], Decimal]]] = {
 }
 
 
-def figures_aws(region: str, machines: Collection[str]) -> Iterator[Figure]:
-    """What the lists have of a region: the machines on demand, and the items above. Raises PipelineError."""
+def figures(region: str, machines: Collection[str]) -> Iterator[Figure]:
+    """What the lists have of a region: the machines on demand, and the items above. Raises Unanswered."""
     for offer, items in ITEMS.items():
         url = FILE.format(base=BASE, offer=offer, region=region)
         dated, rows = _rows(url)
@@ -81,7 +81,7 @@ def _rows(url: str) -> tuple[str, Iterator[Mapping[str, str]]]:
     lines = lines_of(url)
     about = {each[0]: each[-1] for each in csv.reader(itertools.islice(lines, 5)) if each}
     if "Publication Date" not in about:
-        raise PipelineError(f"{url} is no price list of AWS: it begins with {', '.join(about) or 'nothing'}")
+        raise Unanswered(f"{url} is no price list of AWS: it begins with {', '.join(about) or 'nothing'}")
     rows = csv.DictReader(lines)
     return about["Publication Date"][:10], (row for row in rows if row.get("TermType") == "OnDemand")
 

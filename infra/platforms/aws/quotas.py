@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from infra.platforms.aws.config import AwsConfig
-from infra.pools import Machine, Pool, Quota
+from slipway.infra.platforms.aws.config import AwsConfig
+from slipway.infra.platforms.quota import Machine, Pool, Quota
 
 # In vCPUs of running machines: https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
 ON_DEMAND, SPOT = False, True

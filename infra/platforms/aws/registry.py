@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.keeping import stateful
-from infra.spec import Registry
+from slipway.infra.protection import stateful
+from slipway.infra.resources.image import Registry
 
 KEPT, UNTAGGED_DAYS = 20, 14
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from infra.platforms.aws.config import AwsConfig, ClusterConfig, GpuPool, gpus_of
-from infra.room import short_of_gpus
+from slipway.infra.platforms.aws.config import AwsConfig, ClusterConfig, GpuPool, gpus_of
+from slipway.infra.platforms.gpu_capacity import short_of_gpus
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from slipway.infra.config.stack import StackConfig
 
 
 def problems(config: StackConfig) -> Iterator[str]:
     """What is wrong, as `key: why and the fix`."""
-    aws = config.aws
+    aws = config.of(AwsConfig)
     for key in ("region", "account"):
         if getattr(aws, key) is None:
             yield f"aws.{key}: is not set; it takes {type(aws).model_fields[key].description}"
@@ -97,7 +97,7 @@ def _pool(pool: GpuPool, cluster: ClusterConfig) -> Iterator[str]:
 
 
 def _services(config: StackConfig) -> Iterator[str]:
-    cluster = config.aws.cluster
+    cluster = config.of(AwsConfig).cluster
     for name, service in config.services.items():
         if service.gpus and not cluster.gpu and not cluster.existing:
             yield f"services.{name}.accelerator: no node has a GPU: name a pool in aws.cluster.gpu"
@@ -112,7 +112,7 @@ def _services(config: StackConfig) -> Iterator[str]:
 
 
 def _endpoint(config: StackConfig) -> Iterator[str]:
-    aws, access = config.aws, config.access
+    aws, access = config.of(AwsConfig), config.access
     endpoint = aws.endpoint
     if not any(service.host for service in config.services.values()):
         return

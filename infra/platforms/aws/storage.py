@@ -8,10 +8,9 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.keeping import stateful
-from infra.names import bounded
-from infra.platforms.aws.policies import document
+from slipway.infra.names import bounded
+from slipway.infra.platforms.aws.policies import document
+from slipway.infra.protection import stateful
 
 LOG_DAYS = 90
 OLD_VERSION_DAYS = 30

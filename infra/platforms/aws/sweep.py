@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from cli.lookup import tagged_resources
-from infra.config import PROJECT, StackConfig
-from service.pipeline.errors import PipelineError
+from slipway.infra.config.base import PROJECT
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.errors import Unanswered
+from slipway.infra.platforms.answers import Swept, Tagged
+from slipway.infra.platforms.aws.config import AwsConfig
 
 # What production retains, by a part of its ARN; and what AWS itself deletes after a while.
 RETAINED = ("arn:aws:s3:::", ":repository/")
 WAITING = ":key/"
 
 
-def sweep_aws(stack: str, config: StackConfig) -> tuple[list[str], list[str]]:
+def sweep(stack: str, config: StackConfig, tagged: Tagged) -> Swept:
     """(What was looked at, what is there and should not be) after a destroy; asked of the tagging API of the region."""
-    label, region = f"{PROJECT}/{stack}", config.aws.region or ""
+    own, label = config.of(AwsConfig), f"{PROJECT}/{stack}"
     try:
-        found = tagged_resources(label, {"region": region})
-    except PipelineError as error:
+        found = tagged(label, {"region": own.region or ""})
+    except Unanswered as error:
         return [], [f"the account can't be looked at: {str(error).splitlines()[-1]}"]
-    looked = [f"account {config.aws.account}, {region}, tag slipway:stack={label}: {len(found) or 'nothing'} found"]
+    looked = [f"account {own.account}, {own.region}, tag slipway:stack={label}: {len(found) or 'nothing'} found"]
     left = []
     for arn, name in sorted(found):
         if WAITING in arn:

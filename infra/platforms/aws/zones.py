@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.config import ConfigError
-from infra.platforms.aws.config import AwsConfig, GpuPool
+from slipway.infra.config.base import ConfigError
+from slipway.infra.platforms.aws.config import AwsConfig, GpuPool
 
 ZONES = 3
 

@@ -7,21 +7,20 @@ from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_docker as docker
-
-from infra.artifact import ModelArtifact
-from infra.config import ServiceConfig, StackConfig
-from infra.environment import service_environment
-from infra.image import ServiceImage, ServiceImageArgs, image_key
-from infra.names import NAME_TAG, STACK_TAG, stack_label, stack_name
-from infra.platforms.base import Platform, Served
-from infra.platforms.docker.service import DockerService, DockerServiceArgs, Version
+from slipway.infra.config.stack import ServiceConfig, StackConfig
+from slipway.infra.names import NAME_TAG, STACK_TAG, stack_label, stack_name
+from slipway.infra.platforms.base import Platform, Served
+from slipway.infra.platforms.docker.config import DockerConfig
+from slipway.infra.platforms.docker.service import DockerService, DockerServiceArgs, Version
+from slipway.infra.resources.artifact import ModelArtifact
+from slipway.infra.resources.image import ServiceImage, ServiceImageArgs, image_key
 
 
 class DockerPlatform(Platform):
     """Owns a network, and per service what DockerService does. Leaves images and the host alone."""
 
     def __init__(self, config: StackConfig) -> None:
-        self._config, self._own = config, config.docker
+        self._config, self._own = config, config.of(DockerConfig)
         provider = docker.Provider("docker", host=self._own.host)
         self._opts = pulumi.ResourceOptions(provider=provider)
         self._inside = pulumi.ResourceOptions(providers=[provider])
@@ -43,15 +42,16 @@ class DockerPlatform(Platform):
         )
         image = ServiceImage(name, args)
         version = Version(
-            image=image_key(artifact.inputs_key, service.accelerator, self._config.image),
+            image=image_key(artifact.inputs_key, artifact.runtime, service.accelerator, self._config.image),
             workers=service.workers or 1,
-            environment=service_environment(service),
+            environment=artifact.runtime.environment(service),
             memory=_megabytes(service.resources.memory),
             gpus=self._own.gpus if service.accelerator == "nvidia" else None,
         )
         served = DockerService(
             name,
             DockerServiceArgs(
+                runtime=artifact.runtime,
                 version=version,
                 image=image.ref,
                 base=self._base.image_id,

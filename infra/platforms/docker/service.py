@@ -11,11 +11,11 @@ from typing import Any
 
 import pulumi
 import pulumi_docker as docker
+from slipway.infra.names import NAME_TAG, STACK_TAG, bounded, stack_label, stack_name
+from slipway.infra.runtime import HTTP_PORT, METRICS_PORT, Runtime
 
-from infra.names import NAME_TAG, STACK_TAG, bounded, stack_label, stack_name
-
-FRONT = Path(__file__).with_name("front.py")
-PORT, METRICS_PORT, USER = 3000, 9000, "10001"
+TCP_PROXY = Path(__file__).with_name("tcp_proxy.py")
+USER = "10001"
 NAME_CHARACTERS = 63  # as a DNS label: containers are found by name
 ACCESS, LIVE = "/access", "/live"
 # Longer than the service takes to drain and to end (service/settings.py).
@@ -43,9 +43,11 @@ class Version:
 
 @dataclass(frozen=True, kw_only=True)
 class DockerServiceArgs:
-    """`image`: its id on the host. `base`: the id there of an image with Python, for what stands before the versions.
-    `access`: the access file's text. `start_seconds`: what a start was measured to take."""
+    """`runtime`: the kind of service. `image`: its id on the host. `base`: the id there of an image with Python, for
+    what stands before the versions. `access`: the access file's text. `start_seconds`: what a start was measured to
+    take."""
 
+    runtime: Runtime
     version: Version
     image: pulumi.Input[str]
     base: pulumi.Input[str]
@@ -75,8 +77,8 @@ class DockerService(pulumi.ComponentResource):
             f"{name}-front",
             name=self._physical("front"),
             image=args.base,
-            command=["python3", "-u", "-c", FRONT.read_text()],
-            ports=[{"internal": PORT, "external": args.port, "ip": args.address}],
+            command=["python3", "-u", "-c", TCP_PROXY.read_text()],
+            ports=[{"internal": HTTP_PORT, "external": args.port, "ip": args.address}],
             mounts=[{"type": "volume", "source": live.name, "target": LIVE, "read_only": True}],
             **self._common("front"),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[target], delete_before_replace=True),
@@ -88,7 +90,7 @@ class DockerService(pulumi.ComponentResource):
         settings = {
             "SLIPWAY_NAME": self._name,
             "SLIPWAY_HOST": "0.0.0.0",  # noqa: S104 - the container's own address
-            "SLIPWAY_PORT": str(PORT),
+            "SLIPWAY_PORT": str(HTTP_PORT),
             "SLIPWAY_METRICS_PORT": str(METRICS_PORT),
             "SLIPWAY_ACCESS": f"{ACCESS}/access.json",
             **version.environment,
@@ -103,7 +105,7 @@ class DockerService(pulumi.ComponentResource):
             mounts=[{"type": "volume", "source": access.name, "target": ACCESS, "read_only": True}],
             tmpfs={"/tmp": "rw,noexec,nosuid,size=512m"},  # noqa: S108
             healthcheck={
-                "tests": ["CMD", "python3", "-S", "-E", "/bento/src/service/health.py"],
+                "tests": ["CMD", "python3", "-S", "-E", args.runtime.health],
                 "interval": "2s",
                 "timeout": "5s",
                 "retries": 5,

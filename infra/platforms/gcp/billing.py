@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from infra.cost.declared import UNKNOWN, Declared
-from infra.cost.needs import NONE, Need, Rule, Span, Stack, always, by_use, count, region_of
+from slipway.infra.cost.declared import UNKNOWN, Declared
+from slipway.infra.cost.needs import NONE, Billing, Need, Rule, Span, Stack, always, by_use, count, region_of
 
 CLUSTER, POOL = "gcp:container/cluster:Cluster", "gcp:container/nodePool:NodePool"
 GATEWAY = "kubernetes:gateway.networking.k8s.io/v1:Gateway"
@@ -73,7 +73,7 @@ def _gateway(resource: Declared, stack: Stack) -> list[Need]:
     return [Need(item="gcp/forwarding-rule", amount=Span.of(rules)), data]
 
 
-BILLED: dict[str, Rule] = {
+_BILLED: dict[str, Rule] = {
     CLUSTER: _cluster,
     POOL: _node_pool,
     "gcp:compute/routerNat:RouterNat": _nat,
@@ -104,4 +104,4 @@ _FREE = (
     "serviceaccount/iAMMember:IAMMember", "storage/bucketIAMMember:BucketIAMMember",
     "storage/managedFolder:ManagedFolder", "storage/managedFolderIamMember:ManagedFolderIamMember",
 )  # fmt: skip
-FREE = frozenset(f"gcp:{each}" for each in _FREE)
+BILLING = Billing(billed=_BILLED, free=frozenset(f"gcp:{each}" for each in _FREE))

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.names import bounded
-from infra.platforms.gcp.permissions import DEPLOY
+from slipway.infra.names import bounded
+from slipway.infra.platforms.gcp.permissions import DEPLOY
 
 ISSUER = "https://token.actions.githubusercontent.com"
 # A preview reads: what is there, who may do what, and the artifacts it judges.

@@ -10,11 +10,10 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
-
-from infra.keeping import billed
-from infra.names import bounded
-from infra.platforms.gcp.config import ClusterConfig, MaintenanceConfig
-from infra.platforms.gcp.network import Subnet
+from slipway.infra.names import bounded
+from slipway.infra.platforms.gcp.config import ClusterConfig, MaintenanceConfig
+from slipway.infra.platforms.gcp.network import Subnet
+from slipway.infra.protection import billed
 
 METRICS = ("SYSTEM_COMPONENTS", "POD", "DEPLOYMENT", "HPA", "DCGM")
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)

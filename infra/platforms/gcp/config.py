@@ -6,8 +6,7 @@ from ipaddress import IPv4Network
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
-
-from infra.settings import Settings
+from slipway.infra.config.base import Settings
 
 # What each machine has built in, and what Google calls it: cloud.google.com/compute/docs/accelerator-optimized-machines
 GPUS: dict[str, tuple[str, int]] = {

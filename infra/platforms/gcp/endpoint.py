@@ -9,13 +9,13 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 import pulumi_kubernetes as kubernetes
-
-from infra.names import bounded
-from infra.platforms.gcp.config import EndpointConfig
-from infra.platforms.gcp.firewall import Firewall, FirewallArgs
-from infra.platforms.gcp.network import Subnet
-from infra.workload.names import labels
-from infra.workload.route import RouteArgs, route
+from slipway.infra.names import bounded
+from slipway.infra.platforms.gcp.config import EndpointConfig
+from slipway.infra.platforms.gcp.firewall import Firewall, FirewallArgs
+from slipway.infra.platforms.gcp.network import Subnet
+from slipway.infra.runtime import Runtime
+from slipway.infra.workload.names import labels
+from slipway.infra.workload.route import HttpRouteArgs, http_route
 
 GATEWAY = "edge"
 # Google's proxies and probes, as pods see them: cloud.google.com/load-balancing/docs/health-check-concepts
@@ -214,11 +214,12 @@ class Edge(pulumi.ComponentResource):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WayArgs:
+class RouteArgs:
     """`service`: of Kubernetes, once pods answer behind it. `host`: its public name. `drain`: seconds for which the
     load balancer lets answers of an old pod come."""
 
     service: pulumi.Input[str]
+    runtime: Runtime
     port: int
     host: str
     edge: Edge
@@ -226,10 +227,11 @@ class WayArgs:
     drain: int
 
 
-class Way(pulumi.ComponentResource):
+class Route(pulumi.ComponentResource):
     """Owns what leads a service's name and API paths to its pods, how they are probed, and its DNS record."""
 
-    def __init__(self, name: str, args: WayArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, args: RouteArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        # The type is named as the state has it.
         super().__init__("slipway:gcp:Way", name, None, opts)
         edge = args.edge.args
         target = {"group": "", "kind": "Service", "name": args.service}
@@ -246,7 +248,7 @@ class Way(pulumi.ComponentResource):
             "healthyThreshold": 1,
             "unhealthyThreshold": 2,
             "logConfig": {"enabled": True},
-            "config": {"type": "HTTP", "httpHealthCheck": {"port": args.port, "requestPath": "/readyz"}},
+            "config": {"type": "HTTP", "httpHealthCheck": {"port": args.port, "requestPath": args.runtime.ready}},
         }
         policies = [
             cluster_object(
@@ -261,11 +263,12 @@ class Way(pulumi.ComponentResource):
             for kind, what in (("HealthCheckPolicy", probe), ("GCPBackendPolicy", default))
         ]
         # Before anything is let through to the service, it is probed and guarded as it should be.
-        self.route = route(
+        self.route = http_route(
             name,
-            RouteArgs(
+            HttpRouteArgs(
                 service=args.service,
                 port=args.port,
+                paths=args.runtime.api_paths,
                 host=args.host,
                 namespace=edge.namespace,
                 gateway=(GATEWAY, edge.namespace),

@@ -8,8 +8,7 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.names import bounded
+from slipway.infra.names import bounded
 
 LAST = 2147483647
 # What one rule takes.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pulumi
-
-from infra.workload.names import NAME, STACK, this_stack
+from slipway.infra.workload.names import NAME, STACK, this_stack
 
 
 def stack_labels() -> dict[str, str]:

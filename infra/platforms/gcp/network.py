@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.names import bounded
-from infra.platforms.gcp.config import ExistingVpc, NetworkConfig
+from slipway.infra.names import bounded
+from slipway.infra.platforms.gcp.config import ExistingVpc, NetworkConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,10 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.platforms.gcp.cluster import SCOPES, Gke
-from infra.platforms.gcp.config import GPUS, CpuNodes, GpuPool
-from infra.platforms.gcp.labels import all_labels
-from infra.spec import Placement
+from slipway.infra.platforms.gcp.cluster import SCOPES, Gke
+from slipway.infra.platforms.gcp.config import GPUS, CpuNodes, GpuPool
+from slipway.infra.platforms.gcp.labels import all_labels
+from slipway.infra.workload.cluster import Placement
 
 POOL = "slipway.dev/pool"
 RESOURCE = "nvidia.com/gpu"

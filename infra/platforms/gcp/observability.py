@@ -9,9 +9,8 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.platforms.gcp.config import WatchConfig
-from infra.platforms.gcp.labels import all_labels
+from slipway.infra.platforms.gcp.config import WatchConfig
+from slipway.infra.platforms.gcp.labels import all_labels
 
 MINUTES = "5m"
 FAILED = ',http_response_code=~"5.."'

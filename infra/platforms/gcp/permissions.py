@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from infra.platforms.gcp.config import GcpConfig
+    from slipway.infra.platforms.gcp.config import GcpConfig
 
 # The roles that the stack's own resources need, service by service; `roles/owner` would be shorter and more. Each with
 # a permission that the stack can't do without: Google answers for permissions, not for roles.

@@ -3,50 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
+from slipway.infra.config.stack import ServiceConfig, StackConfig
+from slipway.infra.names import bounded, stack_name
+from slipway.infra.platforms.cluster_platform import Bucket, ClusterPlatform
+from slipway.infra.platforms.gcp.budget import Budget, BudgetArgs
+from slipway.infra.platforms.gcp.ci import Ci, CiArgs
+from slipway.infra.platforms.gcp.cluster import Gke, GkeArgs, GkeCluster, existing_cluster
+from slipway.infra.platforms.gcp.config import GcpConfig
+from slipway.infra.platforms.gcp.endpoint import GOOGLE, Edge, EdgeArgs, Route, RouteArgs
+from slipway.infra.platforms.gcp.identity import IdentityArgs, ServiceIdentity
+from slipway.infra.platforms.gcp.key import KeyArgs, StackKey
+from slipway.infra.platforms.gcp.labels import labelled, stack_labels
+from slipway.infra.platforms.gcp.network import Network, NetworkArgs, Subnet, existing_subnet
+from slipway.infra.platforms.gcp.nodepools import NodePools, NodePoolsArgs, placements
+from slipway.infra.platforms.gcp.observability import Watch, WatchArgs
+from slipway.infra.platforms.gcp.project import Project, ProjectArgs
+from slipway.infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, registry_of
+from slipway.infra.platforms.gcp.storage import Storage, StorageArgs
+from slipway.infra.resources.image import Registry
+from slipway.infra.workload.cluster import Cluster
+from slipway.infra.workload.names import NAMESPACE
+from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
+from slipway.infra.workload.observability import Observability, ObservabilityArgs
+from slipway.infra.workload.workload import Workload
 
-from infra.artifact import ModelArtifact
-from infra.config import ServiceConfig, StackConfig
-from infra.environment import service_environment
-from infra.image import ServiceImage, ServiceImageArgs
-from infra.names import bounded, stack_name
-from infra.platforms.base import Platform, Served
-from infra.platforms.gcp.budget import Budget, BudgetArgs
-from infra.platforms.gcp.ci import Ci, CiArgs
-from infra.platforms.gcp.cluster import Gke, GkeArgs, GkeCluster, existing_cluster
-from infra.platforms.gcp.endpoint import GOOGLE, Edge, EdgeArgs, Way, WayArgs
-from infra.platforms.gcp.identity import IdentityArgs, ServiceIdentity
-from infra.platforms.gcp.key import KeyArgs, StackKey
-from infra.platforms.gcp.labels import labelled, stack_labels
-from infra.platforms.gcp.network import Network, NetworkArgs, Subnet, existing_subnet
-from infra.platforms.gcp.nodepools import NodePools, NodePoolsArgs, placements
-from infra.platforms.gcp.observability import Watch, WatchArgs
-from infra.platforms.gcp.project import Project, ProjectArgs
-from infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, registry_of
-from infra.platforms.gcp.storage import Storage, StorageArgs
-from infra.spec import Cluster
-from infra.stored import StoredModel, StoredModelArgs
-from infra.workload.namespace import Space, SpaceArgs
-from infra.workload.network import outside_of
-from infra.workload.observability import Observability, ObservabilityArgs
-from infra.workload.workload import Workload, WorkloadArgs
-
-NAMESPACE = "slipway"
 # Where Google's collectors run: standard clusters, and Autopilot.
 COLLECTORS = ("gmp-system", "gke-gmp-system")
 # What a bucket is asked with: GKE's metadata server, by both of its addresses, and storage.googleapis.com.
 STORAGE = (("169.254.169.252/32", 988), ("169.254.169.254/32", 80), ("0.0.0.0/0", 443))
 
 
-class GcpPlatform(Platform):
+class GcpPlatform(ClusterPlatform):
     """Owns all that the stack has in one project and region, unless the VPC or the cluster was there before."""
 
     def __init__(self, config: StackConfig) -> None:
-        self._config, self._gcp = config, config.gcp
+        self.config, self._gcp = config, config.of(GcpConfig)
         self._name, self._production = stack_name(), config.environment == "production"
         assert self._gcp.project and self._gcp.region, "the configuration was checked for it"
         self._project_id, self._region = self._gcp.project, self._gcp.region
@@ -74,16 +69,22 @@ class GcpPlatform(Platform):
         self._subnet = self._network(place)
         self._gke = self._cluster(provider, kept)
         self._inside = pulumi.ResourceOptions(providers=[provider, self._gke.provider], transformations=[labelled])
-        self._spec = self._prepared()
-        Observability("monitoring", ObservabilityArgs(cluster=self._spec))
+        self.cluster = self._prepared()
+        Observability("monitoring", ObservabilityArgs(cluster=self.cluster))
         self._edge = self._open(place) if any(service.host for service in config.services.values()) else None
         self._watch = self._watched()
         self._ci = self._trusted()
+        self.bucket = Bucket(
+            models=pulumi.Output.concat("gs://", self._storage.bucket, "/models"),
+            egress=STORAGE,
+            environment={},
+            ready=[self._storage],
+        )
 
     @property
     def proxies(self) -> Sequence[pulumi.Input[str]]:
         """Whose x-forwarded-for the services believe: the load balancer's, which names itself last."""
-        return [*self._spec.clients, pulumi.Output.concat(self._edge.address, "/32")] if self._edge else ()
+        return [*self.cluster.clients, pulumi.Output.concat(self._edge.address, "/32")] if self._edge else ()
 
     @property
     def outputs(self) -> Mapping[str, pulumi.Input[Any]]:
@@ -99,40 +100,22 @@ class GcpPlatform(Platform):
             found["ciProvider"] = self._ci.provider
         return found
 
-    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
-        prefix, fetched = f"models/{name}", service.modelFrom == "volume"
-        identity = IdentityArgs(
+    def identity(self, name: str) -> Sequence[pulumi.Resource]:
+        args = IdentityArgs(
             pool=self._gke.pool,
             number=self._project.number,
             namespace=NAMESPACE,
             account_name=name,
             bucket=self._storage.bucket,
-            prefix=prefix,
+            prefix=f"models/{name}",
         )
-        granted = ServiceIdentity(name, identity, self._opts)
-        stored = StoredModel(
-            name,
-            StoredModelArgs(artifact=artifact, folder=pulumi.Output.concat("gs://", self._storage.bucket, "/", prefix)),
-            pulumi.ResourceOptions(depends_on=[self._storage]),
-        )
-        workload = Workload(
-            name,
-            WorkloadArgs(
-                service=service,
-                image=self._image(name, service, artifact),
-                artifact=artifact,
-                access=access,
-                cluster=replace(self._spec, ready=[*self._spec.ready, granted]),
-                environment=service_environment(service),
-                egress=(*outside_of(self._config, service), *(STORAGE if fetched else ())),
-                stored=stored if fetched else None,
-            ),
-        )
+        return [ServiceIdentity(name, args, self._opts)]
+
+    def registry(self, name: str) -> tuple[Registry, Sequence[pulumi.Resource]]:
+        return registry_of(self._project_id, self._region, self._name), [self._registry]
+
+    def watch(self, name: str) -> None:
         self._watch.unhealthy(name)
-        if not (service.host and self._edge):
-            inside = f".{NAMESPACE}.svc:{workload.port}"
-            return Served(url=pulumi.Output.concat("http://", workload.service, inside), artifact=stored.uri)
-        return Served(url=self._routed(name, service, service.host, workload), artifact=stored.uri)
 
     def _network(self, place: dict[str, Any]) -> Subnet | None:
         if self._gcp.cluster.existing:
@@ -173,9 +156,9 @@ class GcpPlatform(Platform):
                 key=self._key.id,
             )
             ready += NodePools("nodes", nodes, self._opts).ready
-        space = Space(
+        space = KubernetesNamespace(
             "space",
-            SpaceArgs(namespace=NAMESPACE),
+            KubernetesNamespaceArgs(namespace=NAMESPACE),
             pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=ready)),
         )
         proxies = [self._subnet.proxies] if self._subnet and self._subnet.proxies else []
@@ -194,9 +177,9 @@ class GcpPlatform(Platform):
             **place,
             config=self._gcp.endpoint,
             subnet=self._subnet,
-            allow=self._config.access.allow,
+            allow=self.config.access.allow,
             cluster=self._gke.provider,
-            namespace=self._spec.namespace,
+            namespace=self.cluster.namespace,
         )
         return Edge("edge", args, self._inside)
 
@@ -236,32 +219,19 @@ class GcpPlatform(Platform):
         )
         return Ci("ci", args, self._opts)
 
-    def _image(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> pulumi.Input[str]:
-        if service.image:
-            return service.image
-        args = ServiceImageArgs(
-            service=name,
-            artifact=artifact,
-            accelerator=service.accelerator,
-            registry=registry_of(self._project_id, self._region, self._name),
-            settings=self._config.image,
-            with_model=service.modelFrom == "image",
-        )
-        return ServiceImage(name, args, pulumi.ResourceOptions(depends_on=[self._registry])).ref
-
-    def _routed(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str]:
-        """Leads a public name to a service's pods."""
+    def route(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str] | None:
         assert self._edge
-        args = WayArgs(
+        args = RouteArgs(
             service=workload.service,
+            runtime=workload.runtime,
             port=workload.port,
             host=host,
             edge=self._edge,
             config=self._gcp.endpoint,
             drain=service.rollout.drainSeconds,
         )
-        way = Way(name, args, self._inside)
+        route = Route(name, args, self._inside)
         # Google's probes come from addresses that no list of callers has.
-        if not self._gcp.endpoint.internal and not self._config.access.allow:
+        if not self._gcp.endpoint.internal and not self.config.access.allow:
             self._watch.from_outside(name, host)
-        return way.route.id.apply(lambda _: f"https://{host}")
+        return route.route.id.apply(lambda _: f"https://{host}")

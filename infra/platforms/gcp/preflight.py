@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
-
-from cli.reach import WAIT, address, delegated
-from infra.config import StackConfig
-from infra.platforms.gcp.permissions import roles
-from infra.platforms.gcp.quotas import quotas
-from infra.pools import Machine, Quota
-from infra.preflight import Answers, Said
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.answers import Answers, Said
+from slipway.infra.platforms.connectivity import WAIT, address, delegated
+from slipway.infra.platforms.gcp.config import GcpConfig
+from slipway.infra.platforms.gcp.permissions import roles
+from slipway.infra.platforms.gcp.quotas import quotas
+from slipway.infra.platforms.quota import Machine, Quota
 
 SECONDS = 30
 BASE = "https://{}.googleapis.com"
@@ -66,9 +66,9 @@ def token() -> tuple[str, str]:
     return (done.stdout.strip(), "") if done.returncode == 0 else ("", done.stderr.strip()[-500:])
 
 
-def answers_gcp(config: StackConfig, base: str = BASE) -> Answers:
+def answers(config: StackConfig, base: str = BASE) -> Answers:
     """Everything that the project tells about whether the stack could come up."""
-    own = config.gcp
+    own = config.of(GcpConfig)
     found, why = token()
     if not found:
         if re.search(NOBODY, why, re.IGNORECASE):
@@ -113,8 +113,8 @@ def _no_project(project: str | None, status: int, why: str) -> Answers:
 
 def _lacking(google: Google, config: StackConfig) -> list[str] | None:
     """The roles whose telling permission is not there."""
-    wanted = roles(config.gcp)
-    path = f"v1/projects/{config.gcp.project}:testIamPermissions"
+    wanted = roles(config.of(GcpConfig))
+    path = f"v1/projects/{config.of(GcpConfig).project}:testIamPermissions"
     answer, _, _ = google("cloudresourcemanager", path, permissions=sorted(wanted.values()))
     if answer is None:
         return None
@@ -124,18 +124,18 @@ def _lacking(google: Google, config: StackConfig) -> list[str] | None:
 
 def _machines(google: Google, config: StackConfig) -> dict[str, Machine] | None:
     """The machine types of the pools, with the zones of the region that offer them."""
-    kinds = sorted({pool.machine for pool in config.gcp.cluster.gpu})
+    kinds = sorted({pool.machine for pool in config.of(GcpConfig).cluster.gpu})
     named = " OR ".join(f"(name={each})" for each in kinds)
     if not kinds:
         return {}
-    path = f"compute/v1/projects/{config.gcp.project}/aggregated/machineTypes"
+    path = f"compute/v1/projects/{config.of(GcpConfig).project}/aggregated/machineTypes"
     answer, _, _ = google("compute", f"{path}?{httpx.QueryParams(filter=named)}")
     if answer is None:
         return None
     found: dict[str, Machine] = {}
     for place, listed in answer.get("items", {}).items():
         zone = place.removeprefix("zones/")
-        for each in listed.get("machineTypes", ()) if zone.startswith(f"{config.gcp.region}-") else ():
+        for each in listed.get("machineTypes", ()) if zone.startswith(f"{config.of(GcpConfig).region}-") else ():
             gpus = sum(int(gpu["guestAcceleratorCount"]) for gpu in each.get("accelerators", ()))
             before = found[each["name"]].zones if each["name"] in found else frozenset[str]()
             found[each["name"]] = Machine(cpus=int(each["guestCpus"]), gpus=gpus, zones=before | {zone})
@@ -144,40 +144,46 @@ def _machines(google: Google, config: StackConfig) -> dict[str, Machine] | None:
 
 def _quotas(google: Google, config: StackConfig) -> list[Quota]:
     """With what region and project have. A metric that neither lists stays unknown."""
-    project = f"compute/v1/projects/{config.gcp.project}"
-    places = (google("compute", f"{project}/regions/{config.gcp.region}")[0], google("compute", project)[0])
+    project = f"compute/v1/projects/{config.of(GcpConfig).project}"
+    places = (google("compute", f"{project}/regions/{config.of(GcpConfig).region}")[0], google("compute", project)[0])
     listed = {each["metric"]: each for place in places for each in (place or {}).get("quotas", ())}
     return [
         replace(quota, given=float(listed[name]["limit"]), used=float(listed[name].get("usage", 0)))
         if name in listed
         else quota
-        for name, quota in quotas(config.gcp).items()
+        for name, quota in quotas(config.of(GcpConfig)).items()
     ]
 
 
 def _channels(google: Google, config: StackConfig) -> list[str] | None:
-    path = f"v1/projects/{config.gcp.project}/locations/{config.gcp.location}/serverConfig"
+    path = f"v1/projects/{config.of(GcpConfig).project}/locations/{config.of(GcpConfig).location}/serverConfig"
     answer, _, _ = google("container", path)
     return answer and [each["channel"] for each in answer.get("channels", ())]
 
 
 def _billing(google: Google, config: StackConfig) -> list[Said]:
-    answer, _, _ = google("cloudbilling", f"v1/projects/{config.gcp.project}/billingInfo")
+    answer, _, _ = google("cloudbilling", f"v1/projects/{config.of(GcpConfig).project}/billingInfo")
     if answer is None:
         return [(None, "nobody to ask whether the project has billing")]
     if not answer.get("billingEnabled"):
-        return [(False, f"project {config.gcp.project} has no billing: link an account to it, nothing is made without")]
+        return [
+            (
+                False,
+                f"project {config.of(GcpConfig).project} has no billing: link an account to it, "
+                "nothing is made without",
+            )
+        ]
     return [(True, f"billed to {answer.get('billingAccountName', 'an account')}")]
 
 
 def _domain(google: Google, config: StackConfig) -> list[Said]:
     """Whether the zone is of the domain, and the internet asks it: else the certificate never becomes valid."""
-    edge = config.gcp.endpoint
+    edge = config.of(GcpConfig).endpoint
     if edge.domain is None:
         return []
     if edge.zone is None:
         return [address(each.host) for each in config.services.values() if each.host]
-    answer, status, _ = google("dns", f"dns/v1/projects/{config.gcp.project}/managedZones/{edge.zone}")
+    answer, status, _ = google("dns", f"dns/v1/projects/{config.of(GcpConfig).project}/managedZones/{edge.zone}")
     if answer is None:
         if status == 404:
             return [(False, f"slipway:gcp.endpoint.zone: the project has no zone {edge.zone}")]

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from cli.preflight_gcp import token
-from cli.pricelist import Figure, json_of
-from service.pipeline.errors import PipelineError
+from slipway.infra.cost.price_list import Figure, json_of
+from slipway.infra.errors import Unanswered
+from slipway.infra.platforms.gcp.preflight import token
 
 BASE = "https://cloudbilling.googleapis.com"
 COMPUTE = "Compute Engine"
@@ -43,13 +43,13 @@ GB_PER_CPU = {"n1": Decimal("3.75")}
 L4 = {4: 1, 8: 1, 12: 1, 16: 1, 24: 2, 32: 1, 48: 4, 96: 8}
 
 
-def figures_gcp(region: str, machines: Collection[str]) -> Iterator[Figure]:
-    """What the catalog has of a region: machines, on demand and spot, and the items above. Raises PipelineError."""
+def figures(region: str, machines: Collection[str]) -> Iterator[Figure]:
+    """What the catalog has of a region: machines, on demand and spot, and the items above. Raises Unanswered."""
     headers = _asking()
     services = {str(each["displayName"]): str(each["name"]) for each in _all(headers, "v1/services", "services")}
     for service, items in ITEMS.items():
         if service not in services:
-            raise PipelineError(f"Google's catalog has no service {service}: the price table is as it was")
+            raise Unanswered(f"Google's catalog has no service {service}: the price table is as it was")
         at = f"{BASE}/v1/{services[service]}/skus"
         skus = [each for each in _all(headers, f"v1/{services[service]}/skus", "skus") if _is_of(each, region)]
         prices = {str(each["description"]): (each, _usd(each)) for each in skus}
@@ -108,7 +108,7 @@ def _asking() -> dict[str, str]:
         return {"x-goog-api-key": key}
     given, why = token()
     if not given:
-        raise PipelineError(
+        raise Unanswered(
             "Google's catalog wants to know who asks: set GOOGLE_API_KEY, or log in with gcloud auth "
             "application-default login, "
             f"or name AWS's regions alone with --region ({why})"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from infra.platforms.gcp.config import GPUS, GcpConfig
-from infra.pools import Pool, Quota
+from slipway.infra.platforms.gcp.config import GPUS, GcpConfig
+from slipway.infra.platforms.quota import Pool, Quota
 
 # What quotas call the GPUs of machines: cloud.google.com/compute/resource-usage#gpu_quota
 METRICS = {

@@ -8,10 +8,9 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.keeping import stateful
-from infra.names import bounded
-from infra.spec import Registry
+from slipway.infra.names import bounded
+from slipway.infra.protection import stateful
+from slipway.infra.resources.image import Registry
 
 KEPT = 20
 DAY = 24 * 3600

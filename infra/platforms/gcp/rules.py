@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from infra.platforms.gcp.config import CpuNodes, GcpConfig, GpuPool
-from infra.room import short_of_gpus
+from slipway.infra.platforms.gcp.config import CpuNodes, GcpConfig, GpuPool
+from slipway.infra.platforms.gpu_capacity import short_of_gpus
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from slipway.infra.config.stack import StackConfig
 
 ARM = ("t2a-", "c4a-", "n4a-", "a4x-")
 
 
 def problems(config: StackConfig) -> Iterator[str]:
     """What is wrong, as `key: why and the fix`."""
-    gcp = config.gcp
+    gcp = config.of(GcpConfig)
     for key in ("project", "region"):
         if getattr(gcp, key) is None:
             yield f"gcp.{key}: is not set; it takes {_described(gcp, key)}"
@@ -104,7 +104,7 @@ def _pool(pool: GpuPool, gcp: GcpConfig) -> Iterator[str]:
 
 
 def _services(config: StackConfig) -> Iterator[str]:
-    cluster = config.gcp.cluster
+    cluster = config.of(GcpConfig).cluster
     for name, service in config.services.items():
         if service.scale.on == "inflight":
             yield f"services.{name}.scale.on: KEDA can't ask Google's managed Prometheus by itself: use cpu"
@@ -121,7 +121,7 @@ def _services(config: StackConfig) -> Iterator[str]:
 
 
 def _endpoint(config: StackConfig) -> Iterator[str]:
-    endpoint = config.gcp.endpoint
+    endpoint = config.of(GcpConfig).endpoint
     hosts: dict[str, str] = {}
     for name, host in ((name, service.host) for name, service in config.services.items() if service.host):
         if endpoint.domain and host.partition(".")[2] != endpoint.domain:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.keeping import stateful
-from infra.names import bounded
+from slipway.infra.names import bounded
+from slipway.infra.protection import stateful
 
 OLD_VERSION_DAYS = 30
 UNDELETE_SECONDS = 7 * 24 * 3600

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 
-from infra.config import PROJECT, StackConfig
-from infra.workload.names import STACK, stack_label
+from slipway.infra.config.base import PROJECT
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.answers import Swept
+from slipway.infra.platforms.gcp.config import GcpConfig
+from slipway.infra.workload.names import STACK, stack_label
 
 # What production retains, and the key that Google deletes in no environment, by a part of their types.
 RETAINED = ("storage.googleapis.com/Bucket", "artifactregistry.googleapis.com/Repository")
 KEYS = "cloudkms.googleapis.com/"
 
 
-def sweep_gcp(stack: str, config: StackConfig) -> tuple[list[str], list[str]]:
+def sweep(stack: str, config: StackConfig) -> Swept:
     """(What was looked at, what is there and should not be) after a destroy; asked of Cloud Asset Inventory, which may
     be some minutes behind. What takes no labels is not in its answer."""
     label = stack_label(PROJECT, stack).lower().replace(".", "_")
-    where = f"project {config.gcp.project}, label {STACK}={label}"
-    command = ["gcloud", "asset", "search-all-resources", f"--scope=projects/{config.gcp.project}"]
+    where = f"project {config.of(GcpConfig).project}, label {STACK}={label}"
+    command = ["gcloud", "asset", "search-all-resources", f"--scope=projects/{config.of(GcpConfig).project}"]
     try:
         done = subprocess.run(
             [*command, f"--query=labels.{STACK}={label}", "--format=json"], capture_output=True, text=True, check=True

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
-
-from infra.room import short_of_gpus
-from infra.serving import ClusterServing
-from infra.settings import Settings
-
-if TYPE_CHECKING:
-    from infra.config import StackConfig
+from slipway.infra.config.base import PROJECT, Settings
+from slipway.infra.workload.names import stack_label
 
 LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
@@ -104,40 +98,14 @@ class KubernetesConfig(Settings):
                 )
         return placements
 
+    def namespace_of(self, stack: str) -> str:
+        """The stack's namespace: as configured, else one of its own."""
+        return self.namespace or stack_label(PROJECT, stack).lower().replace("_", "-").replace(".", "-")
+
     def places(self, accelerator: str) -> list[PlacementConfig]:
         """The kinds of nodes for an accelerator, the preferred first."""
         default = [NVIDIA] if accelerator == "nvidia" else [PlacementConfig()]
         return {str(kind): places for kind, places in self.placements.items()}.get(accelerator, default)
-
-
-def problems(config: StackConfig) -> Iterator[str]:
-    """A sentence for each thing that services ask for and the cluster does not have; it names the key and the fix."""
-    own = config.kubernetes
-    hosts: dict[str, str] = {}
-    for name, service in config.services.items():
-        where = f"services.{name}"
-        if service.host and not own.gateway:
-            yield f"{where}.host: nothing leads there: set kubernetes.gateway: {{name, namespace}}"
-        if service.host and (other := hosts.setdefault(service.host, name)) != name:
-            yield f"{where}.host: {service.host} is taken by {other!r}; give each its own"
-        if service.scale.on == "inflight" and not own.prometheus:
-            yield f"{where}.scale.on: inflight is asked of Prometheus: set kubernetes.prometheus"
-        if service.modelFrom == "volume" and not own.models:
-            yield f"{where}.modelFrom: there is no volume: set kubernetes.models to a claim's name"
-        if not service.image and not own.registry:
-            yield f"{where}: its image has nowhere to go: set kubernetes.registry, or {where}.image"
-        if service.scale.onDemand and {each.spot for each in own.places(service.accelerator)} != {True, False}:
-            yield (
-                f"{where}.scale.onDemand: kubernetes.placements.{service.accelerator} needs a kind of node with "
-                "spot: true and one without"
-            )
-    yield from _too_few_gpus(own, config.services)
-
-
-def _too_few_gpus(own: KubernetesConfig, services: Mapping[str, ClusterServing]) -> Iterator[str]:
-    rooms = [each.gpus for each in own.places("nvidia")]
-    if None not in rooms:
-        yield from short_of_gpus(services, sum(each or 0 for each in rooms), "kubernetes.placements.nvidia", "gpus")
 
 
 def _networks(networks: list[str]) -> list[str]:

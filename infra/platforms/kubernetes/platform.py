@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.artifact import ModelArtifact
-from infra.config import ServiceConfig, StackConfig
-from infra.environment import service_environment
-from infra.image import ServiceImage, ServiceImageArgs
-from infra.platforms.base import Platform, Served
-from infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
-from infra.spec import Cluster, Placement, Registry
-from infra.workload.names import stack_label
-from infra.workload.namespace import Space, SpaceArgs
-from infra.workload.network import outside_of
-from infra.workload.observability import Observability, ObservabilityArgs
-from infra.workload.route import RouteArgs, route
-from infra.workload.workload import Workload, WorkloadArgs
+from slipway.infra.config.stack import ServiceConfig, StackConfig
+from slipway.infra.platforms.cluster_platform import ClusterPlatform
+from slipway.infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
+from slipway.infra.resources.image import Registry
+from slipway.infra.workload.cluster import Cluster, Placement
+from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
+from slipway.infra.workload.observability import Observability, ObservabilityArgs
+from slipway.infra.workload.route import HttpRouteArgs, http_route
+from slipway.infra.workload.workload import Workload
 
 
-class KubernetesPlatform(Platform):
+class KubernetesPlatform(ClusterPlatform):
     """Owns the namespace unless it is another's; leaves the cluster, its Gateway and its monitoring alone."""
 
     def __init__(self, config: StackConfig) -> None:
-        own = self._own = config.kubernetes
-        self._config = config
+        self.config = config
+        own = self._own = config.of(KubernetesConfig)
         provider = k8s.Provider(
             "cluster",
             kubeconfig=str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else None,
@@ -35,67 +31,38 @@ class KubernetesPlatform(Platform):
             # Another kubeconfig is not another cluster: without this an edit of the file would replace all there is.
             cluster_identifier=own.cluster or own.context or "the cluster",
         )
-        provided = pulumi.ResourceOptions(providers=[provider])
-        space = Space(
-            "space", SpaceArgs(namespace=namespace_of(own, pulumi.get_stack()), create=own.createNamespace), provided
-        )
-        self._cluster = _cluster(own, provider, space)
+        args = KubernetesNamespaceArgs(namespace=own.namespace_of(pulumi.get_stack()), create=own.createNamespace)
+        namespace = KubernetesNamespace("space", args, pulumi.ResourceOptions(providers=[provider]))
+        self.cluster = _cluster(own, provider, namespace)
         if own.monitoring:
-            Observability("monitoring", ObservabilityArgs(cluster=self._cluster))
+            Observability("monitoring", ObservabilityArgs(cluster=self.cluster))
 
-    def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
-        cluster, gateway = self._cluster, self._own.gateway
-        workload = Workload(
-            name,
-            WorkloadArgs(
-                service=service,
-                image=self._image(name, service, artifact),
-                artifact=artifact,
-                access=access,
-                cluster=cluster,
-                environment=service_environment(service),
-                egress=outside_of(self._config, service),
-            ),
-        )
-        if not (service.host and gateway):
-            inside = pulumi.Output.concat("http://", workload.service, ".", cluster.namespace, f".svc:{workload.port}")
-            return Served(url=inside)
-        to = RouteArgs(
+    def registry(self, name: str) -> tuple[Registry, Sequence[pulumi.Resource]]:
+        assert self._own.registry, "the configuration was checked for it"
+        return Registry(repository=self._own.registry), ()
+
+    def route(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str] | None:
+        gateway = self._own.gateway
+        if gateway is None:
+            return None
+        args = HttpRouteArgs(
             service=workload.service,
             port=workload.port,
-            host=service.host,
-            namespace=cluster.namespace,
+            paths=workload.runtime.api_paths,
+            host=host,
+            namespace=self.cluster.namespace,
             gateway=(gateway.name, gateway.namespace),
             section=gateway.section,
         )
-        made = route(name, to, pulumi.ResourceOptions(parent=workload))
-        return Served(url=made.id.apply(lambda _: f"{gateway.scheme}://{service.host}"))
-
-    def _image(self, name: str, service: ServiceConfig, artifact: ModelArtifact) -> pulumi.Input[str]:
-        if service.image:
-            return service.image
-        assert self._own.registry, "the configuration was checked for it"
-        args = ServiceImageArgs(
-            service=name,
-            artifact=artifact,
-            accelerator=service.accelerator,
-            registry=Registry(repository=self._own.registry),
-            settings=self._config.image,
-            with_model=service.modelFrom == "image",
-        )
-        return ServiceImage(name, args).ref
+        made = http_route(name, args, pulumi.ResourceOptions(parent=workload))
+        return made.id.apply(lambda _: f"{gateway.scheme}://{host}")
 
 
-def namespace_of(own: KubernetesConfig, stack: str) -> str:
-    """The stack's namespace: as configured, else one of its own."""
-    return own.namespace or stack_label("slipway", stack).lower().replace("_", "-").replace(".", "-")
-
-
-def _cluster(own: KubernetesConfig, provider: k8s.Provider, space: Space) -> Cluster:
+def _cluster(own: KubernetesConfig, provider: k8s.Provider, namespace: KubernetesNamespace) -> Cluster:
     claim = {"persistentVolumeClaim": {"claimName": own.models, "readOnly": True}} if own.models else None
     return Cluster(
         provider=provider,
-        namespace=space.namespace,
+        namespace=namespace.namespace,
         placements={kind: [_placement(each) for each in own.places(kind)] for kind in ("none", "nvidia")},
         clients=own.clients,
         client_namespaces=[own.gateway.namespace] if own.gateway else [],
@@ -104,7 +71,7 @@ def _cluster(own: KubernetesConfig, provider: k8s.Provider, space: Space) -> Clu
         scrapers=[own.monitoringNamespace] if own.monitoring or own.prometheus else [],
         prometheus=own.prometheus,
         models=claim,
-        ready=[space],
+        ready=[namespace],
     )
 
 

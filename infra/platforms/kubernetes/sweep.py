@@ -9,15 +9,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from infra.config import PROJECT, StackConfig
-from infra.workload.names import STACK, stack_label
+from slipway.infra.config.base import PROJECT
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.answers import Swept
+from slipway.infra.platforms.kubernetes.config import KubernetesConfig
+from slipway.infra.workload.names import STACK, stack_label
 
 SECONDS = 120.0
 # What others keep about objects, and end with them.
 KEPT_BY_OTHERS = ("Event", "Endpoints", "EndpointSlice", "PodMetrics", "NodeMetrics", "ControllerRevision")
 
 
-def sweep_cluster(stack: str, config: StackConfig) -> tuple[list[str], list[str]]:
+def sweep(stack: str, config: StackConfig) -> Swept:
     """(What was looked at, what could not be removed) after a destroy; what other stacks have is left alone."""
     from kubernetes.config.config_exception import ConfigException
     from kubernetes.dynamic.exceptions import DynamicApiError
@@ -42,7 +45,7 @@ def sweep_cluster(stack: str, config: StackConfig) -> tuple[list[str], list[str]
 def _client(config: StackConfig) -> Any:
     kubeconfig: Any = import_module("kubernetes.config")  # neither has types
     dynamic: Any = import_module("kubernetes.dynamic")
-    own = config.kubernetes
+    own = config.of(KubernetesConfig)
     file = str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else os.environ.get("KUBECONFIG")
     return dynamic.DynamicClient(kubeconfig.new_client_from_config(config_file=file, context=own.context))
 

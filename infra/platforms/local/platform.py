@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pulumi
-
-from infra.artifact import ModelArtifact
-from infra.config import ServiceConfig
-from infra.environment import service_environment
-from infra.platforms.base import Platform, Served
-from infra.platforms.local.service import LocalService, LocalServiceArgs
+from slipway.infra.config.stack import ServiceConfig
+from slipway.infra.platforms.base import Platform, Served
+from slipway.infra.platforms.local.service import LocalService, LocalServiceArgs
+from slipway.infra.resources.artifact import ModelArtifact
 
 
 class LocalPlatform(Platform):
@@ -17,10 +15,11 @@ class LocalPlatform(Platform):
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
         args = LocalServiceArgs(
             artifact_uri=artifact.artifactUri,
+            runtime=artifact.runtime,
             access=access,
             port=service.port,
             metrics_port=service.metricsPort,
             workers=service.workers,
-            environment=service_environment(service),
+            environment=artifact.runtime.environment(service),
         )
         return Served(url=LocalService(name, args).url)

@@ -8,20 +8,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from cli.home import home
-from infra.config import ROOT
-from infra.content import content_key, serving_code
-from infra.slipway import slipway, slipway_json
-
-REQUIREMENTS = ROOT / "service" / "requirements.txt"
+from slipway.infra.content import content_key
+from slipway.infra.home import ROOT, home
+from slipway.infra.resources.command import slipway, slipway_json
+from slipway.infra.runtime import Runtime
 
 
-def service_key() -> str:
+def service_key(runtime: Runtime) -> str:
     """Names the serving code and its locked requirements by content."""
-    return content_key(ROOT, [*serving_code(), REQUIREMENTS])
+    return content_key(ROOT, [*runtime.serving_code(), runtime.lock("none")])
 
 
-def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
+def prepare(runtime: Runtime, key: str, artifact_uri: str) -> tuple[str, str, str]:
     """Python, code folder and artifact folder of a release, made if they are not there yet.
 
     Raises:
@@ -31,7 +29,7 @@ def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
     if not code.is_dir():
         code.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix="new-", dir=code.parent))
-        for file in serving_code():
+        for file in runtime.serving_code():
             target = staging / file.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
@@ -42,5 +40,5 @@ def prepare(key: str, artifact_uri: str) -> tuple[str, str, str]:
             shutil.rmtree(staging)
             if not code.is_dir():
                 raise
-    python = slipway("env", os.path.relpath(REQUIREMENTS, ROOT), progress=True).strip()
+    python = slipway("venv", os.path.relpath(runtime.lock("none"), ROOT), progress=True).strip()
     return python, str(code), slipway_json("model", "describe", artifact_uri)["path"]

@@ -17,17 +17,18 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
-
-from cli.home import home
-from infra.slipway import SlipwayError
+from slipway.infra.home import home
+from slipway.infra.resources.command import SlipwayError
 
 ROLL_SECONDS = 300
 STOP_SECONDS = 60
 # Processes look once a second whether their access file has changed.
 LOOK_SECONDS = 2.0
 ACCESS = "access.json"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 # What a service learns of the shell that it was started from. It answers strangers and outlives the update: the rest
 # may be passphrases, keys and the clouds' credentials, or settings that nobody declared.
@@ -51,12 +52,13 @@ class Owner:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """What one version of a service runs: interpreter, code folder, artifact folder, processes, settings.
+    """What one version of a service runs: interpreter, module, code folder, artifact folder, processes, settings.
 
     No secrets: it is written to files that tell what runs.
     """
 
     python: str
+    module: str
     code: str
     artifact: str
     workers: int
@@ -79,7 +81,7 @@ def roll(port: int, owner: Owner, release: Release, access: str) -> None:
     environment = {**release.environment, "SLIPWAY_ACCESS": str(run / ACCESS), "SLIPWAY_SEEN": str(run / "seen.db")}
     release = replace(release, environment=environment)
     with _exclusive(run):
-        before = _read(run / "desired.json")
+        before, access_before = _read(run / "desired.json"), access
         if alive(run):
             _refuse_other_stack(run, port, owner)
             access_before = (run / ACCESS).read_text() if (run / ACCESS).exists() else access
@@ -127,6 +129,22 @@ def serving(port: int) -> dict[str, Any] | None:
     if not alive(run) or not status.get("serving") or not status["workers"]:
         return None
     return {**status["serving"], "pids": status["workers"], "owner": owner_of(run)}
+
+
+def why_silent(url: str) -> list[str]:
+    """What is known of a service of this machine that does not answer; nothing of another address."""
+    parts = urlsplit(url)
+    if parts.hostname not in LOOPBACK or parts.port is None:
+        return []
+    run = run_folder(parts.port)
+    if not alive(run):
+        return ["its supervisor does not run: make up starts it again"]
+    status = _read(run / "status.json")
+    if "error" not in status:
+        return [f"{run / 'status.json'} can't be read: make up STACK=... starts it again"]
+    log = (run / "log").read_text(errors="replace").splitlines()[-5:] if (run / "log").exists() else []
+    said = [f"its supervisor says: {status['error']}"] if status["error"] else []
+    return said + [f"its log ends: {line[:200]}" for line in log]
 
 
 def stop(port: int, owner: Owner) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
-
-from infra.platforms.local import runtime
-from infra.platforms.local.release import prepare, service_key
-from infra.providers import changed, plain_errors
-from infra.slipway import SlipwayError
+from slipway.infra.platforms.local import runtime
+from slipway.infra.platforms.local.release import prepare, service_key
+from slipway.infra.resources.command import SlipwayError
+from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.runtime import ONNX, RUNTIMES, Runtime
 
 ROLLING = ("service", "stack", "port", "metricsPort", "workers", "environment", "artifactUri", "serviceKey")
 # The access file's text is a secret and stays out of the outputs; its hash tells whether it has changed.
@@ -22,10 +22,11 @@ INPUTS = (*ROLLING, "accessKey")
 
 @dataclass(frozen=True, kw_only=True)
 class LocalServiceArgs:
-    """`access`: the access file's text. `port` and `metrics_port` (None: no /metrics): on 127.0.0.1.
-    `workers`: server processes on that port; None: one per core of this machine."""
+    """`runtime`: the kind of service. `access`: the access file's text. `port` and `metrics_port` (None: no /metrics):
+    on 127.0.0.1. `workers`: server processes on that port; None: one per core of this machine."""
 
     artifact_uri: pulumi.Input[str]
+    runtime: Runtime
     access: pulumi.Input[str]
     port: int
     metrics_port: int | None
@@ -87,7 +88,8 @@ class LocalService(Resource, module="slipway", name="LocalService"):
             "accessKey": pulumi.Output.unsecret(access.apply(_hash)),
             "workers": args.workers,
             "artifactUri": args.artifact_uri,
-            "serviceKey": service_key(),
+            "kind": args.runtime.kind,
+            "serviceKey": service_key(args.runtime),
             "url": None,
         }
         super().__init__(LocalServiceProvider(), name, props, opts)
@@ -96,10 +98,12 @@ class LocalService(Resource, module="slipway", name="LocalService"):
 def _roll(props: dict[str, Any]) -> dict[str, Any]:
     # The engine hands numbers over as floats.
     port, workers = int(props["port"]), int(props.get("workers") or os.cpu_count() or 1)
-    python, code, artifact = prepare(props["serviceKey"], props["artifactUri"])
+    kind = RUNTIMES[props.get("kind") or ONNX.kind]
+    python, code, artifact = prepare(kind, props["serviceKey"], props["artifactUri"])
     metrics_port = None if props.get("metricsPort") is None else int(props["metricsPort"])
     release = runtime.Release(
         python=python,
+        module=kind.module,
         code=code,
         artifact=artifact,
         workers=workers,

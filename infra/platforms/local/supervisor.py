@@ -142,7 +142,7 @@ class Supervisor:
         # The caller's PYTHONPATH leads to its checkout; a release runs on its own code alone.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         command = [
-            *(release["python"], "-m", "service", "--artifact", release["artifact"]),
+            *(release["python"], "-m", release["module"], "--artifact", release["artifact"]),
             *("--fd", str(self.socket.fileno()), "--ready-fd", str(ready_write)),
             *("--parent-fd", str(self.parent_read)),
         ]

@@ -11,16 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-
-from cli.builds import described
-from cli.docker import Docker, DockerError
-from cli.env import environment
-from cli.home import home
-from cli.models import ROOT
-from infra.content import LOCKS, content_key, serving_code
-from service.image.settle import settle
-from service.pipeline.errors import BadInput, PipelineError, shown
+from slipway.infra.content import content_key
+from slipway.infra.home import ROOT, home
+from slipway.infra.runtime import RUNTIMES, Runtime
+from slipway.ops.images.docker import Docker, DockerError
+from slipway.ops.models.builds import described
+from slipway.ops.models.virtualenvs import environment
+from slipway.ops.progress import report
+from slipway.pipeline.errors import BadInput, PipelineError, shown
+from slipway.service.image.settle import settle
 
 DOCKERFILE = ROOT / "service" / "Dockerfile"
 PARTS = ROOT / "service" / "image"
@@ -40,11 +39,16 @@ class ImageRequest:
     name: str
     key: str
     artifact: str | None
+    kind: str
     accelerator: str
     base: str
     python: str
     arch: str
     packages: str
+
+    @property
+    def runtime(self) -> Runtime:
+        return RUNTIMES[self.kind]
 
     @property
     def image(self) -> str:
@@ -61,7 +65,7 @@ def pushed(request: ImageRequest, cache_from: str | None) -> tuple[str, bool]:
         return f"{request.name}@{digest}", False
     _build(docker, request, cache_from)
     try:
-        click.echo(f"pushing {request.image}", err=True)
+        report(f"pushing {request.image}")
         docker("push", "--quiet", request.image, image=request.image)
     except DockerError:
         # Tags that can't change refuse the second of two machines that build the same.
@@ -115,7 +119,7 @@ def _context(request: ImageRequest) -> Iterator[Path]:
         raise BadInput(f"{request.artifact}: the store holds no such artifact, or a damaged one; build the model again")
     with tempfile.TemporaryDirectory(prefix="slipway-image-") as folder:
         context = Path(folder)
-        lock = ROOT / "service" / LOCKS[request.accelerator]
+        lock = request.runtime.lock(request.accelerator)
         (context / "requirements").mkdir()
         shutil.copyfile(lock, context / "requirements" / "requirements.txt")
         shutil.copyfile(PARTS / "fetch.py", context / "requirements" / "fetch.py")
@@ -123,18 +127,18 @@ def _context(request: ImageRequest) -> Iterator[Path]:
         (context / "model").mkdir()
         if model:
             shutil.copytree(model, context / "model" / "model")
-        _export(context / "bento")
+        _export(request.runtime, context / "bento")
         if request.packages == "copied":
             _copy_packages(lock, request, context / "packages")
         settle(context)
         yield context
 
 
-def _export(into: Path) -> None:
+def _export(runtime: Runtime, into: Path) -> None:
     """The Bento of the serving code, named by its content."""
-    code = serving_code()
+    code = runtime.serving_code()
     into.mkdir()
-    python = environment([ROOT / "service" / LOCKS["none"]], home() / "envs")
+    python = environment([runtime.lock("none")], home() / "envs")
     with tempfile.TemporaryDirectory(prefix="slipway-bento-") as folder:
         source = Path(folder) / "source"
         for file in code:
@@ -161,7 +165,7 @@ def _copy_packages(lock: Path, request: ImageRequest, into: Path) -> None:
     """Wheels for the image's Python and processor, checked against the lock's hashes and unpacked."""
     import uv
 
-    click.echo(f"fetching the packages of {shown(lock)} for Python {request.python} on {request.arch}", err=True)
+    report(f"fetching the packages of {shown(lock)} for Python {request.python} on {request.arch}")
     command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(into), "--link-mode=copy", "--no-config"]
     command += ["--python-platform", PLATFORMS[request.arch], "--python-version", request.python]
     command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(lock)]

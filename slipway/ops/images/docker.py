@@ -6,12 +6,11 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections import deque
 from typing import Any
 
-import click
-
-from service.pipeline.errors import PipelineError
+from slipway.pipeline.errors import PipelineError
 
 # What docker, BuildKit and registries say, and what helps; the first that fits is told.
 REMEDIES = (
@@ -89,7 +88,7 @@ class Docker:
                 for line in process.stderr:
                     said.append(line)
                     if arguments[0] == "build":
-                        click.echo(line, nl=False, err=True)
+                        sys.stderr.write(line)
                 answer = process.stdout.read()
         except FileNotFoundError:
             raise DockerError("docker is not on PATH: install Docker, or its command line alone", "") from None

@@ -5,24 +5,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import click
-
-from cli import stores
-from cli.env import environment
-from cli.models import Promoted, lock_of, parse_ref
-from cli.process import run_pipeline
-from service.artifact import ArtifactError, verify
-from service.pipeline.errors import BadInput, Refused
-from service.pipeline.keys import inputs_key
-from service.pipeline.settings import read_settings
-from service.pipeline.store import Store
+from slipway.ops.models import stores
+from slipway.ops.models.process import run_pipeline
+from slipway.ops.models.refs import Promoted, lock_of, parse_ref
+from slipway.ops.models.virtualenvs import environment
+from slipway.ops.progress import report
+from slipway.pipeline.errors import BadInput, Refused
+from slipway.pipeline.keys import inputs_key
+from slipway.pipeline.settings import read_settings
+from slipway.pipeline.store import Store
+from slipway.service.artifact import ONNX, ArtifactError, kind_of, verify
 
 REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model as the store knows it; `digest` is None where it was not built yet, `folder` where it is promoted."""
+    """A model as the store knows it; `digest` is None where it was not built yet, `folder` where it is promoted.
+    `kind`: of service that it is for."""
 
     name: str
     ref: str
@@ -32,6 +32,7 @@ class Model:
     digest: str | None
     folder: Path | None
     built: bool = False
+    kind: str = ONNX
 
     @property
     def path(self) -> Path | None:
@@ -49,10 +50,11 @@ def described(ref: str, home: Path, variant: str | None = None) -> Model:
     if isinstance(target, Promoted):
         store, digest = stores.promoted(target, home)
         name = json.loads((store.path(digest) / "signature.json").read_bytes())["name"] if digest else ""
-        return Model(name, ref, target.digest, store, target.uri, digest, None)
+        kind = kind_of(store.path(digest)) if digest else ONNX
+        return Model(name, ref, target.digest, store, target.uri, digest, None, kind=kind)
     key, store, bucket = _key(target, variant), stores.local(home), stores.shared()
     uri = bucket.uri if bucket else store.uri
-    return Model(target.name, ref, key, store, uri, store.find(key), target)
+    return Model(target.name, ref, key, store, uri, store.find(key), target, kind=read_settings(target).kind)
 
 
 def build(ref: str, home: Path, variant: str | None = None, verbose: bool = False, again: bool = False) -> Model:
@@ -69,7 +71,7 @@ def build(ref: str, home: Path, variant: str | None = None, verbose: bool = Fals
     if not again and (noted := store.note(REFUSED, key)):
         raise Refused(f"{noted['message']} (judged before; --again judges anew)", noted["report"])
     python = environment([lock_of(model.folder)], home / "envs")
-    with store.claim(key, lambda: click.echo(f"{model.name}: waiting for another slipway that builds it", err=True)):
+    with store.claim(key, lambda: report(f"{model.name}: waiting for another slipway that builds it")):
         digest = store.find(key) or _fetched(model)
         if digest is not None:
             return replace(model, digest=digest)

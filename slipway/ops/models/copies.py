@@ -1,7 +1,7 @@
 """Copies of artifacts in a stack's bucket: put there, looked for, brought back, never taken away.
 
-`python -m cli.copies URI put FOLDER`, `... holds DIGEST` or `... fetch DIGEST FOLDER` is run by a Python that has its
-client: see stores.py.
+`python -m slipway.ops.models.copies URI put FOLDER`, `... holds DIGEST` or `... fetch DIGEST FOLDER` is run by a
+Python that has its client: see stores.py.
 """
 
 import hashlib
@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from service.artifact import MANIFEST, verify
-from service.pipeline.bucket import Bucket
-from service.pipeline.errors import BadInput
+from slipway.pipeline.bucket import Bucket
+from slipway.pipeline.errors import BadInput
+from slipway.service.artifact import MANIFEST, verify
 
 
 class Copies(Bucket):

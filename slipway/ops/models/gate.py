@@ -5,14 +5,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import click
-
-from cli import stores
-from cli.builds import Model
-from cli.env import environment
-from cli.models import Promoted, lock_of, parse_ref
-from cli.process import run_pipeline
-from service.pipeline.errors import BadInput, PipelineError, Refused
+from slipway.ops.models import stores
+from slipway.ops.models.builds import Model
+from slipway.ops.models.process import run_pipeline
+from slipway.ops.models.refs import Promoted, lock_of, parse_ref
+from slipway.ops.models.virtualenvs import environment
+from slipway.ops.progress import report
+from slipway.pipeline.errors import BadInput, PipelineError, Refused
 
 REMEDY = "the artifact that serves now stays; --accept-worse deploys this one all the same"
 
@@ -49,7 +48,7 @@ def _told(model: Model, result: dict[str, Any], accept_worse: bool) -> dict[str,
     message = f"{model.name}: {result['problem']}"
     if not accept_worse:
         raise Refused(f"{message}; {REMEDY}")
-    click.echo(f"{message}; accepted, as --accept-worse says", err=True)
+    report(f"{message}; accepted, as --accept-worse says")
     return result
 
 
@@ -74,7 +73,7 @@ def _by_report(model: Model, other: Path) -> dict[str, Any]:
     ours, theirs = model.report(), json.loads((other / "report.json").read_bytes())
     same = ours["provenance"]["evaluationDataSha256"] == theirs.get("provenance", {}).get("evaluationDataSha256")
     if not same or ours["metric"]["name"] != theirs["metric"]["name"]:
-        click.echo(f"{model.name}: not compared with what serves now: judged on other data", err=True)
+        report(f"{model.name}: not compared with what serves now: judged on other data")
         return {"problem": None}
     new, old = (_served(report)["metric"] for report in (ours, theirs))
     drop = old - new if ours["metric"]["direction"] == "higher" else new - old

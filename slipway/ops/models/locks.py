@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.models import PIPELINE_LOCK, ROOT, parse_ref
-from service.pipeline.errors import BadInput, PipelineError, shown
+from slipway.infra.home import ROOT
+from slipway.ops.models.refs import PIPELINE_LOCK, parse_ref
+from slipway.pipeline.errors import BadInput, PipelineError, shown
 
 PYTHON = "3.11"
 

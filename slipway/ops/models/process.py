@@ -7,17 +7,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from cli.models import ROOT
-from service.pipeline.errors import PipelineError, from_outcome
+from slipway.infra.home import ROOT
+from slipway.pipeline.errors import PipelineError, from_outcome
 
 
 def run_pipeline(python: Path, folder: Path, work: Path, home: Path, *options: str, verbose: bool) -> dict[str, Any]:
-    """Runs `python -m service.pipeline` to its end, or ends it with everything it started; returns its outcome.
+    """Runs `python -m slipway.pipeline` to its end, or ends it with everything it started; returns its outcome.
 
     Raises what it raised, or PipelineError with the end of its output where it did not get that far.
     """
     ours, theirs = os.pipe()
-    command = [python, "-m", "service.pipeline", folder, "--work", work, "--parent", ours, *options]
+    command = [python, "-m", "slipway.pipeline", folder, "--work", work, "--parent", ours, *options]
     command += ["--verbose"] if verbose else []
     process = subprocess.Popen(
         [str(each) for each in command],

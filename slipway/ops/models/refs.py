@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.pipeline.errors import BadInput, shown
+from slipway.infra.home import ROOT
+from slipway.pipeline.errors import BadInput, shown
 
-ROOT = Path(__file__).resolve().parents[1]
-PIPELINE_LOCK = ROOT / "service" / "pipeline" / "requirements.txt"
+PIPELINE_LOCK = ROOT / "slipway" / "pipeline" / "requirements.txt"
 
 _PROMOTED = re.compile(r"(?P<uri>[a-z0-9]+://.+)@(?P<digest>sha256:[0-9a-f]{64})")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cli import stores
-from cli.builds import Model, described
-from service.pipeline.bucket import Bucket
-from service.pipeline.errors import BadInput
+from slipway.ops.models import stores
+from slipway.ops.models.builds import Model, described
+from slipway.pipeline.bucket import Bucket
+from slipway.pipeline.errors import BadInput
 
 AGAIN = "bring back the bucket's versions (docs/recovery.md); built again it is another artifact, with another digest"
 

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from cli.models import ROOT, checked_name
-from service.pipeline.errors import BadInput, shown
+from slipway.infra.home import ROOT
+from slipway.ops.models.refs import checked_name
+from slipway.pipeline.errors import BadInput, shown
 
 LIMITS = {
     "classification": "metric: accuracy\nminimum: 0.9    # the lowest held-out accuracy that may be deployed",

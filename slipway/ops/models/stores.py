@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cli.env import environment
-from cli.home import home
-from cli.models import ROOT, Promoted
-from service.pipeline.bucket import Bucket
-from service.pipeline.errors import BadInput
-from service.pipeline.store import Store
+from slipway.infra.home import ROOT, home
+from slipway.ops.models.refs import Promoted
+from slipway.ops.models.virtualenvs import environment
+from slipway.pipeline.bucket import Bucket
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.store import Store
 
-CLIENTS = ROOT / "cli" / "buckets.txt"
+CLIENTS = ROOT / "slipway" / "ops" / "models" / "buckets.txt"
 
 
 def local(home: Path) -> Store:
@@ -79,7 +79,7 @@ def holds(uri: str, digest: str) -> bool:
 
 def _asked(uri: str, *arguments: str) -> dict[str, Any]:
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [_python_for(uri), "-m", "cli.copies", uri, *arguments]
+    command = [_python_for(uri), "-m", "slipway.ops.models.copies", uri, *arguments]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     if done.returncode:
         raise BadInput((done.stderr.strip().splitlines() or [f"{uri}: no answer"])[-1])

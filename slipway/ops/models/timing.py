@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cli.env import environment
-from cli.models import ROOT
-from service.pipeline.errors import PipelineError
+from slipway.infra.home import ROOT
+from slipway.infra.runtime import RUNTIMES, Runtime
+from slipway.ops.models.virtualenvs import environment
+from slipway.pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
-    from cli.builds import Model
+    from slipway.ops.models.builds import Model
 
 NOTE = "started"
 TIMEOUT = 300.0
@@ -31,19 +32,31 @@ def measured(model: Model, home: Path) -> dict[str, Any]:
     chosen = next(each for each in report["variants"] if each["name"] == report["choice"]["variant"])
     noted = model.store.note(NOTE, model.digest)
     if noted is None:
-        noted = {"seconds": _start(model.path, home)}
+        noted = {"seconds": _start(RUNTIMES[model.kind], model.path, home)}
         if noted["seconds"] is not None:
             model.store.put_note(NOTE, model.digest, noted)
     return {"startSeconds": noted["seconds"], "memoryBytes": chosen.get("memoryBytes")}
 
 
-def _start(artifact: Path, home: Path) -> float | None:
+def _start(runtime: Runtime, artifact: Path, home: Path) -> float | None:
     try:
-        python = environment([ROOT / "service" / "requirements.txt"], home / "envs")
+        python = environment([runtime.lock("none")], home / "envs")
     except PipelineError:
         return None  # whoever serves will hear why
     ready, told = os.pipe()
-    command = [python, "-m", "service", "--artifact", artifact, "--access", "open", "--port", 0, "--ready-fd", told]
+    command = [
+        python,
+        "-m",
+        runtime.module,
+        "--artifact",
+        artifact,
+        "--access",
+        "open",
+        "--port",
+        0,
+        "--ready-fd",
+        told,
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         begun = time.perf_counter()
         process = subprocess.Popen(

@@ -6,19 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
-
-from cli.home import home
-from service.pipeline.errors import BadInput, PipelineError, shown
+from slipway.ops.progress import report
+from slipway.pipeline.errors import BadInput, PipelineError, shown
 
 STAMP = ".complete"
-
-
-@click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-def env(files: tuple[Path, ...]) -> None:
-    """Make the virtualenv of locked requirements FILES, once, and print the path of its python."""
-    click.echo(environment(list(files), home() / "envs"))
 
 
 def environment(files: list[Path], envs: Path) -> Path:
@@ -59,11 +50,11 @@ def _make_once(folder: Path, python: Path, files: list[Path]) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        click.echo("waiting for another slipway that makes this environment", err=True)
+        report("waiting for another slipway that makes this environment")
         lock.acquire()
     try:
         if not (folder / STAMP).exists():
-            click.echo(f"making the environment of {', '.join(shown(file) for file in files)} (once)", err=True)
+            report(f"making the environment of {', '.join(shown(file) for file in files)} (once)")
             _make(folder, python, files)
     finally:
         lock.release()
@@ -88,7 +79,7 @@ def _uv(*arguments: str) -> None:
             assert process.stderr is not None
             for line in process.stderr:
                 if not line.startswith(" + "):  # one line for each of many packages
-                    click.echo(line, nl=False, err=True)
+                    sys.stderr.write(line)
         except BaseException:
             process.kill()
             raise

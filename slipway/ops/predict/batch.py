@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -14,15 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from cli.job import Output
-from cli.rows import Batch, batches
-from service.client import AsyncClient, BadRequest, Prediction, WrongInput
-from service.pipeline.errors import BadInput
+from slipway.ops.predict.output_file import Output
+from slipway.ops.predict.samples import Batch, batches
+from slipway.ops.progress import report
+from slipway.pipeline.errors import BadInput
+from slipway.service.client import AsyncClient, BadRequest, Prediction, WrongInput
 
 _MOST_SAMPLES = 256
 _SECONDS = 300.0  # for one request with all its attempts: long enough for a service to be put right
@@ -56,7 +57,7 @@ async def run(client: AsyncClient, job: Job) -> None:
         start = output.rows if output else 0
         task = bar.add_task("", total=1.0, rows=start)
         if start:
-            click.echo(f"going on after {start:,} rows", err=True)
+            report(f"going on after {start:,} rows")
         pending: deque[asyncio.Task[tuple[Batch, bytes]]] = deque()
         todo = iter(batches(job.files, model["inputs"], job.columns, size, start))
         try:
@@ -69,7 +70,8 @@ async def run(client: AsyncClient, job: Job) -> None:
                 if output:
                     output.append(content, batch.count)
                 else:
-                    click.echo(content, nl=False)
+                    sys.stdout.buffer.write(content)
+                    sys.stdout.flush()
                 bar.update(task, completed=batch.done, rows=batch.start + batch.count)
         finally:
             for each in pending:
@@ -77,7 +79,7 @@ async def run(client: AsyncClient, job: Job) -> None:
             await asyncio.gather(*pending, return_exceptions=True)
         if output:
             output.finish()
-            click.echo(f"{output.rows:,} rows in {job.output}", err=True)
+            report(f"{output.rows:,} rows in {job.output}")
 
 
 async def _answered(

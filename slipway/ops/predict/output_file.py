@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from service.pipeline.errors import BadInput
+from slipway.pipeline.errors import BadInput
 
 
 class Output:

@@ -13,7 +13,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from service.pipeline.errors import BadInput
+from slipway.pipeline.errors import BadInput
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 Specs = list[dict[str, Any]]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.platforms.aws.quotas import pools as aws_pools
-from infra.platforms.gcp.quotas import pools as gcp_pools
-from infra.pools import Machine, Pool, Quota
+from slipway.infra.platforms.answers import Answers
+from slipway.infra.platforms.quota import Pool
+from slipway.infra.platforms.table import row_of
 
 if TYPE_CHECKING:
-    from infra.config import StackConfig
+    from slipway.infra.config.stack import StackConfig
 
 OK, FAILED, UNKNOWN = "ok", "failed", "unknown"
-CLOUDS = ("aws", "gcp")
 NAMED = 6
 
 
@@ -25,32 +24,6 @@ class Finding:
     check: str
     outcome: str
     says: str
-
-
-# Whether something is as it has to be, None where nobody could be asked; and what to say of it.
-Said = tuple[bool | None, str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What was found out from this machine. None: nobody could be asked.
-
-    `lock`: who holds the stack. `account`: whose the credentials are; where there is none, `refusal` says why, and
-    `refused` that it was the credentials' fault. `who`: that is asked about in `lacking`, the permissions it has not.
-    `machines`: the machine types that the pools may take. `quotas`: with what is given. `versions`: of Kubernetes.
-    `said`: by the name of a check, what it found itself.
-    """
-
-    lock: str = ""
-    account: str | None = None
-    refusal: str = "nobody was asked"
-    refused: bool = False
-    who: str = ""
-    lacking: Sequence[str] | None = None
-    machines: Mapping[str, Machine] | None = None
-    quotas: Sequence[Quota] = ()
-    versions: Sequence[str] | None = None
-    said: Mapping[str, Sequence[Said]] = field(default_factory=dict)
 
 
 Check = Callable[["StackConfig", Answers], Iterator[tuple[str, str]]]
@@ -68,12 +41,8 @@ def run(config: StackConfig, answers: Answers, skipped: frozenset[str] = frozens
 
 def pools_of(config: StackConfig) -> list[Pool]:
     """The GPU pools of the stack, the preferred one first."""
-    match config.platform:
-        case "aws":
-            return aws_pools(config.aws)
-        case "gcp":
-            return gcp_pools(config.gcp)
-    return []
+    cloud = row_of(config).cloud
+    return cloud.gpu_pools(config) if cloud else []
 
 
 def _lock(_config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
@@ -82,13 +51,12 @@ def _lock(_config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
 
 
 def _credentials(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
-    if config.platform not in CLOUDS:
+    if (cloud := row_of(config).cloud) is None:
         return
     if answers.account is None:
         yield FAILED if answers.refused else UNKNOWN, answers.refusal
         return
-    key = "aws.account" if config.platform == "aws" else "gcp.project"
-    wanted = config.aws.account if config.platform == "aws" else config.gcp.project
+    key, wanted = cloud.account(config)
     if wanted and answers.account != wanted:
         said = f"the credentials are of {answers.account}, the stack belongs to {wanted}"
         yield FAILED, f"{said}: log in there, or change slipway:{key}"
@@ -97,7 +65,7 @@ def _credentials(config: StackConfig, answers: Answers) -> Iterator[tuple[str, s
 
 
 def _permissions(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
-    if config.platform not in CLOUDS or answers.account is None:
+    if row_of(config).cloud is None or answers.account is None:
         return
     if answers.lacking is None:
         yield UNKNOWN, "nobody to ask what the deployer may do"
@@ -170,12 +138,10 @@ def _why_not(pool: Pool, answers: Answers) -> str:
 
 
 def _version(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
-    if config.platform not in CLOUDS or answers.account is None:
+    cloud = row_of(config).cloud
+    if cloud is None or answers.account is None or (asked := cloud.version(config)) is None:
         return
-    wanted = config.aws.cluster.version if config.platform == "aws" else config.gcp.cluster.channel
-    if wanted is None:
-        return
-    what = f"Kubernetes {wanted}" if config.platform == "aws" else f"channel {wanted}"
+    wanted, what = asked
     if answers.versions is None:
         yield UNKNOWN, f"nobody to ask whether {what} is offered"
     elif wanted in answers.versions:

@@ -1,22 +1,19 @@
-"""Whether what lies outside can be reached from this machine: registries, their images, names. Short waits."""
+"""Whether registries and their images can be reached from this machine."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import socket
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from cli.docker import is_on_this_machine, registry_of
-from infra.preflight import Said
+from slipway.infra.platforms.answers import Said
+from slipway.infra.platforms.connectivity import WAIT, reason
+from slipway.ops.images.docker import is_on_this_machine, registry_of
 
-WAIT = httpx.Timeout(10, connect=3)
 HUB = "registry-1.docker.io"
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json"
@@ -25,8 +22,6 @@ MANIFESTS = ", ".join(
         "docker.distribution.manifest.v2",
     )
 )  # fmt: skip
-# What the public internet finds under a name: developers.google.com/speed/public-dns/docs/doh/json
-DNS = "https://dns.google/resolve"
 
 
 def base_image(ref: str) -> Said:
@@ -43,7 +38,7 @@ def base_image(ref: str) -> Said:
             if answer.status_code == 401 and (token := _token(client, answer.headers.get("www-authenticate", ""))):
                 answer = client.head(url, headers={"accept": MANIFESTS, "authorization": f"Bearer {token}"})
     except (httpx.HTTPError, ValueError) as error:
-        return None, f"{registry} can't be asked from here for {name}: {_reason(error)}"
+        return None, f"{registry} can't be asked from here for {name}: {reason(error)}"
     match answer.status_code:
         case 200:
             return True, f"{registry} has {name}"
@@ -61,29 +56,8 @@ def registry(host: str, login: str) -> Said:
     try:
         httpx.get(f"{_address(host, f'{host}/')}/v2/", timeout=WAIT)
     except httpx.HTTPError as error:
-        return None, f"{host} can't be reached from here: {_reason(error)}"
+        return None, f"{host} can't be reached from here: {reason(error)}"
     return True, f"{host} answers, and docker has a login for it"
-
-
-def delegated(zone: str, servers: Sequence[str]) -> Said:
-    """Whether the internet asks these name servers about the zone: a certificate's validation waits for it in vain."""
-    try:
-        answer = httpx.get(DNS, params={"name": zone, "type": "NS"}, timeout=WAIT).json()
-    except (httpx.HTTPError, ValueError) as error:
-        return None, f"nobody to ask who answers for {zone}: {_reason(error)}"
-    found = {str(each["data"]).rstrip(".").lower() for each in answer.get("Answer", ()) if each.get("type") == 2}
-    if found & {each.rstrip(".").lower() for each in servers}:
-        return True, f"{zone} is answered for by the zone's servers"
-    return (
-        False,
-        f"the internet does not ask the zone's servers about {zone}: set its NS at the parent to {servers[0]}, ...",
-    )
-
-
-def address(host: str) -> Said:
-    with suppress(OSError):
-        return True, f"{host} is at {socket.gethostbyname(host)}"
-    return None, f"{host} has no address yet"
 
 
 def _address(host: str, image: str) -> str:
@@ -110,7 +84,3 @@ def _has_login(host: str) -> bool:
     return bool(config.get("credsStore")) or any(
         host in each for key in ("auths", "credHelpers") for each in config.get(key) or ()
     )
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

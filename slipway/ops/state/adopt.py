@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cli.engine import export_state, pulumi
+from slipway.ops.state.pulumi import export_state, pulumi
 
 KEPT = (
     "urn", "custom", "type", "inputs", "parent", "provider", "dependencies", "propertyDependencies", "protect",

@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from cli.engine import export_state, pulumi, short
-from service.pipeline.errors import PipelineError
+from slipway.infra.platforms.table import clouds
+from slipway.ops.state.pulumi import export_state, pulumi, short
+from slipway.pipeline.errors import PipelineError
 
-CLUSTERS = ("aws:eks/cluster:Cluster", "gcp:container/cluster:Cluster")
-# What is read while it is still being made, by its output `status`. Google's plugin waits by itself.
-AWAITED = ("aws:eks/cluster:Cluster", "aws:eks/nodeGroup:NodeGroup")
+CLUSTERS = tuple(kind for cloud in clouds() for kind in cloud.recovery().clusters)
+# What is read while it is still being made, by its output `status`.
+AWAITED = tuple(kind for cloud in clouds() for kind in cloud.recovery().awaited)
 BUSY = ("CREATING", "PENDING", "UPDATING", "DELETING")
 # Never worked, so nothing is in it; the states are those of docs.aws.amazon.com/eks/latest/APIReference.
 STILLBORN = ("FAILED", "CREATE_FAILED")

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cli.engine import short
-from service.pipeline.errors import PipelineError
+from slipway.infra.home import ROOT
+from slipway.ops.state.pulumi import short
+from slipway.pipeline.errors import PipelineError
 
-ROOT = Path(__file__).resolve().parents[1]
 POLICY = ROOT / "policy"
 SAME = ("same", "read", "refresh")
 REPLACED = ("replace", "create-replacement", "delete-replaced")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from service.pipeline.errors import PipelineError
+from slipway.pipeline.errors import PipelineError
 
 
 class NoStack(PipelineError):

@@ -16,16 +16,18 @@ from urllib.parse import unquote, urlsplit
 import psutil
 import yaml
 
-from cli.adopt import Found, adopt
-from cli.clusters import forget_lost, read_clusters, settle_clusters
-from cli.engine import export_state, pulumi, short, steps
-from cli.importids import BY_TAG, REPEATABLE, import_id, is_findable
-from cli.lookup import PROGRAMS, tagged_resources
-from service.pipeline.errors import PipelineError
+from slipway.infra.platforms.table import clouds
+from slipway.ops.state.adopt import Found, adopt
+from slipway.ops.state.clusters import forget_lost, read_clusters, settle_clusters
+from slipway.ops.state.import_ids import REPEATABLE, import_id, is_findable
+from slipway.ops.state.pulumi import export_state, pulumi, short, steps
+from slipway.ops.state.tagged import tagged_resources
+from slipway.pipeline.errors import PipelineError
 
 CREATING = "creating"
 BROKEN, PENDING, FAILED = "broken", "pending", "failed"
-CLOUD_PROVIDERS = [f"pulumi:providers:{name}" for name in ("aws", "gcp", "kubernetes")]
+# Providers of what lies outside of this machine.
+CLOUD_PROVIDERS = [f"pulumi:providers:{name}" for name in (*(cloud.package for cloud in clouds()), "kubernetes")]
 
 
 def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
@@ -256,10 +258,10 @@ def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], projec
     }
     account = next((part for part in json.dumps(deployment).split(":") if len(part) == 12 and part.isdigit()), "")
     tagged: list[tuple[str, str]] = []
-    for package in PROGRAMS:
-        if sought := [each for each in resources if each["type"] in BY_TAG and each["type"].startswith(f"{package}:")]:
+    for cloud in clouds():
+        if sought := [each for each in resources if each["type"] in cloud.recovery().by_tag]:
             settings = providers.get(sought[0].get("provider", ""), {})
-            tagged += tagged_resources(f"{project}/{stack}", settings, package)
+            tagged += tagged_resources(f"{project}/{stack}", settings, cloud)
     for resource in resources:
         place = {"account": account, **providers.get(resource.get("provider", ""), {})}
         name = resource["urn"].rsplit("::", 1)[1]

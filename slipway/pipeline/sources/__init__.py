@@ -5,9 +5,9 @@ from typing import Any
 
 import onnx
 
-from service.pipeline.data import Inputs
-from service.pipeline.errors import BadInput
-from service.pipeline.sources.base import Source
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.sources.base import Source
 
 
 def source_of(model: Any, folder: Path, training: Inputs) -> Source:
@@ -18,20 +18,20 @@ def source_of(model: Any, folder: Path, training: Inputs) -> Source:
     if isinstance(model, str | Path):
         return _from_file(folder / model, training)
     if isinstance(model, onnx.ModelProto):
-        from service.pipeline.sources import from_onnx
+        from slipway.pipeline.sources import from_onnx
 
         return from_onnx.convert(model)
     origins = {base.__module__.partition(".")[0] for base in type(model).__mro__}
     if "keras" in origins:
-        from service.pipeline.sources import from_keras
+        from slipway.pipeline.sources import from_keras
 
         return from_keras.convert(model, training)
     if "torch" in origins:
-        from service.pipeline.sources import from_torch
+        from slipway.pipeline.sources import from_torch
 
         return from_torch.convert(model, training)
     if "sklearn" in origins:
-        from service.pipeline.sources import from_sklearn
+        from slipway.pipeline.sources import from_sklearn
 
         return from_sklearn.convert(model, training)
     raise BadInput(
@@ -44,13 +44,13 @@ def _from_file(path: Path, training: Inputs) -> Source:
     if not path.exists():
         raise BadInput(f"the model file {path} is missing")
     if path.suffix in (".keras", ".h5"):
-        from service.pipeline.sources import from_keras
+        from slipway.pipeline.sources import from_keras
 
         return from_keras.load(path, training)
     if path.is_dir():
-        from service.pipeline.sources import from_savedmodel
+        from slipway.pipeline.sources import from_savedmodel
 
         return from_savedmodel.load(path)
-    from service.pipeline.sources import from_onnx
+    from slipway.pipeline.sources import from_onnx
 
     return from_onnx.load(path)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from service.pipeline.data import Inputs
-from service.pipeline.errors import BadInput
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.errors import BadInput
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from service.pipeline import runtime
-from service.pipeline.data import Inputs
-from service.pipeline.errors import BadInput, shown
-from service.pipeline.sources.base import Source, first_line, rename, require_known
+from slipway.pipeline import runtime
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.errors import BadInput, shown
+from slipway.pipeline.sources.base import Source, first_line, rename, require_known
 
 REMEDY = (
     "leave its layer out of the model that train() returns. Layers for augmentation belong around the model, not in it"

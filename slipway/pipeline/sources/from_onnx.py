@@ -4,9 +4,9 @@ from pathlib import Path
 
 import onnx
 
-from service.pipeline import runtime
-from service.pipeline.errors import BadInput, shown
-from service.pipeline.sources.base import Source, first_line
+from slipway.pipeline import runtime
+from slipway.pipeline.errors import BadInput, shown
+from slipway.pipeline.sources.base import Source, first_line
 
 LARGEST = 2**31
 

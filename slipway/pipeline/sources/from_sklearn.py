@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from service.pipeline.data import Inputs
-from service.pipeline.errors import BadInput
-from service.pipeline.sources.base import Source, first_line, rename
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.sources.base import Source, first_line, rename
 
 OPSET = {"": 17, "ai.onnx.ml": 3}
 
@@ -22,9 +22,9 @@ def convert(model: Any, training: Inputs) -> Source:
     from sklearn.base import is_classifier
 
     answer, options = model.predict if hasattr(model, "predict") else model.transform, None
+    soft = hasattr(model, "predict_proba")
     if is_classifier(model):
         _require_numbered(model)
-        soft = hasattr(model, "predict_proba")
         answer = model.predict_proba if soft else model.decision_function
         last = model.steps[-1][1] if hasattr(model, "steps") else model
         options = {id(model): {"zipmap": False}} if soft else {id(last): {"raw_scores": True}}

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import onnx
 
-from service.pipeline import runtime
-from service.pipeline.data import Inputs
-from service.pipeline.errors import BadInput
-from service.pipeline.sources.base import Source, first_line
+from slipway.pipeline import runtime
+from slipway.pipeline.data import Inputs
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.sources.base import Source, first_line
 
 OPSET = 17
 

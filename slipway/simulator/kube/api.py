@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ssl
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,8 @@ class Api:
 
     def list(self, version: str, kind: str, namespace: str = "", **selectors: str) -> list[Object]:
         """`labelSelector` and `fieldSelector` as the API takes them. Of all namespaces where none is named."""
-        answer = self._call("GET", self._path(Ref(version, kind, namespace, "")), **selectors)
+        asked: dict[str, Any] = {**selectors}
+        answer = self._call("GET", self._path(Ref(version, kind, namespace, "")), **asked)
         return [{"apiVersion": version, "kind": kind, **each} for each in answer["items"]]
 
     def apply(self, value: Object, manager: str, dry: bool = False, force: bool = False) -> Object:
@@ -100,7 +102,7 @@ class Api:
         """A merge patch, as `kubectl patch` or somebody's script would; `part`: `/status`."""
         return dict(self._call("PATCH", self._path(ref) + part, change, "application/merge-patch+json"))
 
-    def strict(self, value: Object) -> list[str]:
+    def strict(self, value: Object) -> Sequence[str]:
         """The warnings of a dry run that refuses unknown and doubled fields. Raises ApiError for what is refused."""
         path = self._path(replace(Ref.to(value), name=""))
         answer = self._http.post(f"{path}?dryRun=All&fieldValidation=Strict", json=value)
@@ -123,7 +125,7 @@ class Api:
     def log(self, namespace: str, pod: str, container: str, lines: int, previous: bool = False) -> str:
         """The end of what a container said; empty where it can't be had."""
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
-        options = {"container": container, "tailLines": lines, "previous": str(previous).lower()}
+        options: dict[str, Any] = {"container": container, "tailLines": lines, "previous": str(previous).lower()}
         answer = self._http.get(path, params=options)
         return answer.text if answer.is_success else ""
 
@@ -175,9 +177,9 @@ def _tls(cluster: Object, user: Object) -> ssl.SSLContext:
         context.load_verify_locations(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
     if "client-certificate-data" in user:
         with tempfile.TemporaryDirectory() as folder:
-            files = [Path(folder) / name for name in ("crt", "key")]
+            certificate, key = files = [Path(folder) / name for name in ("crt", "key")]
             for file, entry in zip(files, ("client-certificate-data", "client-key-data"), strict=True):
                 file.touch(0o600)
                 file.write_bytes(base64.b64decode(user[entry]))
-            context.load_cert_chain(*files)
+            context.load_cert_chain(certificate, key)
     return context

@@ -16,18 +16,18 @@ import httpx
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from tests.standins.checks import input_problems
-from tests.standins.faults import CloudError
-from tests.standins.kube import waits
-from tests.standins.kube.api import ApiError, Object, Ref
-from tests.standins.kube.target import Target, configured, is_another_cluster, online
-from tests.standins.kube.values import changes, is_known, plain, received, sealed, secret
-from tests.standins.kube.views import FORCE, MANAGER, id_of, is_forced, left_to_others, outputs, preview, ref_of
-from tests.standins.kube.views import inputs as inputs_of
-from tests.standins.kube.why import explain
-from tests.standins.kubernetes import CLUSTER_SCOPED
-from tests.standins.provider import StandIn, _diff, _failures, _kind_and_name, _struct
-from tests.standins.sdk import resource_type
+from slipway.simulator.checks import input_problems
+from slipway.simulator.faults import CloudError
+from slipway.simulator.kube import waits
+from slipway.simulator.kube.api import ApiError, Object, Ref
+from slipway.simulator.kube.target import Target, configured, is_another_cluster, online
+from slipway.simulator.kube.values import changes, is_known, plain, received, sealed, secret
+from slipway.simulator.kube.views import FORCE, MANAGER, id_of, is_forced, left_to_others, outputs, preview, ref_of
+from slipway.simulator.kube.views import inputs as inputs_of
+from slipway.simulator.kube.why import explain
+from slipway.simulator.kubernetes import CLUSTER_SCOPED
+from slipway.simulator.provider import StandIn, _diff, _failures, _kind_and_name, _struct
+from slipway.simulator.sdk import provider_type, resource_type
 
 AUTONAMED = "pulumi.com/autonamed"
 PROPAGATION = "pulumi.com/deletionPropagationPolicy"
@@ -60,7 +60,7 @@ class ClusterStandIn(StandIn):
         self.targets: dict[str, Target] = {}
 
     def CheckConfig(self, request: Any, _context: Any) -> Any:
-        known = resource_type("pulumi:providers:kubernetes")
+        known = provider_type("kubernetes")
         inputs = {key: each for key, each in plain(received(request.news)).items() if key in known.arguments}
         # Whatever is not text comes as text; only the names are checked here.
         texts = {key: each for key, each in inputs.items() if known.arguments[key].hint is str}

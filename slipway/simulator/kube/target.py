@@ -9,9 +9,9 @@ from pathlib import Path
 
 import yaml
 
-from tests.standins.faults import CloudError
-from tests.standins.kube.api import Api, Object
-from tests.standins.kube.values import is_known
+from slipway.simulator.faults import CloudError
+from slipway.simulator.kube.api import Api, Object
+from slipway.simulator.kube.values import is_known
 
 
 @dataclass

@@ -8,7 +8,7 @@ from google.protobuf import json_format
 from pulumi.runtime.rpc import UNKNOWN
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, no secret
 Object = dict[str, Any]
 
 

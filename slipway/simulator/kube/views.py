@@ -8,9 +8,9 @@ from typing import Any
 
 from pulumi.runtime.rpc import UNKNOWN
 
-from tests.standins.kube.api import ApiError, Object, Ref
-from tests.standins.kube.target import Target
-from tests.standins.kube.values import is_known, is_secret, plain, pruned, sealed, secret
+from slipway.simulator.kube.api import ApiError, Object, Ref
+from slipway.simulator.kube.target import Target
+from slipway.simulator.kube.values import is_known, is_secret, plain, pruned, sealed, secret
 
 MANAGER = "pulumi-kubernetes"
 FORCE = "pulumi.com/patchForce"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.standins.kube.api import Api, Object, Ref
+from slipway.simulator.kube.api import Api, Object, Ref
 
 SKIP, WAIT_FOR, TIMEOUT = "pulumi.com/skipAwait", "pulumi.com/waitFor", "pulumi.com/timeoutSeconds"
 DEFAULT_SECONDS = 600.0

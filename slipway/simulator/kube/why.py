@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.standins.kube.api import Api, Object
+from slipway.simulator.kube.api import Api, Object
 
 LOG_LINES = 8
 PODS = 3

@@ -1,21 +1,19 @@
 """A model that is judged, and a small cluster that costs something: what the comments are about."""
 
 import json
-from types import SimpleNamespace
 
 import pulumi
 import pulumi_aws as aws
-
-from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
-from infra.cost.config import CostConfig
-from infra.cost.stack import Cost
+from slipway.infra.config.cost import CostConfig
+from slipway.infra.cost.needs import Pricing
+from slipway.infra.cost.stack import Cost
+from slipway.infra.platforms.table import billing
+from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs, known_model
 
 config = pulumi.Config("slipway")
 limit = config.get_int("maxMonthlyUsd") or 0
-settings = SimpleNamespace(
-    cost=CostConfig(), maxMonthlyUsd=limit, platform="aws", aws=SimpleNamespace(region="us-east-1")
-)
-cost = Cost(settings)
+pricing = Pricing(billing=billing(), regions={"aws": "us-east-1"}, cloud="aws")
+cost = Cost(CostConfig(), pricing, limit)
 
 tags = {"slipway:stack": "slipway/example", "slipway:name": "x"}
 model = known_model(config.require("model"), None)

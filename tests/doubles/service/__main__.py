@@ -1,4 +1,6 @@
-"""Stands for `python -m service` in tests of the supervisor: same arguments, quick, answers its artifact's text.
+"""Stands for `python -m slipway.service` in tests of the supervisor: same arguments, quick.
+
+It answers its artifact's text.
 
 An artifact file that starts with "broken" makes it exit before it is ready.
 """

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-from infra.config import ROOT
+from slipway.infra.home import ROOT
 
 # Reads {name: policy} on standard input, answers {name: {finding: [actions]}} for those with findings.
 ASK = """
@@ -53,7 +53,7 @@ def unknown_actions(actions):
 
 def _ask(program, question):
     lock = str(ROOT / "tools" / "iam.txt")
-    command = [sys.executable, "-m", "cli", "env", lock]
+    command = [sys.executable, "-m", "slipway.cli", "venv", lock]
     python = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     done = subprocess.run(
         [python, "-W", "ignore", "-c", program], input=json.dumps(question), capture_output=True, text=True

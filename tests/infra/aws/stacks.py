@@ -3,8 +3,7 @@
 from copy import deepcopy
 
 import yaml
-
-from infra.config import ROOT
+from slipway.infra.home import ROOT
 
 ROLE = "arn:aws:iam::123456789012:role/{}"
 DEPLOYER = ROLE.format("slipway-deploy")

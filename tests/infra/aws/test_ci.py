@@ -4,9 +4,9 @@ import json
 
 import pytest
 import yaml
+from slipway.infra.home import ROOT
+from slipway.infra.platforms.aws.permissions import MAKES
 
-from infra.config import ROOT
-from infra.platforms.aws.permissions import MAKES
 from tests.contracts import rules
 from tests.infra.aws.iam import findings
 from tests.infra.aws.stacks import VARIANTS

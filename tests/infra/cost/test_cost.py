@@ -4,13 +4,13 @@ from decimal import Decimal
 
 import pytest
 import yaml
-
-from infra.cost.config import CostConfig, UsageConfig
-from infra.cost.declared import ENGINE_UNKNOWN, UNKNOWN, Declared, plain, planned
-from infra.cost.estimate import estimate, regions
-from infra.cost.needs import Stack
-from infra.cost.predictions import cost_per_1k
-from infra.cost.prices import TABLE, Prices, read_table
+from slipway.infra.config.cost import CostConfig, UsageConfig
+from slipway.infra.cost.declared import ENGINE_UNKNOWN, UNKNOWN, Declared, plain, planned
+from slipway.infra.cost.estimate import estimate, regions
+from slipway.infra.cost.needs import Stack
+from slipway.infra.cost.predictions import cost_per_1k
+from slipway.infra.cost.prices import TABLE, Prices, read_table
+from slipway.infra.platforms.table import billing
 
 HOURS = 730
 GROUP = "aws:eks/nodeGroup:NodeGroup"
@@ -24,7 +24,7 @@ def node_group(name="gpu", machine="g6.xlarge", **scaling):
 def priced(*declared, region="us-east-1", **config):
     settings = CostConfig(**config)
     stack = Stack(declared=declared, regions={"aws": region, "gcp": region}, config=settings)
-    return estimate(stack, Prices.load(settings))
+    return estimate(stack, Prices.load(settings), billing())
 
 
 def test_every_price_names_a_source_with_a_date_and_an_address():

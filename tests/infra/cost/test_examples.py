@@ -4,10 +4,10 @@ from decimal import Decimal
 
 import pytest
 import yaml
+from slipway.infra.cost import stack as program
+from slipway.infra.cost.prices import TABLE
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
-from infra.cost import stack as program
-from infra.cost.prices import TABLE
 from tests.recorder import run_program
 
 REGION = "us-east-1"
@@ -69,7 +69,7 @@ def seen(monkeypatch):
     """What the running program estimated."""
     found = []
     real = program.estimate
-    monkeypatch.setattr(program, "estimate", lambda stack, prices: found.append(real(stack, prices)) or found[-1])
+    monkeypatch.setattr(program, "estimate", lambda *asked: found.append(real(*asked)) or found[-1])
     return found
 
 

@@ -2,11 +2,13 @@
 
 from decimal import Decimal
 
-from cli.comment import cells
-from infra.cost.declared import Declared
-from infra.cost.needs import Span
-from infra.cost.prices import Prices
-from infra.cost.split import Share, difference
+from slipway.infra.cost.declared import Declared
+from slipway.infra.cost.needs import Span
+from slipway.infra.cost.prices import Prices
+from slipway.infra.cost.split import Share, difference
+from slipway.infra.platforms.table import billing
+
+from slipway.cli.comment import cells
 
 KEY = Declared(type="aws:kms/key:Key", name="key", inputs={})
 EXTRA = Declared(type="aws:secretsmanager/secret:Secret", name="token", inputs={})
@@ -18,7 +20,7 @@ def group(most):
 
 
 def split(before, after):
-    found = difference(before, after, {"aws": "us-east-1"}, Prices.load())
+    found = difference(before, after, {"aws": "us-east-1"}, Prices.load(), billing())
     return {share.name: share for share in found.shares}
 
 
@@ -31,7 +33,7 @@ def test_what_grows_what_goes_and_what_comes_are_told_apart():
 
 
 def test_the_parts_add_up_to_the_whole():
-    found = difference([KEY, group(2)], [KEY, EXTRA, group(8)], {"aws": "us-east-1"}, Prices.load())
+    found = difference([KEY, group(2)], [KEY, EXTRA, group(8)], {"aws": "us-east-1"}, Prices.load(), billing())
     assert sum((share.then for share in found.shares), Span.of(0)) == found.then.total
     assert sum((share.change for share in found.shares), Span.of(0)) == found.then.total + found.now.total * -1
 

@@ -4,8 +4,7 @@ import asyncio
 import os
 
 import pytest
-
-from infra.platforms.docker import front
+from slipway.infra.platforms.docker import tcp_proxy as front
 
 
 async def server(name):

@@ -3,8 +3,7 @@
 from copy import deepcopy
 
 import yaml
-
-from infra.config import ROOT
+from slipway.infra.home import ROOT
 
 IMAGE = "europe-west4-docker.pkg.dev/example-project/images/{}@sha256:" + "a" * 64
 JWT = {"jwks": "https://issuer.example.org/keys", "issuer": "https://issuer.example.org/", "audience": "models"}

@@ -1,8 +1,9 @@
 """Configurations of Google Cloud stacks that are refused: each names its key and the fix, and nothing is registered."""
 
 import pytest
+from slipway.infra.config.base import ConfigError
+from slipway.infra.config.stack import StackConfig
 
-from infra.config import ConfigError, StackConfig
 from tests.infra.gcp.stacks import KEY, SPOT, STEADY, VPC
 from tests.infra.gcp.stacks import production as good
 from tests.infra.refusals import MISSING, changed, handed_over

@@ -139,7 +139,7 @@ def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
 
 
 def test_what_a_pool_can_not_change_is_in_its_name_and_what_it_can_is_not():
-    from infra.platforms.gcp.nodepools import _physical
+    from slipway.infra.platforms.gcp.nodepools import _physical
 
     spot, steady = _physical("l4", {"spot": True}), _physical("l4", {"spot": False})
     assert spot != steady and spot.startswith("l4-") and len(spot) == 9
@@ -199,7 +199,7 @@ def test_named_networks_are_the_only_ones_and_the_rate_is_theirs(variant):
 
 
 def test_more_networks_than_a_rule_takes_are_more_rules_of_their_own_priority():
-    from infra.platforms.gcp.firewall import Firewall, FirewallArgs
+    from slipway.infra.platforms.gcp.firewall import Firewall, FirewallArgs
 
     wall = Firewall.__new__(Firewall)
     wall._args = FirewallArgs(name="a", project="p", rate=None, allow=[f"10.{i}.0.0/16" for i in range(23)])

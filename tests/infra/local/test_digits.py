@@ -9,11 +9,11 @@ from urllib.request import Request, urlopen
 import numpy as np
 import onnxruntime
 import pytest
+from slipway.infra.home import ROOT
+from slipway.infra.platforms.local import runtime
+from slipway.infra.platforms.local.release import prepare, service_key
+from slipway.infra.resources.command import slipway, slipway_json
 
-from infra.config import ROOT
-from infra.platforms.local import runtime
-from infra.platforms.local.release import prepare, service_key
-from infra.slipway import slipway, slipway_json
 from tests.callers import HEADERS, KEY, access
 
 SAMPLES, WATCHED = 40, 250
@@ -50,7 +50,7 @@ def predict(url, body):
 @pytest.fixture(scope="module")
 def held_out(digits, tmp_path_factory):
     file = tmp_path_factory.mktemp("held-out") / "samples.npz"
-    python = slipway("env", "models/digits/requirements.txt").strip()
+    python = slipway("venv", "models/digits/requirements.txt").strip()
     subprocess.run([python, "-c", HELD_OUT, str(file)], cwd=ROOT, check=True)
     with np.load(file) as samples:
         return samples["image"], samples["labels"]
@@ -80,7 +80,7 @@ def test_the_readmes_example_of_tritons_client_runs(url):
     code = next(each for each in blocks if "tritonclient" in each)
     assert "127.0.0.1:3000" in code and "Bearer KEY" in code
     code = code.replace("127.0.0.1:3000", url.removeprefix("http://")).replace("Bearer KEY", f"Bearer {KEY}")
-    python = slipway("env", "tests/service/peers.txt").strip()
+    python = slipway("venv", "tests/service/peers.txt").strip()
     done = subprocess.run([python, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"\d\.\d", done.stdout)) == 10

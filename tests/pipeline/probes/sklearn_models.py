@@ -14,10 +14,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from service.pipeline import runtime
-from service.pipeline.data import checked, fitted
-from service.pipeline.errors import BadInput
-from service.pipeline.sources import source_of
+from slipway.pipeline import runtime
+from slipway.pipeline.data import checked, fitted
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.sources import source_of
 
 
 def main(folder: Path) -> None:

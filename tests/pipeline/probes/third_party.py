@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import onnx
 
-from service.pipeline import runtime
-from service.pipeline.bounds import median_ratio
-from service.pipeline.errors import PipelineError
-from service.pipeline.graph import optimize, reason
-from service.pipeline.measure import calls_of
-from service.pipeline.mixed import Trial
-from service.pipeline.quantize import dynamic
-from service.pipeline.variants import Variant, make_variants
+from slipway.pipeline import runtime
+from slipway.pipeline.confidence import median_ratio
+from slipway.pipeline.errors import PipelineError
+from slipway.pipeline.graph import optimize, reason
+from slipway.pipeline.measure import calls_of
+from slipway.pipeline.mixed_precision import Trial
+from slipway.pipeline.quantize import dynamic
+from slipway.pipeline.variants import Variant, make_variants
 
 SAMPLES, ALIKE, FASTER = 12, 0.95, 0.97
 SILENCE = 1e-3

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from service.pipeline import runtime
-from service.pipeline.errors import BadInput
-from service.pipeline.sources import source_of
+from slipway.pipeline import runtime
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.sources import source_of
 
 
 class Two(torch.nn.Module):

@@ -7,8 +7,7 @@ import pulumi_aws as aws
 import pulumi_gcp as gcp
 import pulumi_kubernetes as k8s
 from pulumi_kubernetes.apiextensions import CustomResource
-
-from infra.artifact import ModelArtifact, ModelArtifactArgs
+from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs
 
 config = pulumi.Config("slipway")
 bad = config.get_bool("bad") or False

@@ -124,7 +124,8 @@ gcp.storage.BucketIAMMember(
     member=f"principal://iam.googleapis.com/{pool}/subject/ns/slipway/sa/digits",
 )
 
-host = cluster.control_plane_endpoints_config.apply(lambda config: config.dns_endpoint_config.endpoint)
+endpoints = cluster.control_plane_endpoints_config
+host = endpoints.apply(lambda config: config.dns_endpoint_config and config.dns_endpoint_config.endpoint)
 kubeconfig = pulumi.Output.json_dumps(
     {
         "apiVersion": "v1",

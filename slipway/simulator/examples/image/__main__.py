@@ -6,11 +6,9 @@ Without a repository the daemon keeps it.
 import json
 
 import pulumi
-
-from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
-from infra.image import ServiceImage, ServiceImageArgs
-from infra.imageconfig import ImageConfig
-from infra.spec import Registry
+from slipway.infra.config.image import ImageConfig
+from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs, known_model
+from slipway.infra.resources.image import Registry, ServiceImage, ServiceImageArgs
 
 config = pulumi.Config("image")
 model, repository = config.require("artifact"), config.get("repository")

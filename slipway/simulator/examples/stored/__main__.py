@@ -1,9 +1,8 @@
 """A promoted artifact, `stored:artifact`, copied into the folder `stored:folder` of a bucket."""
 
 import pulumi
-
-from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
-from infra.stored import StoredModel, StoredModelArgs
+from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs, known_model
+from slipway.infra.resources.stored_model import StoredModel, StoredModelArgs
 
 config = pulumi.Config("stored")
 model = config.require("artifact")

@@ -2,10 +2,9 @@
 
 import pulumi
 import pulumi_gcp as gcp
-
-from infra.platforms.gcp.config import WatchConfig
-from infra.platforms.gcp.labels import labelled, stack_labels
-from infra.platforms.gcp.observability import Watch, WatchArgs
+from slipway.infra.platforms.gcp.config import WatchConfig
+from slipway.infra.platforms.gcp.labels import labelled, stack_labels
+from slipway.infra.platforms.gcp.observability import Watch, WatchArgs
 
 PROJECT = "example-project"
 provider = gcp.Provider("gcp", project=PROJECT, region="europe-west4", default_labels=stack_labels())

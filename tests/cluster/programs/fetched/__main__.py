@@ -5,21 +5,24 @@ The cluster and the bucket are there. Settings: `fetched:service`, ... as the te
 
 import pulumi
 import pulumi_kubernetes as k8s
-
-from infra.artifact import ModelArtifact, ModelArtifactArgs, known_model
-from infra.config import ServiceConfig
-from infra.image import ServiceImage, ServiceImageArgs
-from infra.imageconfig import ImageConfig
-from infra.spec import Cluster, Placement, Registry
-from infra.stored import StoredModel, StoredModelArgs
-from infra.workload.namespace import Space, SpaceArgs
-from infra.workload.workload import Workload, WorkloadArgs
+from slipway.infra.config.image import ImageConfig
+from slipway.infra.config.stack import ServiceConfig
+from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs, known_model
+from slipway.infra.resources.image import Registry, ServiceImage, ServiceImageArgs
+from slipway.infra.resources.stored_model import StoredModel, StoredModelArgs
+from slipway.infra.workload.cluster import Cluster, Placement
+from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
+from slipway.infra.workload.workload import Workload, WorkloadArgs
 
 NAME = "plane"
 config = pulumi.Config()
 service = ServiceConfig.model_validate(config.require_object("service"))
 provider = k8s.Provider("cluster", cluster_identifier="the cluster")
-space = Space("space", SpaceArgs(namespace=config.require("namespace")), pulumi.ResourceOptions(providers=[provider]))
+space = KubernetesNamespace(
+    "space",
+    KubernetesNamespaceArgs(namespace=config.require("namespace")),
+    pulumi.ResourceOptions(providers=[provider]),
+)
 artifact = ModelArtifact(
     NAME, ModelArtifactArgs(model=service.model, inputs_key=known_model(service.model, None).inputs_key)
 )

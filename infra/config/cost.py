@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field, field_validator
-
-from infra.settings import Settings
+from slipway.infra.config.base import Settings
 
 
 class UsageConfig(Settings):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -24,7 +24,7 @@ class Web:
         self.asked.append((method, path, body, headers))
         fitting = [each for each in self.answers if path.startswith(each)]
         found = self.answers[max(fitting, key=len)] if fitting else (404, {"error": {"message": "not found"}}, {})
-        if isinstance(found, Callable):
+        if callable(found):
             found = found(path, body, headers)
         return found if isinstance(found, tuple) else (200, found, {})
 

@@ -1,0 +1,39 @@
+"""What a platform finds out about itself before an update, and what it leaves behind after a destroy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from slipway.infra.platforms.quota import Machine, Quota
+
+# Whether something is as it has to be, None where nobody could be asked; and what to say of it.
+Said = tuple[bool | None, str]
+# What a sweep looked at, and what it found and could not or may not remove.
+Swept = tuple[list[str], list[str]]
+# Asks a cloud what carries a stack's tag: (`project/stack`, the provider's settings) -> [(name in the cloud, logical
+# name)]. Raises Unanswered.
+Tagged = Callable[[str, Mapping[str, Any]], list[tuple[str, str]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What was found out from this machine. None: nobody could be asked.
+
+    `lock`: who holds the stack. `account`: whose the credentials are; where there is none, `refusal` says why, and
+    `refused` that it was the credentials' fault. `who`: that is asked about in `lacking`, the permissions it has not.
+    `machines`: the machine types that the pools may take. `quotas`: with what is given. `versions`: of Kubernetes.
+    `said`: by the name of a check, what it found itself.
+    """
+
+    lock: str = ""
+    account: str | None = None
+    refusal: str = "nobody was asked"
+    refused: bool = False
+    who: str = ""
+    lacking: Sequence[str] | None = None
+    machines: Mapping[str, Machine] | None = None
+    quotas: Sequence[Quota] = ()
+    versions: Sequence[str] | None = None
+    said: Mapping[str, Sequence[Said]] = field(default_factory=dict)

@@ -1,0 +1,96 @@
+"""Serving on an EKS cluster in an AWS account."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from slipway.infra.platforms.answers import Answers, Swept, Tagged
+from slipway.infra.platforms.aws.config import AwsConfig
+from slipway.infra.platforms.aws.quotas import pools
+from slipway.infra.platforms.aws.rules import problems
+from slipway.infra.platforms.row import Cloud, Kubectl, PlatformRow, Recovery
+from slipway.infra.platforms.unsupported import CLUSTER
+from slipway.infra.workload.names import NAMESPACE
+
+if TYPE_CHECKING:
+    from slipway.infra.config.stack import StackConfig
+    from slipway.infra.cost.needs import Billing
+    from slipway.infra.cost.price_list import Figure
+    from slipway.infra.platforms.base import Platform
+
+
+def _open(config: StackConfig) -> Platform:
+    from slipway.infra.platforms.aws.platform import AwsPlatform
+
+    return AwsPlatform(config)
+
+
+def _sweep(stack: str, config: StackConfig, tagged: Tagged) -> Swept:
+    from slipway.infra.platforms.aws.sweep import sweep
+
+    return sweep(stack, config, tagged)
+
+
+def _preflight(config: StackConfig, stack: str) -> Answers:
+    from slipway.infra.platforms.aws.preflight import answers
+
+    return answers(config, stack)
+
+
+def _registry(config: StackConfig, answers: Answers) -> tuple[str, str] | None:
+    own = config.of(AwsConfig)
+    if not (account := own.account or answers.account):
+        return None
+    host = f"{account}.dkr.ecr.{own.region}.amazonaws.com"
+    return host, f"aws ecr get-login-password --region {own.region} | docker login -u AWS --password-stdin {host}"
+
+
+def _version(config: StackConfig) -> tuple[str, str] | None:
+    wanted = config.of(AwsConfig).cluster.version
+    return (wanted, f"Kubernetes {wanted}") if wanted else None
+
+
+def _price_list(region: str, machines: Collection[str]) -> Iterator[Figure]:
+    from slipway.infra.platforms.aws.prices import figures
+
+    return figures(region, machines)
+
+
+def _billing() -> Billing:
+    from slipway.infra.platforms.aws.billing import BILLING
+
+    return BILLING
+
+
+def _recovery() -> Recovery:
+    from slipway.infra.platforms.aws.import_ids import RECOVERY
+
+    return RECOVERY
+
+
+AWS = PlatformRow(
+    name="aws",
+    settings=AwsConfig,
+    description="EKS: {region, account, cluster, endpoint, ...}",
+    unsupported=CLUSTER,
+    problems=problems,
+    open=_open,
+    sweep=_sweep,
+    preflight=_preflight,
+    registry=_registry,
+    tools=("aws",),  # the kubeconfig calls it
+    kubectl=Kubectl(namespace=lambda _config, _stack: NAMESPACE),
+    cloud=Cloud(
+        package="aws",
+        account=lambda config: ("aws.account", config.of(AwsConfig).account),
+        region=lambda config: config.of(AwsConfig).region,
+        version=_version,
+        gpu_pools=lambda config: pools(config.of(AwsConfig)),
+        names_region=lambda region: bool(re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region)),  # as us-east-1
+        price_list=_price_list,
+        billing=_billing,
+        recovery=_recovery,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Resources of our own: keyed dynamic providers that run the slipway command."""

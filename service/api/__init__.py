@@ -1,0 +1,1 @@
+"""What callers send and get: /predict, /v2, and their description."""

@@ -1,0 +1,1 @@
+"""Explanations: what a prediction comes from."""

@@ -1,0 +1,1 @@
+"""The model: fetched, verified, loaded, run in batches."""

@@ -1,0 +1,1 @@
+"""What a service knows of itself: metrics, logs, timings, drift, feedback."""

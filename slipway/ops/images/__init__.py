@@ -1,0 +1,1 @@
+"""Images: built once for all machines."""

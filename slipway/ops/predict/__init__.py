@@ -1,0 +1,1 @@
+"""Prediction from files: samples read, requests sent, answers written and resumed."""

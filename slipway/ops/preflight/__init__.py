@@ -1,0 +1,1 @@
+"""What would fail, asked before money is spent."""

@@ -1,0 +1,1 @@
+"""The price table: refreshed from the clouds' own lists."""
