@@ -55,7 +55,7 @@ def unfit() -> str:
     if hidden := [each for each in OWN_FOLDERS if places.run_folder().is_relative_to(each)]:
         return f"SLIPWAY_HOME is in {hidden[0]}, which the cluster covers with a folder of its own: choose another"
     tried = subprocess.run([*ALONE, "mount", "--make-rshared", "/"], capture_output=True, text=True)
-    return f"namespaces are refused: {tried.stderr.strip()}" if tried.returncode else ""
+    return f"namespaces are refused: {tried.stderr.strip()}" if tried.returncode else cgroups.unfit()
 
 
 @contextmanager

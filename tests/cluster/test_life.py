@@ -12,6 +12,7 @@ from slipway.infra.home import ROOT
 from slipway.simulator.kube.api import Api, Ref
 from tests.cluster import cluster, places, traces
 from tests.cluster.conftest import NEEDED, cant
+from tests.cluster.parts import cgroups
 
 OWNER = """
 import time
@@ -27,6 +28,8 @@ POD = {
     "metadata": {"name": "sleeper", "namespace": "default"},
     "spec": {"containers": [{"name": "main", "image": "slipway.test/base:bookworm", "command": ["sleep", "600"]}]},
 }
+# In a mount namespace of its own, /sys/fs/cgroup is empty.
+HIDDEN = ("unshare", "--mount", "--propagation", "private", "sh", "-c", 'umount -Rl /sys/fs/cgroup; exec "$@"', "sh")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +83,16 @@ def test_down_leaves_nothing_and_up_changes_nothing_of_the_machines_own(before):
         print(f"down in {time.monotonic() - started:.1f} s")
     assert traces.difference(before, traces.take()) == {}
     assert not places.run_folder().exists()
+
+
+def test_the_same_holds_on_a_machine_that_shows_no_cgroups(before):
+    if (cgroups.ROOT / "cgroup.procs").exists():
+        pytest.skip("the second version has the controllers: hidden ones can't be mounted as the first")
+    first = test_down_leaves_nothing_and_up_changes_nothing_of_the_machines_own.__name__
+    command = [*HIDDEN, sys.executable, "-m", "pytest", f"{__file__}::{first}"]
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, NEEDED: "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert traces.difference(before, traces.take()) == {}
 
 
 def test_a_second_run_is_refused_and_the_first_goes_on(before, owner):
@@ -142,3 +155,15 @@ def test_a_machine_that_can_not_run_it_is_a_skip_with_the_reason_and_a_failure_w
 def test_without_root_the_reason_is_said(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "it needs root" in cluster.unfit()
+
+
+def test_without_cgroups_in_the_kernel_the_reason_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(cgroups, "ROOT", tmp_path)
+    monkeypatch.setattr(cgroups, "OFFERED", tmp_path / "cgroups")
+    assert "the kernel has no cgroups to mount there for cpu, cpuacct, cpuset, devices, memory" in cgroups.unfit()
+    (tmp_path / "cgroups").write_text(
+        "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t3\t1\t1\ncpuset\t0\t1\t1\ncpuacct\t3\t1\t1\n"
+        "devices\t0\t1\t1\nmemory\t0\t1\t0\n"
+    )
+    assert "for memory:" in cgroups.unfit()
+    assert cgroups._offered() == ["cpu,cpuacct", "cpuset", "devices"]  # what shares a hierarchy can't be parted

@@ -95,8 +95,7 @@ def _settings() -> Iterator[str]:
 
 
 def _cgroups() -> Iterator[str]:
-    yield from map(str, cgroups.there())
-    yield from map(str, Path("/sys/fs/cgroup").rglob("kubepods*"))
+    yield from cgroups.shown()
 
 
 def _listeners() -> Iterator[str]:
