@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from urllib.request import urlopen
 
 import yaml
 
+from infra.config import ROOT
 from tests.cluster import debian, images
 from tests.cluster.cache import Unfit, folder
 
@@ -65,7 +67,9 @@ def running(place: Path) -> Iterator[Dockerd]:
     libraries = debian.environment(packages)
     libraries["LD_LIBRARY_PATH"] += f":{debian.environment(docker)['LD_LIBRARY_PATH']}"
     # Its containers and mounts end with it, whatever happens; the firewall and all sysctls stay as they are.
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "dockerd"]
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command += [sys.executable, "-m", "tests.cluster.parts.cgroups", "run", "dockerd"]
+    libraries["PYTHONPATH"] = str(ROOT)
     command += ["--data-root", str(place / "data"), "--exec-root", str(place / "exec"), "--bridge", BRIDGE]
     command += ["--host", daemon.environment["DOCKER_HOST"], "--pidfile", str(place / "pid")]
     command += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--shutdown-timeout", "5"]

@@ -1,14 +1,15 @@
 """The control groups that pods run in: the one thing of the cluster that outlives its processes.
 
 A machine may show no hierarchy of them. Then the node mounts those of the first version in its own mount namespace;
-what it leaves in them is seen and removed by a process that does the same:
+what it leaves in them is seen and removed by a process that does the same, and a Docker daemon is run by one:
 
-python -m tests.cluster.parts.cgroups shown | remove
+python -m tests.cluster.parts.cgroups shown | remove | run COMMAND
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -105,7 +106,7 @@ def _are_hidden() -> bool:
 
 
 def _with_them_mounted(command: str) -> subprocess.CompletedProcess[str]:
-    """`shown` or `remove`, by a process for which the hierarchies are mounted. With it they go again."""
+    """What `shown` or `remove` does, in a process for which the hierarchies are mounted. With it they go again."""
     project = Path(__file__).parents[3]  # without `infra.config`, which takes a second to load
     words = ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "tests.cluster.parts.cgroups"]
     return subprocess.run([*words, command], cwd=project, capture_output=True, text=True)
@@ -116,7 +117,9 @@ def _main() -> None:
         mount()
     except subprocess.CalledProcessError as error:
         sys.exit(error.returncode)  # `mount` has said why
-    if sys.argv[1] == "remove":
+    if sys.argv[1] == "run":
+        os.execvp(sys.argv[2], sys.argv[2:])
+    elif sys.argv[1] == "remove":
         remove()
         time.sleep(0.2)  # a hierarchy that is unmounted while the kernel still lets go of a group stays in the kernel
     else:
