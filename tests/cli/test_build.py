@@ -13,7 +13,7 @@ import psutil
 import pytest
 from slipway.service.artifact import load
 
-FIELDS = {"name", "ref", "inputsKey", "digest", "path", "uri", "variant", "metric", "built"}
+FIELDS = {"name", "ref", "inputsKey", "kind", "digest", "path", "uri", "variant", "metric", "built"}
 
 
 @pytest.fixture
@@ -85,7 +85,9 @@ def test_the_same_content_elsewhere_is_not_built_again(slipway, toy, built):
 
 def test_describe_tells_what_is_built_without_building(slipway, toy, built):
     described = slipway("model", "describe", built[0], "--json").json()
-    assert described == {key: built[1][key] for key in ("name", "inputsKey", "digest", "path")} | {"ref": str(built[0])}
+    assert described == {key: built[1][key] for key in ("name", "inputsKey", "kind", "digest", "path")} | {
+        "ref": str(built[0])
+    }
     unbuilt = slipway("model", "describe", toy(("(2, 400)", "(3, 400)"), name="new"), "--json").json()
     assert (unbuilt["digest"], unbuilt["path"]) == (None, None)
 

@@ -119,7 +119,7 @@ def test_a_pinned_variant_outside_the_budget_is_refused_with_the_table(slipway):
     plane = Path(__file__).parents[1] / "models" / "plane"
     refused = slipway("model", "build", plane, "--variant", "int8-static")
     assert refused.code == 3
-    assert "the pinned variant int8-static misses the accuracy budget: drop 0.0" in refused.err
+    assert "the pinned variant int8-static misses the accuracy budget: drop " in refused.err
     assert "outside the budget" in refused.err
 
 

@@ -42,7 +42,8 @@ def books(tmp_path, monkeypatch):
 @pytest.fixture
 def request_(tmp_path):
     return ImageRequest(
-        name=NAME, key="key", artifact=promoted(tmp_path / "store"), accelerator="none",
+        name=NAME, key="key", artifact=promoted(tmp_path / "store"), kind="onnx",
+        accelerator="none",
         base="python@sha256:" + "b" * 64, python="3.12", arch="amd64", packages="fetched",
     )  # fmt: skip
 

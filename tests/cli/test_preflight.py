@@ -174,7 +174,7 @@ def told(monkeypatch):
     """What the command says of given answers."""
 
     def tell(answers, *options, **env):
-        monkeypatch.setattr(command, "config_of", lambda stack: AWS)
+        monkeypatch.setattr("slipway.cli.preflight.config_of", lambda stack: AWS)
         monkeypatch.setattr(command, "answers", lambda config, stack: answers)
         return CliRunner().invoke(preflight, ["--stack", "x", *options], env=env)
 

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from slipway.infra.platforms import connectivity as internet
 
 from slipway.ops.preflight import connectivity as reach
 from slipway.simulator.web import web
@@ -78,8 +79,8 @@ def test_a_zone_that_its_parent_does_not_name_is_found_out(monkeypatch):
     servers = ["ns-1.awsdns-01.org.", "ns-2.awsdns-02.com."]
     answer = {"Status": 0, "Answer": [{"name": "ml.example.org.", "type": 2, "data": "NS-1.awsdns-01.org."}]}
     with web({"/resolve?name=ml.example.org&type=NS": answer, "/resolve": {"Status": 3}}) as dns:
-        monkeypatch.setattr(reach, "DNS", f"{dns.address}/resolve")
-        assert reach.delegated("ml.example.org", servers)[0] is True
-        good, says = reach.delegated("other.example.org", servers)
+        monkeypatch.setattr(internet, "DNS", f"{dns.address}/resolve")
+        assert internet.delegated("ml.example.org", servers)[0] is True
+        good, says = internet.delegated("other.example.org", servers)
         assert good is False and "ns-1.awsdns-01.org" in says
-    assert reach.delegated("ml.example.org", servers)[0] is None
+    assert internet.delegated("ml.example.org", servers)[0] is None

@@ -11,6 +11,7 @@ import yaml
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.platforms.answers import Answers
 from slipway.infra.platforms.quota import Quota
+from slipway.infra.platforms.table import row_of
 
 import slipway.ops.diagnose
 from slipway.cli.pr_stack import TEMPLATE
@@ -132,7 +133,8 @@ def test_a_cluster_is_asked_for_pods_events_quotas_and_the_last_log_lines(tmp_pa
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     content = yaml.safe_load(TEMPLATE.read_text().replace("{number}", "1"))["config"]
     config = StackConfig.parse(content)
-    assert list(cluster_problems("dev", config)) == [
+    kubectl = row_of(config).kubectl
+    assert list(cluster_problems("dev", config, kubectl)) == [
         "digits-1: not ready: containers with unready status: [service] (Unhealthy: Readiness probe failed: 503)",
         "quota all: all 1 of pods are used: no more pods come",
         "digits-1 logs: loading the model",

@@ -33,9 +33,7 @@ def test_what_is_there_is_left_but_for_the_key(swept, tmp_path):
     assert left == ["//compute/edge", "//storage/models"]
     assert "stays, as Google deletes none: //cloudkms/key" in looked
     asked = (tmp_path / "asked").read_text()
-    assert (
-        "--scope=projects/example-project" in asked and "--query=labels.slipway-stack=slipway-pr-7" in asked
-    )
+    assert "--scope=projects/example-project" in asked and "--query=labels.slipway-stack=slipway-pr-7" in asked
 
 
 def test_production_leaves_what_it_retains(swept):

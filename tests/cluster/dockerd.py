@@ -18,8 +18,8 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import yaml
+from slipway.infra.home import ROOT
 
-from infra.config import ROOT
 from tests.cluster import debian, images
 from tests.cluster.cache import Unfit, folder
 

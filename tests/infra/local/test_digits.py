@@ -13,6 +13,7 @@ from slipway.infra.home import ROOT
 from slipway.infra.platforms.local import runtime
 from slipway.infra.platforms.local.release import prepare, service_key
 from slipway.infra.resources.command import slipway, slipway_json
+from slipway.infra.runtime import ONNX
 
 from tests.callers import HEADERS, KEY, access
 
@@ -33,7 +34,7 @@ def digits():
 
 @pytest.fixture
 def url(digits, free_port):
-    python, code, artifact = prepare(service_key(), f"{digits['uri']}@{digits['digest']}")
+    python, code, artifact = prepare(ONNX, service_key(ONNX), f"{digits['uri']}@{digits['digest']}")
     owner = runtime.Owner("digits", "a test")
     release = runtime.Release(python=python, code=code, artifact=artifact, workers=1, environment={})
     runtime.roll(free_port, owner, release, access())
