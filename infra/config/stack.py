@@ -156,7 +156,7 @@ class StackConfig(PlatformSettings):
     def makes_own_key(self) -> bool:
         """Whether this machine's key is taken, as the stack names none and is only for trying."""
         row = PLATFORMS[self.platform]
-        return row.own_key and self.environment == "dev" and not self.apiKeys and not self.access.jwt
+        return row.on_this_machine and self.environment == "dev" and not self.apiKeys and not self.access.jwt
 
     @classmethod
     def load(cls) -> StackConfig:

@@ -68,7 +68,7 @@ def show(stack: str) -> None:
 @STACK
 def sweep(stack: str) -> None:
     """Look for whatever a stack that was taken down may have left; remove it; fail if anything stays."""
-    from slipway.ops.sweep.sweep import sweep_stack
+    from slipway.ops.sweep import sweep_stack
 
     looked, left = sweep_stack(stack)
     click.echo("Looked at:")

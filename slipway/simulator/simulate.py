@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from slipway.infra.home import ROOT
+from slipway.infra.platforms.table import PLATFORMS
 from slipway.simulator import checkov, graph
 from slipway.simulator.throwaway import Throwaway
 
@@ -87,7 +88,8 @@ def _refuse_local(program: Path, stack: str) -> None:
     if not file.exists():
         raise SystemExit(f"{file} is missing: name a stack that has a file")
     settings = (yaml.safe_load(file.read_text()) or {}).get("config") or {}
-    if program == ROOT and settings.get("slipway:platform", settings.get("platform", "local")) == "local":
+    name = settings.get("slipway:platform", settings.get("platform", next(iter(PLATFORMS))))
+    if program == ROOT and name in PLATFORMS and PLATFORMS[name].on_this_machine:
         raise SystemExit(f"{stack} runs on this machine: `make up STACK={stack}` does that for real")
 
 

@@ -1,35 +1,26 @@
-"""One contract for all platforms: a new one joins by a line in PLATFORMS."""
+"""One contract for all platforms: a new one joins by a line in stacks.py."""
 
 from types import SimpleNamespace
 
 import pytest
+from slipway.infra.config.stack import StackConfig
+from slipway.infra.platforms.table import PLATFORMS
 
 from tests.contracts import rules
-from tests.infra.gcp.stacks import dev as gcp_stack
+from tests.contracts.stacks import STACKS
 from tests.recorder import Recorder, run_program
 
-SERVICES = {"digits": {"model": "models/digits"}}
-IMAGE = "registry.example/digits@sha256:" + "a" * 64
-PLATFORMS = {
-    "local": {"platform": "local", "services": SERVICES},
-    "docker": {
-        "platform": "docker",
-        "services": SERVICES,
-        "access": {"jwt": {"jwks": "https://issuer.example/keys", "audience": "a", "issuer": "i"}},
-    },
-    "kubernetes": {
-        "platform": "kubernetes",
-        "services": {"digits": {**SERVICES["digits"], "image": IMAGE, "scale": {"min": 2, "max": 4}}},
-        "access": {"jwt": {"jwks": "https://issuer.example/keys", "audience": "a", "issuer": "i"}},
-    },
-    "gcp": gcp_stack(),
-}
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
 
 
-@pytest.fixture(scope="module", params=PLATFORMS)
-def program(request):
-    return run_program(**PLATFORMS[request.param])
+@pytest.fixture(scope="module", params=STACKS)
+def platform(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def program(platform):
+    return run_program(**STACKS[platform])
 
 
 def test_every_platform_answers_with_the_same_outputs(program):
@@ -37,6 +28,12 @@ def test_every_platform_answers_with_the_same_outputs(program):
         assert service.keys() == {"url", "model", "artifactUri", "costPer1kUsd"}
         assert service["url"].startswith(("http://", "https://")) and not service["url"].endswith("/")
         assert service["model"].keys() == {"name", "digest", "variant", "metric"}
+
+
+def test_the_doctor_looks_where_the_program_puts_the_pods(platform, program):
+    kubectl, config = PLATFORMS[platform].kubectl, StackConfig.model_validate(STACKS[platform])
+    namespaces = {args.inputs["metadata"]["namespace"] for args in program.of_type("Deployment")}
+    assert namespaces == ({kubectl.namespace(config, "test")} if kubectl else set())
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

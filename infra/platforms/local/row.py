@@ -38,6 +38,6 @@ LOCAL = PlatformRow(
     sweep=_sweep,
     builds_images=False,
     on_host=True,
-    own_key=True,
+    on_this_machine=True,
     why_silent=_why_silent,
 )
