@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 # A new number builds every model and image again: for a change that no file shows.
 FORMAT = 1
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+_SILENT = ("ctx", "kind", "type_comment", "type_ignores")
 
 
 def source_hash(file: Path) -> str:
@@ -18,21 +18,28 @@ def source_hash(file: Path) -> str:
     content = file.read_bytes()
     if file.suffix != ".py":
         return hashlib.sha256(content).hexdigest()
-    return hashlib.sha256("\n".join(_parts(ast.parse(content))).encode()).hexdigest()
+    parts: list[str] = []
+    _write(ast.parse(content), parts)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _parts(node: ast.AST) -> Iterator[str]:
+def _write(node: ast.AST, parts: list[str]) -> None:
     """The tree as text. `ast.dump` would do, but its text differs between versions; so do fields that are empty."""
-    yield type(node).__name__
-    documented = isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None
-    for name, value in ast.iter_fields(node):
-        each = value[1:] if documented and name == "body" else value
-        if each is None or each == [] or name in ("kind", "type_comment", "type_ignores"):
+    parts.append(type(node).__name__)
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if name == "body" and isinstance(node, _DOCUMENTED) and _is_docstring(value[0] if value else None):
+            value = value[1:]
+        if value is None or value == [] or name in _SILENT:
             continue
-        yield name
-        for item in each if isinstance(each, list) else [each]:
-            if isinstance(item, ast.AST):
-                yield from _parts(item)
+        parts.append(name)
+        for each in value if isinstance(value, list) else (value,):
+            if isinstance(each, ast.AST):
+                _write(each, parts)
             else:
-                yield repr(item)
-    yield "."
+                parts.append(repr(each))
+    parts.append(".")
+
+
+def _is_docstring(first: ast.stmt | None) -> bool:
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)

@@ -69,4 +69,4 @@ def test_a_file_of_another_kind_counts_to_the_byte(tmp_path):
 
 
 def test_the_hash_of_this_code_is_the_same_on_every_machine_and_version_of_python(tmp_path):
-    assert hashed(tmp_path, CODE) == "b0d160bdb390ced951464a4bf36f6dbafbe22d021f9674e2312ede571a0cba71"
+    assert hashed(tmp_path, CODE) == "50d3e9dbee6b3882b8fbbb0b5cc29792eb1a6afc26f0ce089b1d442e519e2b76"

@@ -97,8 +97,9 @@ class PlatformRow:
     fix`. `open`: makes the platform, which declares the first resources. `sweep`: looks for what a destroy has left.
     `preflight`: what can be found out before an update. `tools`: programs that an update needs on PATH. `registry`:
     where images go, and the command that logs docker in. `builds_images`: services run from images. `on_host`: all
-    services share the ports of one machine. `on_this_machine`: its processes are this machine's, so a dev
-    stack without keys takes this machine's own, and nothing is simulated. `why_silent`: what the platform knows of a service that does not answer.
+    services share the ports of one machine. `on_this_machine`: its processes are this machine's, so a dev stack without
+    keys takes this machine's own, and nothing is simulated. `why_silent`: what the platform knows of a service that
+    does not answer.
     """
 
     name: str

@@ -1,0 +1,5 @@
+"""A plain network."""
+
+from model import Mlp
+
+Mlp().save()
