@@ -183,3 +183,15 @@ def test_destroy_leaves_nothing_but_images(stack, docker):
     assert containers(docker) == {}
     assert docker("volume", "ls", "--quiet", "--filter", MINE) == ""
     assert docker("network", "ls", "--quiet", "--filter", MINE) == ""
+
+
+def test_the_sweep_of_a_stack_that_was_taken_down_finds_nothing_and_removes_what_a_killed_destroy_left(stack, docker):
+    assert "Nothing is left but caches." in stack.slipway("stack", "sweep")
+    docker("volume", "create", "--label", "slipway:stack=slipway/test", "slipway-test-linear-access")
+    docker("volume", "create", "--label", "slipway:stack=slipway/other", "slipway-other-linear-access")
+    said = stack.slipway("stack", "sweep")
+    assert "removed volume slipway-test-linear-access" in said and "Nothing is left but caches." in said
+    assert docker("volume", "ls", "--quiet", "--filter", "label=slipway:stack").split() == [
+        "slipway-other-linear-access"
+    ]
+    docker("volume", "rm", "slipway-other-linear-access")

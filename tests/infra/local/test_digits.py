@@ -1,6 +1,7 @@
 """The digits network, built for real and served as `make up` serves it, asked over HTTP."""
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -36,7 +37,9 @@ def digits():
 def url(digits, free_port):
     python, code, artifact = prepare(ONNX, service_key(ONNX), f"{digits['uri']}@{digits['digest']}")
     owner = runtime.Owner("digits", "a test")
-    release = runtime.Release(python=python, code=code, artifact=artifact, workers=1, environment={})
+    release = runtime.Release(
+        python=python, module=ONNX.module, code=code, artifact=artifact, workers=1, environment={}
+    )
     runtime.roll(free_port, owner, release, access())
     yield f"http://127.0.0.1:{free_port}"
     runtime.stop(free_port, owner)
@@ -101,3 +104,12 @@ def test_held_out_digits_are_no_drift_and_fainter_ones_are(change, drifted, url,
     told = drift(url)
     assert (told["watched"], told["drifted"]) == (2, drifted), told
     assert told["samples"] >= 200
+
+
+def test_a_supervisor_of_the_version_before_can_start_this_release(digits):
+    """It runs `python -m service` in the release's folder."""
+    python, code, _ = prepare(ONNX, service_key(ONNX), f"{digits['uri']}@{digits['digest']}")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    command = [python, "-m", "service", "--help"]
+    said = subprocess.run(command, cwd=code, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "--fd" in said and "--parent-fd" in said
