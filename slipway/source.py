@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from pathlib import Path
+from typing import Any
 
 # A new number builds every model and image again: for a change that no file shows.
 FORMAT = 1
@@ -27,7 +28,7 @@ def _write(node: ast.AST, parts: list[str]) -> None:
     """The tree as text. `ast.dump` would do, but its text differs between versions; so do fields that are empty."""
     parts.append(type(node).__name__)
     for name in node._fields:
-        value = getattr(node, name, None)
+        value: Any = getattr(node, name, None)
         if name == "body" and isinstance(node, _DOCUMENTED) and _is_docstring(value[0] if value else None):
             value = value[1:]
         if value is None or value == [] or name in _SILENT:

@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from slipway.cli.stack import STACK, config_of, outputs
+from slipway.cli.stack import STACK, config_of
 from slipway.infra.local_key import key_file
+from slipway.ops.state.outputs import outputs
 
 URL = click.option("--url", help="A service by its address, whatever runs it; instead of --stack.")
 KEY_FILE = click.option(

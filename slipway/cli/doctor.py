@@ -10,11 +10,9 @@ from typing import Any
 import click
 
 from slipway.cli.addresses import KEY_FILE, URL, key, services
-from slipway.cli.stack import STACK, config_of, outputs
+from slipway.cli.stack import STACK, config_of
 from slipway.infra.platforms.table import PLATFORMS, row_of
-
-_SECONDS = 10
-_FULL = 0.8
+from slipway.ops.state.outputs import outputs
 
 
 @click.command()
@@ -25,13 +23,15 @@ _FULL = 0.8
 @click.option("--json", "as_json", is_flag=True, help="What /status answered, unrendered.")
 def doctor(service: str | None, stack: str, url: str | None, key_file: Path | None, as_json: bool) -> None:
     """Look at the stack, and ask its services how they are; exits with 1 where something looks wrong."""
+    from slipway.ops.service_status import asked
+
     sick = False
     if url is None and service is None and not as_json:
         sick = _look_at_stack(stack)
     secret = key(key_file, stack if url is None else None)
     rows = PLATFORMS.values() if url else [row_of(config_of(stack))]
     for name, address in services(service, stack, url).items():
-        told, problems = _ask(address, secret)
+        told, problems = asked(address, secret)
         if not told:
             problems += [why for row in rows for why in row.why_silent(address)]
         if as_json and told:
@@ -55,43 +55,6 @@ def _look_at_stack(stack: str) -> bool:
     for problem in problems:
         console.print(f"  [red bold]![/] {escape(problem)}", soft_wrap=True)
     return bool(problems)
-
-
-def find_problems(told: dict[str, Any]) -> list[str]:
-    """What looks wrong in an answer of /status, each with what to do about it."""
-    problems = []
-    queue, drift, answers = told["queue"], told["drift"], told["answers"]
-    if queue["waiting"] > _FULL * queue["most"]:
-        problems.append(f"{queue['waiting']} of at most {queue['most']} requests wait: add workers or replicas")
-    asked = [counts for endpoint, counts in answers.items() if endpoint in ("/predict", "/v2/infer")]
-    failed = sum(count for counts in asked for status, count in counts.items() if status.startswith("5"))
-    if failed:
-        problems.append(f"{failed} requests failed with 5xx: the service's log has them by request id")
-    refused = sum(counts.get("429", 0) for counts in asked)
-    if refused:
-        problems.append(f"{refused} requests were refused with 429: add workers or replicas, or raise access.rate")
-    if drift["drifted"]:
-        most = ", ".join(f"{each['input']} {each['feature']}" for each in drift["most"] if each["psi"] > each["limit"])
-        problems.append(f"{drift['drifted']} of {drift['watched']} inputs' features have drifted ({most}): train anew")
-    if told["access"]["open"]:
-        problems.append("nobody is asked for a key (--access open)")
-    return problems
-
-
-def _ask(url: str, key: str) -> tuple[dict[str, Any], list[str]]:
-    import httpx
-
-    try:
-        # Redirects are not followed: the key is for this address alone.
-        answer = httpx.get(f"{url}/status", headers={"authorization": f"Bearer {key}"}, timeout=_SECONDS)
-        if answer.status_code in (401, 403):
-            return {}, [f"the key is not taken ({answer.status_code}): name one with --key-file or $SLIPWAY_KEY"]
-        if answer.status_code != 200:
-            return {}, [f"/status answered {answer.status_code}"]
-        told: dict[str, Any] = answer.json()
-        return told, find_problems(told)
-    except (httpx.HTTPError, ValueError) as error:
-        return {}, [f"no answer: {error}"]
 
 
 def _show(name: str, url: str, told: dict[str, Any], problems: list[str]) -> None:

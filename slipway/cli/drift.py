@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
 
 import click
 
 from slipway.cli.stack import STACK
-from slipway.ops.state.pulumi import short, steps
+from slipway.ops.state.drift import drifted
+from slipway.ops.state.pulumi import steps
 
 DRIFTED = 4
-WHAT = {"update": "changed", "delete": "gone"}
 
 
 @click.command()
@@ -32,22 +30,3 @@ def drift(stack: str, as_json: bool) -> None:
     if found and not as_json:
         click.echo(f"\nTo put it back: make up STACK={stack}. To keep it: change the program, then make up.")
     sys.exit(DRIFTED if found else 0)
-
-
-def drifted(steps: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, list[str]]]:
-    """Each resource that differs, what happened to it, and the inputs it shows in."""
-    for step in steps:
-        if step["op"] not in WHAT and step["op"] != "refresh":
-            continue
-        old, new = step.get("oldState") or {}, step.get("newState") or {}
-        keys = sorted(key.split(".")[0] for key in step.get("detailedDiff") or ())
-        if step["op"] == "refresh" and not keys:
-            keys = _changed(old.get("inputs") or {}, new.get("inputs") or {})
-            if not keys and (new or not old):
-                continue
-        what = "gone" if step["op"] == "delete" or not new else "changed"
-        yield short(step["urn"]), what, sorted({*keys})
-
-
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return [key for key in sorted({*old, *new}) if not key.startswith("__") and old.get(key) != new.get(key)]

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import click
 
 from slipway.infra.home import ROOT
+from slipway.ops.pr_stacks import TEMPLATE, expired
 from slipway.ops.state.pulumi import pulumi
 from slipway.ops.state.recover import recover_stack
 from slipway.pipeline.errors import PipelineError
-
-TEMPLATE = ROOT / "environments" / "pull-request.yaml"
-NAME = re.compile(r"pr-(\d+)")
 
 
 @click.group("pr-stack")
@@ -53,15 +49,3 @@ def sweep(hours: int) -> None:
             left.append(stack)
             click.echo(f"{stack}: {error}", err=True)
     sys.exit(1 if left else 0)
-
-
-def expired(stacks: list[dict[str, Any]], before: datetime) -> list[str]:
-    """The pull requests' stacks whose last update was before that time. One that is being updated is none of them."""
-    found = []
-    for each in stacks:
-        name, last = str(each["name"]).rsplit("/", 1)[-1], each.get("lastUpdate")
-        if not NAME.fullmatch(name) or each.get("updateInProgress") or not last:
-            continue
-        if datetime.fromisoformat(str(last).replace("Z", "+00:00")) < before:
-            found.append(name)
-    return found

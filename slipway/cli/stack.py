@@ -6,14 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from slipway.infra.local_key import key_file
-from slipway.ops.state.pulumi import NoStack, pulumi, steps
-from slipway.pipeline.errors import BadInput, PipelineError
+from slipway.ops.state.outputs import keep_data, outputs
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -101,29 +100,6 @@ def config_of(stack: str) -> StackConfig:
         return StackConfig.from_file(stack)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
-
-
-def outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
-    """The stack's outputs. Raises PipelineError where there is no such stack, unless `missing_ok`."""
-    try:
-        outputs: dict[str, Any] = json.loads(pulumi("stack", "output", "--json", "--stack", stack))
-    except PipelineError as error:
-        if missing_ok:
-            return {}
-        if isinstance(error, NoStack):
-            raise PipelineError(
-                f"stack {stack} is not up: make up STACK={stack}, or name another with --stack"
-            ) from None
-        raise
-    return outputs
-
-
-def keep_data(stack: str) -> None:
-    """Refuses an update that makes the stack production and replaces its data; later ones the engine refuses."""
-    from slipway.ops.state.preview import lost
-
-    if found := lost(steps("preview", "--stack", stack)):
-        raise BadInput("\n".join(f"{each.resource}: {each.message}" for each in found))
 
 
 def _artifact(uri: str) -> Path | None:

@@ -73,8 +73,10 @@ class Cloud:
         kept = {key: value for key, value in outputs.items() if key not in before or key in inputs}
         for key, value in inputs.items():
             old, live = before.get(key), kept.get(key)
-            nested = isinstance(value, dict) and isinstance(old, dict) and isinstance(live, dict)
-            kept[key] = Cloud.updated(old, value, live) if nested else value
+            if isinstance(value, dict) and isinstance(old, dict) and isinstance(live, dict):
+                kept[key] = Cloud.updated(old, value, live)
+            else:
+                kept[key] = value
         return kept
 
     def refuse(self, entry: Entry) -> None:

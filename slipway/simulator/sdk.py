@@ -74,7 +74,7 @@ def provider_type(package: str) -> ResourceType:
 
 
 @functools.cache
-def arguments_of(cls: type) -> Mapping[str, Argument]:
+def arguments_of(cls: Any) -> Mapping[str, Argument]:
     """The arguments of an `*Args` class, by their names on the wire."""
     names = _types.input_type_py_to_pulumi_names(cls)
     init = vars(cls)["__init__"]

@@ -9,8 +9,9 @@ from slipway.infra.cost.prices import TABLE, Prices, read_table
 from slipway.infra.platforms.aws import prices as pricelist_aws
 from slipway.infra.platforms.gcp import prices as pricelist_gcp
 
-from slipway.cli.cost import cost, dumped, refreshed
+from slipway.cli.cost import cost
 from slipway.cli.main import slipway
+from slipway.ops.prices.refresh import dumped, refreshed
 from slipway.ops.state.preview import Preview
 from slipway.simulator.web import web
 

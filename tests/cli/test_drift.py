@@ -9,8 +9,9 @@ from click.testing import CliRunner
 from slipway.infra.config.stack import StackConfig
 
 import slipway.cli.pr_stack
-from slipway.cli.drift import drifted
-from slipway.cli.pr_stack import TEMPLATE, expired, pr_stack
+from slipway.cli.pr_stack import pr_stack
+from slipway.ops.pr_stacks import TEMPLATE, expired
+from slipway.ops.state.drift import drifted
 from slipway.simulator.throwaway import Throwaway, written
 
 URN = "urn:pulumi:s::p::aws:ec2/vpc:Vpc::vpc"

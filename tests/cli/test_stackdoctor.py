@@ -14,7 +14,6 @@ from slipway.infra.platforms.quota import Quota
 from slipway.infra.platforms.table import row_of
 
 import slipway.ops.diagnose
-from slipway.cli.pr_stack import TEMPLATE
 from slipway.ops.diagnose import (
     certificate_problem,
     cloud_quota_problems,
@@ -24,6 +23,7 @@ from slipway.ops.diagnose import (
     quota_problems,
     state_problems,
 )
+from slipway.ops.pr_stacks import TEMPLATE
 from slipway.simulator.throwaway import Throwaway, written
 
 

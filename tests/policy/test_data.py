@@ -2,7 +2,7 @@
 
 import pytest
 
-from slipway.cli.stack import keep_data
+from slipway.ops.state.outputs import keep_data
 from slipway.pipeline.errors import BadInput
 from slipway.simulator.throwaway import Throwaway, written
 

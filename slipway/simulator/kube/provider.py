@@ -224,7 +224,8 @@ class ClusterStandIn(StandIn):
             return waits.until_ready(online(target), applied, request.timeout, target.cancelled)
         except waits.NotReady as error:
             reasons = [str(error), *explain(online(target), error.live)]
-            return self._not_ready(error.live, given, given, reasons, context)
+            refused: Object = self._not_ready(error.live, given, given, reasons, context)
+            return refused
 
     def _not_ready(self, live: Object, given: Object, inputs: Object, reasons: list[str], context: Any) -> Any:
         """Tells the engine that it is there all the same: the next update goes on with it."""

@@ -8,7 +8,7 @@ from slipway.infra.cost.prices import Prices
 from slipway.infra.cost.split import Share, difference
 from slipway.infra.platforms.table import billing
 
-from slipway.cli.comment import cells
+from slipway.ops.pull_request import cells
 
 KEY = Declared(type="aws:kms/key:Key", name="key", inputs={})
 EXTRA = Declared(type="aws:secretsmanager/secret:Secret", name="token", inputs={})

@@ -125,7 +125,7 @@ gcp.storage.BucketIAMMember(
 )
 
 endpoints = cluster.control_plane_endpoints_config
-host = endpoints.apply(lambda config: config.dns_endpoint_config and config.dns_endpoint_config.endpoint)
+host = endpoints.apply(lambda config: str(config.dns_endpoint_config and config.dns_endpoint_config.endpoint))
 kubeconfig = pulumi.Output.json_dumps(
     {
         "apiVersion": "v1",

@@ -1,0 +1,29 @@
+"""What is not as the last update left it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from slipway.ops.state.pulumi import short
+
+WHAT = {"update": "changed", "delete": "gone"}
+
+
+def drifted(steps: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, list[str]]]:
+    """Each resource that differs, what happened to it, and the inputs it shows in."""
+    for step in steps:
+        if step["op"] not in WHAT and step["op"] != "refresh":
+            continue
+        old, new = step.get("oldState") or {}, step.get("newState") or {}
+        keys = sorted(key.split(".")[0] for key in step.get("detailedDiff") or ())
+        if step["op"] == "refresh" and not keys:
+            keys = _changed(old.get("inputs") or {}, new.get("inputs") or {})
+            if not keys and (new or not old):
+                continue
+        what = "gone" if step["op"] == "delete" or not new else "changed"
+        yield short(step["urn"]), what, sorted({*keys})
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    return [key for key in sorted({*old, *new}) if not key.startswith("__") and old.get(key) != new.get(key)]
