@@ -90,7 +90,7 @@ def _union_problems(value: Any, hint: Any, path: str) -> Iterator[Problem]:
     yield from found
 
 
-def _plain_problems(value: Any, hint: type[Any], path: str) -> Iterator[Problem]:
+def _plain_problems(value: Any, hint: Any, path: str) -> Iterator[Problem]:
     if issubclass(hint, enum.Enum):
         values = [each.value for each in hint]
         if value not in values:

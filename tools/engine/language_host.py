@@ -79,6 +79,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             python = project.interpreter(request.info)
         except FileNotFoundError as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            raise  # not reached: abort has raised
         if request.kind == "analyzer":
             what = ["-m", "pulumi.policy", *request.args, request.info.program_directory]
         else:
