@@ -49,15 +49,17 @@ def test_what_somebody_changed_by_hand_is_seen(stack):
 
 def test_a_sweep_finds_all_that_is_tagged_while_it_is_there(stack, monkeypatch):
     """Asked of the stand-in's tagging API, through the engine."""
+    from slipway.infra.platforms.aws.row import AWS
+
     from slipway.ops.state.tagged import tagged_resources
 
     monkeypatch.chdir(stack.program)
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
-    found = tagged_resources("slipway/aws", {"region": "us-east-1"})
+    found = tagged_resources("slipway/aws", {"region": "us-east-1"}, AWS.cloud)
     held = [each for each in stack.books.all() if each["arn"] and each["tags"]]
     assert len(found) == len(held) > 40
-    assert tagged_resources("slipway/other", {"region": "us-east-1"}) == []
+    assert tagged_resources("slipway/other", {"region": "us-east-1"}, AWS.cloud) == []
 
 
 def test_a_destroy_releases_pods_from_load_balancers_first_and_leaves_nothing(stack):
