@@ -1,32 +1,56 @@
 """The command group: exit codes, signals, and errors as one message."""
 
 import copy
+import importlib
 import signal
 import sys
 from typing import Any, NoReturn
 
 import click
 
-from slipway.cli.ask import explain, feedback, predict
-from slipway.cli.comment import comment
-from slipway.cli.cost import cost
-from slipway.cli.doctor import doctor
-from slipway.cli.drift import drift
-from slipway.cli.image import image
-from slipway.cli.load import load
-from slipway.cli.model import model
-from slipway.cli.pr_stack import pr_stack
-from slipway.cli.preflight import preflight
-from slipway.cli.stack import recover, stack
-from slipway.cli.venv import venv
 from slipway.infra.errors import Unanswered
 from slipway.pipeline.errors import PipelineError
 
 EXIT_CODES = {"input": 2, "refused": 3}
 INTERRUPTED = 130
+# By name, the module and the command in it. A command is loaded when it is run: most need little of the others.
+COMMANDS = {
+    "comment": ("comment", "comment"),
+    "cost": ("cost", "cost"),
+    "doctor": ("doctor", "doctor"),
+    "drift": ("drift", "drift"),
+    "explain": ("ask", "explain"),
+    "feedback": ("ask", "feedback"),
+    "image": ("image", "image"),
+    "load": ("load", "load"),
+    "model": ("model", "model"),
+    "pr-stack": ("pr_stack", "pr_stack"),
+    "predict": ("ask", "predict"),
+    "preflight": ("preflight", "preflight"),
+    "recover": ("stack", "recover"),
+    "stack": ("stack", "stack"),
+    "venv": ("venv", "venv"),
+}
+# Names of the version before, hidden, for one version.
+RENAMED = {"env": "venv", "environment": "pr-stack"}
 
 
 class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(RENAMED.get(cmd_name, cmd_name))
+        if place is None:
+            return None
+        module, name = place
+        command: click.Command = getattr(importlib.import_module(f"slipway.cli.{module}"), name)
+        if cmd_name in RENAMED:
+            command = copy.copy(command)
+            command.name, command.hidden = cmd_name, True
+            command.deprecated = f"It is called {RENAMED[cmd_name]} now."
+        return command
+
     def invoke(self, ctx: click.Context) -> Any:
         signal.signal(signal.SIGTERM, _terminated)
         try:
@@ -42,25 +66,6 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 def slipway() -> None:
     """From a model folder to a served, optimized model."""
-
-
-for each in (
-    *(venv, image, model, stack, recover, doctor, predict, explain, feedback, load, comment, cost, drift),
-    *(pr_stack, preflight),
-):
-    slipway.add_command(each)
-
-
-def _renamed(old: str, command: click.Command) -> None:
-    """Keeps a command's old name, hidden, for one version."""
-    alias = copy.copy(command)
-    alias.name, alias.hidden = old, True
-    alias.deprecated = f"it is called {command.name} now."
-    slipway.add_command(alias)
-
-
-_renamed("env", venv)
-_renamed("environment", pr_stack)
 
 
 def _terminated(number: int, _frame: object) -> NoReturn:

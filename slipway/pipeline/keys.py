@@ -8,12 +8,12 @@ from pathlib import Path
 
 from slipway.service import artifact
 from slipway.service.artifact import hash_of
-from slipway.service.telemetry import features
 from slipway.source import FORMAT, source_hash
 
 PIPELINE = Path(__file__).resolve().parent
 LOCK = PIPELINE / "requirements.txt"
-BESIDE = (Path(artifact.__file__), Path(features.__file__))  # what the pipeline uses of the service
+SERVICE = Path(artifact.__file__).resolve().parent
+BESIDE = (SERVICE / "artifact.py", SERVICE / "telemetry" / "features.py")  # what the pipeline uses of it
 
 
 def inputs_key(
