@@ -16,7 +16,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import psutil
-from slipway.infra.runtime import ONNX
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 2
@@ -75,6 +74,8 @@ def environment(**more: str) -> dict[str, str]:
 
 def code_folder(folder: Path, python: str) -> Path:
     """The service's code as a release holds it, compiled."""
+    from slipway.infra.runtime import ONNX  # not in an image, where bench.start runs too
+
     for file in ONNX.serving_code():
         target = folder / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def supervised(artifact: Path, code: Path, python: str) -> Iterator[Server]:
     (run / "access.json").touch(0o600)
     (run / "access.json").write_text(json.dumps(ACCESS))
     environ = {"SLIPWAY_ACCESS": str(run / "access.json")}
-    release = {"python": python, "module": ONNX.module, "code": str(code), "artifact": str(artifact)}
+    release = {"python": python, "module": "slipway.service", "code": str(code), "artifact": str(artifact)}
     release |= {"environment": environ, "workers": WORKERS}
     port = _free_port()
     (run / "desired.json").write_text(json.dumps({"generation": 1, "port": port, "release": release}))
