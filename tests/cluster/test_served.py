@@ -10,6 +10,7 @@ import pytest
 from slipway.infra.home import ROOT
 
 from slipway.simulator.kube.api import ApiError, Ref
+from tests.cluster import build
 from tests.cluster.conftest import labelled
 from tests.cluster.load import Load, post
 from tests.cluster.served import KEY, Served, address, ask, predict
@@ -61,6 +62,19 @@ def test_up_again_changes_nothing(stack, api):
     stack.up("--expect-no-changes")
     stack.up("--expect-no-changes")
     assert pods(api, "steep").keys() | pods(api, "flat").keys() == before
+
+
+def test_the_doctor_finds_the_pods_where_they_are_and_nothing_wrong_with_them(stack):
+    stack.environment["PATH"] = f"{build.commands('kubernetes')}{os.pathsep}{stack.environment['PATH']}"
+    said = stack.slipway("doctor", "--stack", stack.stack, fails=True)  # no service is reached from out here
+    assert said.count("no answer") == 2, said
+    for wrong in ("no pod carries the label", "the cluster does not answer", "kubectl is not on PATH", "not ready"):
+        assert wrong not in said, said
+    stack.settings["namespace"], right = "elsewhere", stack.settings["namespace"]
+    stack.write()
+    assert "no pod carries the label" in stack.slipway("doctor", "--stack", stack.stack, fails=True)
+    stack.settings["namespace"] = right
+    stack.write()
 
 
 def test_another_clone_changes_nothing_and_builds_nothing(stack, tmp_path):
