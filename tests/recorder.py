@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import runpy
 import warnings
@@ -133,9 +134,18 @@ def run_program(
         declared = runpy.run_path(str(program)).get("services", {})
         return pulumi.Output.from_input(declared).apply(lambda known: recorder.outputs.update(services=known))
 
+    _give_a_loop()
     pulumi.runtime.set_mocks(recorder, project=project, stack=stack, preview=False, monitor=Monitor(recorder))
     with warnings.catch_warnings():
         # The SDKs warn of their own deprecated modules when they load them; of deprecated arguments the checks tell.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"pulumi_\w+")
         ran()
     return recorder
+
+
+def _give_a_loop() -> None:
+    """Pulumi's mocks take the thread's event loop; `asyncio.run` in a test before has left none."""
+    try:
+        asyncio.get_event_loop_policy().get_event_loop()
+    except RuntimeError:
+        asyncio.set_event_loop(asyncio.new_event_loop())
