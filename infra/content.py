@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,5 +22,11 @@ def content_key(root: Path, files: Iterable[Path]) -> str:
     """SHA-256 (hex) over the files' paths below `root` and what they do, in order of the paths."""
     total = hashlib.sha256(f"{FORMAT}\n".encode())
     for name, file in sorted((file.relative_to(root).as_posix(), file) for file in files):
-        total.update(f"{source_hash(file)}  {name}\n".encode())
+        total.update(f"{_hash(file)}  {name}\n".encode())
     return total.hexdigest()
+
+
+@functools.cache
+def _hash(file: Path) -> str:
+    """Once for each process: all services of a stack run the same code."""
+    return source_hash(file)

@@ -29,17 +29,22 @@ def doctor(service: str | None, stack: str, url: str | None, key_file: Path | No
     if url is None and service is None and not as_json:
         sick = _look_at_stack(stack)
     secret = key(key_file, stack if url is None else None)
-    rows = PLATFORMS.values() if url else [row_of(config_of(stack))]
     for name, address in services(service, stack, url).items():
         told, problems = asked(address, secret)
         if not told:
-            problems += [why for row in rows for why in row.why_silent(address)]
+            problems += _why_silent(address, stack if url is None else None)
         if as_json and told:
             click.echo(json.dumps(told, indent=1))
         else:
             _show(name, address, told, problems)
         sick = sick or bool(problems)
     sys.exit(1 if sick else 0)
+
+
+def _why_silent(address: str, stack: str | None) -> list[str]:
+    """What the stack's platform knows of a service that does not answer; of a bare address, what any platform does."""
+    rows = PLATFORMS.values() if stack is None else [row_of(config_of(stack))]
+    return [why for row in rows for why in row.why_silent(address)]
 
 
 def _look_at_stack(stack: str) -> bool:
