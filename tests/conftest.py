@@ -1,6 +1,5 @@
 """Fixtures that more than one folder of tests uses."""
 
-import asyncio
 import os
 import shutil
 import signal
@@ -8,16 +7,6 @@ import socket
 
 import pytest
 from slipway.infra.home import ROOT
-
-
-@pytest.fixture(scope="session", autouse=True)
-def event_loop():
-    """The loop that Pulumi's mocks run on: left to themselves they make one and never close it."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield loop
-    asyncio.set_event_loop(None)
-    loop.close()
 
 
 @pytest.fixture

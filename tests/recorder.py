@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import runpy
 import warnings
@@ -35,6 +36,9 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "pulumi-python:dynamic/slipway:RandomSecret": {"value": "a" * 64},
     "pulumi-python:dynamic/slipway:LocalService": {"url": "http://127.0.0.1:3000"},
 }
+# What Pulumi's mocks run on: left to themselves they make one and never close it.
+LOOP = asyncio.new_event_loop()
+atexit.register(LOOP.close)
 CLOUDS = {file.stem for file in TABLES.glob("*.yaml")}
 
 
@@ -134,18 +138,10 @@ def run_program(
         declared = runpy.run_path(str(program)).get("services", {})
         return pulumi.Output.from_input(declared).apply(lambda known: recorder.outputs.update(services=known))
 
-    _give_a_loop()
+    asyncio.set_event_loop(LOOP)  # a test before may have run a loop of its own, and left none
     pulumi.runtime.set_mocks(recorder, project=project, stack=stack, preview=False, monitor=Monitor(recorder))
     with warnings.catch_warnings():
         # The SDKs warn of their own deprecated modules when they load them; of deprecated arguments the checks tell.
         warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"pulumi_\w+")
         ran()
     return recorder
-
-
-def _give_a_loop() -> None:
-    """Pulumi's mocks take the thread's event loop; `asyncio.run` in a test before has left none."""
-    try:
-        asyncio.get_event_loop_policy().get_event_loop()
-    except RuntimeError:
-        asyncio.set_event_loop(asyncio.new_event_loop())

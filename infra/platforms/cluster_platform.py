@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -41,9 +42,9 @@ class ClusterPlatform(Platform):
         """Declares whatever lets a service's pods reach the bucket; they start once it is there."""
         return ()
 
+    @abstractmethod
     def registry(self, name: str) -> tuple[Registry, Sequence[pulumi.Resource]]:
-        """Where a service's image goes, and what has to be there before it is pushed."""
-        raise NotImplementedError
+        """Where a service's image goes, and what has to exist before it is pushed."""
 
     def route(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str] | None:
         """Leads a public name to a service's pods and returns its URL; None where the platform has no edge."""

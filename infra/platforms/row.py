@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from slipway.infra.config.base import Settings
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
+from slipway.infra.workload.names import NAMESPACE
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -56,16 +57,16 @@ class Cloud:
     gpu_pools: Callable[[StackConfig], list[Pool]]
     names_region: Callable[[str], bool]
     price_list: Callable[[str, Collection[str]], Iterator[Figure]]
-    billing: Callable[[], Billing]
-    recovery: Callable[[], Recovery]
+    billing: Billing
+    recovery: Recovery
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kubectl:
-    """How the platform's cluster is reached by hand. `namespace`: of the stack's services. `flags`: whose kubeconfig;
-    None: the stack exports one."""
+    """How the platform's cluster is reached by hand. `namespace`: of the stack's services; by default that of a cluster
+    of the stack's own. `flags`: whose kubeconfig; None: the stack exports one."""
 
-    namespace: Callable[[StackConfig, str], str]
+    namespace: Callable[[StackConfig, str], str] = lambda _config, _stack: NAMESPACE
     flags: Callable[[StackConfig], list[str]] | None = None
 
 

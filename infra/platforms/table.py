@@ -32,7 +32,7 @@ def clouds() -> Iterator[Cloud]:
 
 def billing() -> Billing:
     """How all clouds bill; a stack may have resources of several."""
-    rules = [cloud.billing() for cloud in clouds()]
+    rules = [cloud.billing for cloud in clouds()]
     return Billing(
         billed={kind: rule for each in rules for kind, rule in each.billed.items()},
         free=frozenset().union(*(each.free for each in rules)),

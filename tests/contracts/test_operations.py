@@ -92,12 +92,12 @@ def test_the_doctor_asks_a_cloud_s_cluster_with_the_kubeconfig_that_the_stack_ex
 
 @pytest.mark.parametrize("cloud", [*clouds()], ids=lambda cloud: cloud.package)
 def test_a_cloud_has_a_price_for_what_it_bills_and_a_way_back_to_what_it_has_made(cloud):
-    recovery = cloud.recovery()
+    recovery = cloud.recovery
     kinds = {*recovery.by_name, *recovery.by_tag, *recovery.repeatable}
     assert all(kind.startswith(f"{cloud.package}:") for kind in kinds)
     assert not {*recovery.by_name} & {*recovery.by_tag}
     assert {*recovery.clusters} <= kinds
-    assert cloud.billing().billed.keys() & cloud.billing().free == set()
+    assert cloud.billing.billed.keys() & cloud.billing.free == set()
     assert sum(each.names_region(place) for each in clouds() for place in ("us-east-1", "us-east1")) == 2
 
 

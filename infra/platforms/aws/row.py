@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
+from slipway.infra.platforms.aws.billing import BILLING
 from slipway.infra.platforms.aws.config import AwsConfig
+from slipway.infra.platforms.aws.import_ids import RECOVERY
 from slipway.infra.platforms.aws.quotas import pools
 from slipway.infra.platforms.aws.rules import problems
-from slipway.infra.platforms.row import Cloud, Kubectl, PlatformRow, Recovery
+from slipway.infra.platforms.row import Cloud, Kubectl, PlatformRow
 from slipway.infra.platforms.unsupported import CLUSTER
-from slipway.infra.workload.names import NAMESPACE
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
-    from slipway.infra.cost.needs import Billing
     from slipway.infra.cost.price_list import Figure
     from slipway.infra.platforms.base import Platform
 
@@ -58,18 +58,6 @@ def _price_list(region: str, machines: Collection[str]) -> Iterator[Figure]:
     return figures(region, machines)
 
 
-def _billing() -> Billing:
-    from slipway.infra.platforms.aws.billing import BILLING
-
-    return BILLING
-
-
-def _recovery() -> Recovery:
-    from slipway.infra.platforms.aws.import_ids import RECOVERY
-
-    return RECOVERY
-
-
 AWS = PlatformRow(
     name="aws",
     settings=AwsConfig,
@@ -81,7 +69,7 @@ AWS = PlatformRow(
     preflight=_preflight,
     registry=_registry,
     tools=("aws",),  # the kubeconfig calls it
-    kubectl=Kubectl(namespace=lambda _config, _stack: NAMESPACE),
+    kubectl=Kubectl(),
     cloud=Cloud(
         package="aws",
         account=lambda config: ("aws.account", config.of(AwsConfig).account),
@@ -90,7 +78,7 @@ AWS = PlatformRow(
         gpu_pools=lambda config: pools(config.of(AwsConfig)),
         names_region=lambda region: bool(re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", region)),  # as us-east-1
         price_list=_price_list,
-        billing=_billing,
-        recovery=_recovery,
+        billing=BILLING,
+        recovery=RECOVERY,
     ),
 )

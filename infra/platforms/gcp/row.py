@@ -7,16 +7,16 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
+from slipway.infra.platforms.gcp.billing import BILLING
 from slipway.infra.platforms.gcp.config import GcpConfig
+from slipway.infra.platforms.gcp.import_ids import RECOVERY
 from slipway.infra.platforms.gcp.quotas import pools
 from slipway.infra.platforms.gcp.rules import problems
-from slipway.infra.platforms.row import Cloud, Kubectl, PlatformRow, Recovery
+from slipway.infra.platforms.row import Cloud, Kubectl, PlatformRow
 from slipway.infra.platforms.unsupported import CLUSTER
-from slipway.infra.workload.names import NAMESPACE
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
-    from slipway.infra.cost.needs import Billing
     from slipway.infra.cost.price_list import Figure
     from slipway.infra.platforms.base import Platform
 
@@ -55,18 +55,6 @@ def _price_list(region: str, machines: Collection[str]) -> Iterator[Figure]:
     return figures(region, machines)
 
 
-def _billing() -> Billing:
-    from slipway.infra.platforms.gcp.billing import BILLING
-
-    return BILLING
-
-
-def _recovery() -> Recovery:
-    from slipway.infra.platforms.gcp.import_ids import RECOVERY
-
-    return RECOVERY
-
-
 GCP = PlatformRow(
     name="gcp",
     settings=GcpConfig,
@@ -78,7 +66,7 @@ GCP = PlatformRow(
     preflight=_preflight,
     registry=_registry,
     tools=("gke-gcloud-auth-plugin",),  # the kubeconfig calls it
-    kubectl=Kubectl(namespace=lambda _config, _stack: NAMESPACE),
+    kubectl=Kubectl(),
     cloud=Cloud(
         package="gcp",
         account=lambda config: ("gcp.project", config.of(GcpConfig).project),
@@ -87,7 +75,7 @@ GCP = PlatformRow(
         gpu_pools=lambda config: pools(config.of(GcpConfig)),
         names_region=lambda region: bool(re.fullmatch(r"[a-z]+-[a-z]+\d+", region)),  # as us-east1
         price_list=_price_list,
-        billing=_billing,
-        recovery=_recovery,
+        billing=BILLING,
+        recovery=RECOVERY,
     ),
 )

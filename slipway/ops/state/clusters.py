@@ -12,9 +12,9 @@ from slipway.infra.platforms.table import clouds
 from slipway.ops.state.pulumi import export_state, pulumi, short
 from slipway.pipeline.errors import PipelineError
 
-CLUSTERS = tuple(kind for cloud in clouds() for kind in cloud.recovery().clusters)
+CLUSTERS = tuple(kind for cloud in clouds() for kind in cloud.recovery.clusters)
 # What is read while it is still being made, by its output `status`.
-AWAITED = tuple(kind for cloud in clouds() for kind in cloud.recovery().awaited)
+AWAITED = tuple(kind for cloud in clouds() for kind in cloud.recovery.awaited)
 BUSY = ("CREATING", "PENDING", "UPDATING", "DELETING")
 # Never worked, so nothing is in it; the states are those of docs.aws.amazon.com/eks/latest/APIReference.
 STILLBORN = ("FAILED", "CREATE_FAILED")

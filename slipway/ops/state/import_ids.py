@@ -7,9 +7,9 @@ from typing import Any
 
 from slipway.infra.platforms.table import clouds
 
-BY_NAME = {kind: template for cloud in clouds() for kind, template in cloud.recovery().by_name.items()}
-BY_TAG = {kind: pattern for cloud in clouds() for kind, pattern in cloud.recovery().by_tag.items()}
-REPEATABLE = frozenset[str]().union(*(cloud.recovery().repeatable for cloud in clouds()))
+BY_NAME = {kind: template for cloud in clouds() for kind, template in cloud.recovery.by_name.items()}
+BY_TAG = {kind: pattern for cloud in clouds() for kind, pattern in cloud.recovery.by_tag.items()}
+REPEATABLE = frozenset[str]().union(*(cloud.recovery.repeatable for cloud in clouds()))
 
 
 def is_findable(kind: str) -> bool:

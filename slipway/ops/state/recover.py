@@ -259,7 +259,7 @@ def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], projec
     account = next((part for part in json.dumps(deployment).split(":") if len(part) == 12 and part.isdigit()), "")
     tagged: list[tuple[str, str]] = []
     for cloud in clouds():
-        if sought := [each for each in resources if each["type"] in cloud.recovery().by_tag]:
+        if sought := [each for each in resources if each["type"] in cloud.recovery.by_tag]:
             settings = providers.get(sought[0].get("provider", ""), {})
             tagged += tagged_resources(f"{project}/{stack}", settings, cloud)
     for resource in resources:

@@ -28,7 +28,7 @@ def tagged_resources(stack: str, provider: Mapping[str, Any], cloud: Cloud) -> l
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "state").mkdir()
-        (folder / "__main__.py").write_text(cloud.recovery().tagged)
+        (folder / "__main__.py").write_text(cloud.recovery.tagged)
         runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "slipway-lookup", "runtime": runtime}))
         settings = {
