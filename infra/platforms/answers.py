@@ -8,7 +8,7 @@ from typing import Any
 
 from slipway.infra.platforms.quota import Machine, Quota
 
-# Whether something is as it has to be, None where nobody could be asked; and what to say of it.
+# Whether a check passed, None if it got no answer; and the message.
 Said = tuple[bool | None, str]
 # What a sweep looked at, and what it found and could not or may not remove.
 Swept = tuple[list[str], list[str]]
@@ -19,7 +19,7 @@ Tagged = Callable[[str, Mapping[str, Any]], list[tuple[str, str]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What was found out from this machine. None: nobody could be asked.
+    """What preflight learned from this machine. None: no answer.
 
     `lock`: who holds the stack. `account`: whose the credentials are; where there is none, `refusal` says why, and
     `refused` that it was the credentials' fault. `who`: that is asked about in `lacking`, the permissions it has not.

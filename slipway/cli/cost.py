@@ -1,22 +1,17 @@
-"""`slipway cost`: what a stack costs, resource by resource, and the price table anew from the clouds' own lists."""
+"""`slipway cost`: what a stack costs, resource by resource, and a refresh of the price table."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-import yaml
 
 from slipway.cli.stack import STACK
 from slipway.infra.cost.prices import TABLE, Prices
 from slipway.infra.cost.split import Share
-from slipway.ops.prices.refresh import by_item, cloud_of, figures_of, has, machines_of, refreshed, write
+from slipway.ops.prices.refresh import refresh_table
 from slipway.ops.pull_request import cells, cost_config, cost_difference
 from slipway.ops.state.preview import run_preview
-
-if TYPE_CHECKING:
-    from slipway.infra.cost.price_list import Figure
 
 
 @click.group()
@@ -54,22 +49,5 @@ def show(stack: str) -> None:
 def refresh(regions: tuple[str, ...], machines: tuple[str, ...], table: Path) -> None:
     """Take the figures from the clouds' own price lists, where they can be reached. AWS's are for anyone; Google's ask
     for $GOOGLE_API_KEY or a login. What no list tells, as AWS's spot prices, stays with its old source and date."""
-    content = yaml.safe_load(table.read_text())
-    places = {(row["item"].split("/")[0], row["region"]) for row in content["prices"] if row["region"] != "global"}
-    # Google's first: it may want a login, and AWS's lists are long.
-    wanted = sorted((each for each in places if not regions or each[1] in regions), reverse=True)
-    wanted += [(cloud_of(each), each) for each in regions if each not in {region for _, region in places}]
-    found: list[Figure] = []
-    for cloud, region in wanted:
-        click.echo(f"reading the prices of {region}", err=True)
-        found += figures_of(cloud, region, {*machines, *machines_of(content, cloud)})
-    new = refreshed(content, found)
-    write(table, new)
-    before, after = by_item(content), by_item(new)
-    for key in sorted(after):
-        if before.get(key) != after[key]:
-            was = f"{before[key]}" if key in before else "not known"
-            click.echo(f"{' in '.join(key)}: {was} -> {after[key]}")
-    asked = {region for _, region in wanted}
-    stayed = sorted(f"{item} in {place}" for item, place in after if place in asked and not has(found, item, place))
-    click.echo(f"{len(found)} figures read; in no list, and as they were: {', '.join(stayed) or 'none'}")
+    for line in refresh_table(table, regions, machines):
+        click.echo(line)

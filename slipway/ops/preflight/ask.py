@@ -1,4 +1,4 @@
-"""Asks what the checks want to know. Where nobody answers, it says so."""
+"""Collects what the checks need; what gets no answer is reported as unknown."""
 
 from __future__ import annotations
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from slipway.infra.cost.price_list import Figure
 from slipway.infra.platforms.table import clouds
+from slipway.ops.progress import report
 from slipway.pipeline.errors import BadInput
 
 WIDTH = 118
@@ -24,7 +27,37 @@ ABOUT = """\
 """
 
 
-def figures_of(package: str, region: str, machines: set[str]) -> list[Figure]:
+def refresh_table(table: Path, regions: Collection[str], machines: Collection[str]) -> Iterator[str]:
+    """Writes the table again with the figures that the clouds' lists have, and says what has changed, line by line.
+
+    `regions`: none means all that the table has. `machines`: types besides those of the table.
+
+    Raises:
+        BadInput: a region is of no cloud.
+        Unanswered: a list can't be read; the table is as it was.
+    """
+    content = yaml.safe_load(table.read_text())
+    places = {(row["item"].split("/")[0], row["region"]) for row in content["prices"] if row["region"] != "global"}
+    # Google's first: it may want a login, and AWS's lists are long.
+    wanted = sorted((each for each in places if not regions or each[1] in regions), reverse=True)
+    wanted += [(_cloud(each), each) for each in regions if each not in {region for _, region in places}]
+    found: list[Figure] = []
+    for cloud, region in wanted:
+        report(f"reading the prices of {region}")
+        found += _figures(cloud, region, {*machines, *_machines(content, cloud)})
+    new = refreshed(content, found)
+    _write(table, new)
+    before, after = _by_item(content), _by_item(new)
+    for key in sorted(after):
+        if before.get(key) != after[key]:
+            was = f"{before[key]}" if key in before else "not known"
+            yield f"{' in '.join(key)}: {was} -> {after[key]}"
+    asked = {region for _, region in wanted}
+    stayed = sorted(f"{item} in {place}" for item, place in after if place in asked and not _has(found, item, place))
+    yield f"{len(found)} figures read; in no list, and as they were: {', '.join(stayed) or 'none'}"
+
+
+def _figures(package: str, region: str, machines: set[str]) -> list[Figure]:
     cloud = next(each for each in clouds() if each.package == package)
     return list(cloud.price_list(region, machines))
 
@@ -85,7 +118,7 @@ def _plain(usd: float) -> str:
     return f"{usd:.12f}".rstrip("0").rstrip(".")
 
 
-def write(table: Path, content: Mapping[str, Any]) -> None:
+def _write(table: Path, content: Mapping[str, Any]) -> None:
     """All of it or nothing."""
     with tempfile.NamedTemporaryFile("w", dir=table.parent, suffix=".yaml", delete=False) as file:
         file.write(dumped(content))
@@ -93,22 +126,22 @@ def write(table: Path, content: Mapping[str, Any]) -> None:
     os.replace(file.name, table)
 
 
-def by_item(content: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+def _by_item(content: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     return {
         (f"{row['item']}/{name}", row["region"]): usd for row in content["prices"] for name, usd in row["usd"].items()
     }
 
 
-def machines_of(content: Mapping[str, Any], cloud: str) -> set[str]:
+def _machines(content: Mapping[str, Any], cloud: str) -> set[str]:
     kinds = (f"{cloud}/instance", f"{cloud}/spot")
     return {name for row in content["prices"] if row["item"] in kinds for name in row["usd"]}
 
 
-def has(found: Iterable[Figure], item: str, region: str) -> bool:
+def _has(found: Iterable[Figure], item: str, region: str) -> bool:
     return any((each.item, each.region) == (item, region) for each in found)
 
 
-def cloud_of(region: str) -> str:
+def _cloud(region: str) -> str:
     found = next((each.package for each in clouds() if each.names_region(region)), None)
     if found is None:
         raise BadInput(f"{region!r} is no region of a cloud that is known, such as us-east-1 or europe-west4")
