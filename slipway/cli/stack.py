@@ -69,7 +69,7 @@ def sweep(stack: str) -> None:
     """Look for whatever a stack that was taken down may have left; remove it; fail if anything stays."""
     from slipway.ops.sweep import sweep_stack
 
-    looked, left = sweep_stack(stack)
+    looked, left = sweep_stack(stack, config_of(stack))
     click.echo("Looked at:")
     for line in looked:
         click.echo(f"  {line}")

@@ -17,12 +17,11 @@ from slipway.ops.state.tagged import tagged_resources
 from slipway.pipeline.errors import PipelineError
 
 
-def sweep_stack(stack: str) -> Swept:
+def sweep_stack(stack: str, config: StackConfig) -> Swept:
     """Removes what is left of a stack after its destroy: (what was looked at, what could not be removed).
 
     Another stack's services and state are left alone, and so are the caches, which any stack may use.
     """
-    config = StackConfig.from_file(stack)
     row = row_of(config)
 
     def tagged(label: str, provider: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -143,3 +143,10 @@ def test_a_docker_stack_is_swept_of_what_carries_its_label(tmp_path, monkeypatch
     else:
         assert json.loads(left.read_text()) == {"container": [], "volume": [], "network": []}
         assert "Nothing is left but caches." in swept.output
+
+
+@pytest.mark.parametrize("command", [["stack", "sweep"], ["preflight"], ["doctor"]])
+def test_a_stack_without_a_file_is_refused_in_one_message(command, nothing_on_path):
+    said = CliRunner().invoke(slipway, [*command, "--stack", "nowhere"])
+    assert said.exit_code == 1 and isinstance(said.exception, SystemExit)
+    assert "Pulumi.nowhere.yaml is missing: copy Pulumi.dev.yaml" in said.output
