@@ -35,7 +35,8 @@ class TensorSpec:
 class Signature:
     """What a model takes and answers. `labels` names the classes in the order of the first output's last axis.
 
-    `steady`: a sample takes as long as any other, whatever its values.
+    `steady`: a sample takes as long as any other, whatever its values. `alone`: each sample is run by itself, as its
+    answer would depend on the others of a batch.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Signature:
     outputs: tuple[TensorSpec, ...]
     labels: tuple[str, ...] | None = None
     steady: bool = False
+    alone: bool = False
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Signature":
@@ -54,6 +56,7 @@ class Signature:
             outputs=tuple(_tensor_from_json(each) for each in data["outputs"]),
             labels=None if data.get("labels") is None else tuple(data["labels"]),
             steady=bool(data.get("steady", False)),
+            alone=bool(data.get("alone", False)),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -64,6 +67,7 @@ class Signature:
             "outputs": [_tensor_to_json(each, ranged=False) for each in self.outputs],
             "labels": None if self.labels is None else list(self.labels),
             "steady": self.steady,
+            "alone": self.alone,
         }
 
 

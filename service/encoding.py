@@ -16,4 +16,11 @@ def plain(values: Any) -> Any:
 
 def encode(value: object) -> bytes:
     """JSON bytes; numpy arrays and numbers in the shortest form that reads back the same in their own type."""
-    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    return orjson.dumps(value, _number, orjson.OPT_SERIALIZE_NUMPY)
+
+
+def _number(value: object) -> Any:
+    """orjson knows numpy's numbers by type, and ONNX Runtime's int64 are of another (longlong), as are float16."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")

@@ -53,6 +53,8 @@ class Model:
 
         Raises ONNX Runtime's exceptions; one of them where `options.terminate` is set meanwhile.
         """
+        if self.signature.alone and len(next(iter(inputs.values()))) > 1:
+            return self._run_alone(inputs, options)
         return dict(zip(self._outputs, self._run(inputs, options), strict=True))
 
     def warm_up(self, inputs: dict[str, np.ndarray], budget: float = 0.06) -> None:
@@ -60,7 +62,7 @@ class Model:
         self.run(inputs)
         self.seconds = _median_seconds(partial(self.run, inputs), budget / 4)
         free = all(spec.shape[0] is None for spec in (*self.signature.inputs, *self.signature.outputs))
-        if not free or not self._is_per_sample(inputs):
+        if not free or self.signature.alone or not self._is_per_sample(inputs):
             return
         best = self.seconds
         for size in _BATCHES:
@@ -71,6 +73,13 @@ class Model:
             if each > 0.8 * best:
                 return
             self.batch, best = size, each
+
+    def _run_alone(
+        self, inputs: dict[str, np.ndarray], options: onnxruntime.RunOptions | None
+    ) -> dict[str, np.ndarray]:
+        count = len(next(iter(inputs.values())))
+        each = [self._run({name: array[at : at + 1] for name, array in inputs.items()}, options) for at in range(count)]
+        return {name: np.concatenate(parts) for name, parts in zip(self._outputs, zip(*each, strict=True), strict=True)}
 
     def _run_on_cpu(self, inputs: dict[str, np.ndarray], options: onnxruntime.RunOptions | None) -> list[np.ndarray]:
         return self._session.run(self._outputs, inputs, options)  # type: ignore[no-any-return]

@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--parent", type=int, required=True, help="a pipe that closes when the command ends")
     parser.add_argument("--variant")
+    parser.add_argument("--service", type=json.loads, help="the command that starts a service, as JSON: for a build")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OURS", "THEIRS"), help="two artifacts, not a build")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
@@ -59,7 +60,7 @@ def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
 def _built(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
     from slipway.pipeline.build import build
 
-    return {"digest": build(arguments.folder, arguments.work, arguments.variant, progress)}
+    return {"digest": build(arguments.folder, arguments.work, arguments.variant, arguments.service, progress)}
 
 
 def _compared(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One build, in the model's own environment: train, convert, optimize, measure, judge, write the artifact."""
 
+import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,20 +10,24 @@ import numpy as np
 
 from slipway.pipeline import judge, runtime
 from slipway.pipeline.checks import check_answers, conversion, overlap
+from slipway.pipeline.company import check_mode, check_rows, depends
 from slipway.pipeline.data import Dataset, fitted
-from slipway.pipeline.errors import BadInput, Refused
+from slipway.pipeline.errors import BadInput, Refused, shown
 from slipway.pipeline.judge import Candidate, Verdict
 from slipway.pipeline.measure import Timing, measure
 from slipway.pipeline.metrics import METRICS, Metric, class_recalls, label_and_answer
 from slipway.pipeline.mixed_precision import Trial
 from slipway.pipeline.model_folder import UserModel
-from slipway.pipeline.package import write_artifact
+from slipway.pipeline.package import Package, write_artifact, write_report
 from slipway.pipeline.progress import Progress
 from slipway.pipeline.provenance import provenance
 from slipway.pipeline.report import variants_report
+from slipway.pipeline.served import judge_served
+from slipway.pipeline.service_process import NotServed
 from slipway.pipeline.settings import Settings, read_settings
 from slipway.pipeline.sources import source_of
 from slipway.pipeline.sources.base import Source
+from slipway.pipeline.tolerance import Tolerance
 from slipway.pipeline.variants import REFERENCE, Variant, make_variants
 
 TRIAL_SAMPLES = 500
@@ -40,8 +45,9 @@ class Task:
     labels: tuple[str, ...] | None
 
 
-def build(folder: Path, work: Path, pinned: str | None, progress: Progress) -> str:
-    """Writes `work/artifact` and TensorBoard logs in `work/logs`; returns the digest.
+def build(folder: Path, work: Path, pinned: str | None, service: list[str], progress: Progress) -> str:
+    """Writes `work/artifact` and TensorBoard logs in `work/logs`; returns the digest. `service`: the command that
+    starts the real service, which is called before anything is kept.
 
     Raises BadInput for what the user can mend, Refused, with the report, where the gate keeps the model out.
     """
@@ -58,8 +64,11 @@ def build(folder: Path, work: Path, pinned: str | None, progress: Progress) -> s
     source = source_of(user.train(_made(work / "logs")), folder, task.training.inputs)
     seconds = time.monotonic() - started
 
-    inputs, outputs = runtime.specs(runtime.session(source.proto.SerializeToString()))
+    check_mode(source.proto, shown(folder))
+    converted = source.proto.SerializeToString()
+    inputs, outputs = runtime.specs(runtime.session(converted))
     task = _fitted(task, source, inputs)
+    check_rows(converted, task.evaluation.inputs, shown(folder))
     progress.phase("optimizing and quantizing")
     variants = make_variants(
         source.proto,
@@ -75,10 +84,11 @@ def build(folder: Path, work: Path, pinned: str | None, progress: Progress) -> s
     answers = {name: runtime.predict(runtime.session(path), task.evaluation.inputs) for name, path in paths.items()}
     check_answers(answers[REFERENCE][0], settings.task, task.evaluation, _highest(task), task.labels, folder)
     differences = conversion(source, task.evaluation.inputs, answers[REFERENCE])
+    alone = _alone(task, paths, answers)
     timings: dict[str, Timing] = {}
     if not variants[0].elsewhere:
         progress.phase("measuring latency and memory")
-        timings = measure(paths, task.evaluation.inputs)
+        timings = measure(paths, task.evaluation.inputs, alone)
 
     candidates = [
         Candidate(
@@ -90,32 +100,85 @@ def build(folder: Path, work: Path, pinned: str | None, progress: Progress) -> s
         for name, path in paths.items()
     ]
     verdicts = [judge.verdict(each, candidates[0], metric, settings.budget) for each in candidates]
-    report = {
-        "model": folder.name,
-        "samples": len(task.evaluation),
-        "alsoTrainedOn": seen,
-        **variants_report(settings, metric, variants, verdicts, timings),
-        "conversion": differences,
-        "training": _training(task, source, paths[REFERENCE], verdicts[0].figure, seconds),
-        "provenance": provenance(settings, source.proto, task.training, task.evaluation),
-    }
-    choice = _judged(task, verdicts, candidates, pinned, report)
-    report |= {"choice": {"variant": choice.variant, "reason": choice.reason}}
-    if settings.task == "classification":
-        shown = {name: answers[name][0] for name in (REFERENCE, choice.variant)}
-        report["recall"], report["f1"] = _recall(task, shown), _f1(task, shown)
+    training = _training(task, source, paths[REFERENCE], verdicts[0].figure, seconds)
+    origin = provenance(settings, source.proto, task.training, task.evaluation)
+    while True:
+        report = {
+            "model": folder.name,
+            "samples": len(task.evaluation),
+            "alsoTrainedOn": seen,
+            **variants_report(settings, metric, _noted(variants, alone), verdicts, timings),
+            "conversion": differences,
+            "training": training,
+            "provenance": origin,
+        }
+        choice = _judged(task, verdicts, candidates, pinned, report, alone)
+        report |= {"choice": {"variant": choice.variant, "reason": choice.reason}}
+        if settings.task == "classification":
+            shown_answers = {name: answers[name][0] for name in (REFERENCE, choice.variant)}
+            report["recall"], report["f1"] = _recall(task, shown_answers), _f1(task, shown_answers)
 
-    progress.phase(f"writing the artifact: {choice.variant}")
-    return write_artifact(
-        _made(work / "artifact"),
-        paths[choice.variant],
-        report,
-        inputs,
-        outputs,
-        task.labels,
-        task.training,
-        task.evaluation,
-    )
+        progress.phase(f"serving {choice.variant} as it will be served, and asking it held-out samples")
+        package = Package(
+            model=paths[choice.variant],
+            inputs=inputs,
+            outputs=outputs,
+            labels=task.labels,
+            training=task.training,
+            evaluation=task.evaluation,
+            alone=choice.variant in alone,
+        )
+        artifact = _made(work / "artifact")
+        signature = write_artifact(artifact, package, report)
+        tolerance = Tolerance(choice.variant, settings.task, metric, settings.budget)
+        expected, reference = answers[choice.variant], verdicts[0].figure
+        try:
+            served = judge_served(service, artifact, signature, task.evaluation, expected, reference, tolerance)
+        except NotServed as error:
+            _check_others(task, choice.variant, pinned, error)
+            shutil.rmtree(artifact)
+            variants = [_without(each, choice.variant, str(error)) for each in variants]
+            verdicts = [each for each in verdicts if each.name != choice.variant]
+            candidates = [each for each in candidates if each.name != choice.variant]
+            continue
+        chosen = next(each for each in verdicts if each.name == choice.variant)
+        _gate(task, replace(chosen, figure=served["metric"]), report, alone)
+        return write_report(artifact, report | {"served": served})
+
+
+def _alone(task: Task, paths: dict[str, Path], answers: dict[str, list[np.ndarray]]) -> dict[str, str]:
+    """The variants whose answers depend on the other samples of a batch, with how. The service runs their samples one
+    at a time, so their `answers` are replaced by those."""
+    found = {}
+    for name, path in paths.items():
+        tolerance = Tolerance(name, task.settings.task, task.metric, task.settings.budget)
+        if (reason := depends(path, task.evaluation, answers[name], tolerance)) is not None:
+            found[name] = reason
+            answers[name] = runtime.predict(runtime.session(path), task.evaluation.inputs, 1)
+    return found
+
+
+def _noted(variants: list[Variant], alone: dict[str, str]) -> list[Variant]:
+    """With the reason why a variant's samples are run one at a time."""
+    words = "samples run one at a time, as an answer depends on its batch"
+    return [
+        replace(each, note="; ".join(filter(None, (each.note, f"{words}: {alone[each.name]}"))))
+        if each.name in alone
+        else each
+        for each in variants
+    ]
+
+
+def _check_others(task: Task, variant: str, pinned: str | None, error: NotServed) -> None:
+    """Raises unless another variant can take the place of one that can't be served."""
+    if pinned is not None:
+        raise Refused(f"the pinned variant {variant} can't be served: {error}") from error
+    if variant == REFERENCE:
+        raise BadInput(f"{shown(task.folder)}: the model was built, but can't be served: {error}") from error
+
+
+def _without(variant: Variant, name: str, reason: str) -> Variant:
+    return replace(variant, path=None, note=f"can't be served: {reason}") if variant.name == name else variant
 
 
 def _fitted(task: Task, source: Source, inputs: Any) -> Task:
@@ -141,15 +204,33 @@ def _trial(task: Task, reference: Path) -> Trial:
 
 
 def _judged(
-    task: Task, verdicts: list[Verdict], candidates: list[Candidate], pinned: str | None, report: dict[str, Any]
+    task: Task,
+    verdicts: list[Verdict],
+    candidates: list[Candidate],
+    pinned: str | None,
+    report: dict[str, Any],
+    alone: dict[str, str],
 ) -> judge.Choice:
     try:
         choice = judge.choose(verdicts, candidates, pinned)
-        chosen = next(each for each in verdicts if each.name == choice.variant)
+    except Refused as error:
+        raise _refused(error, report) from None
+    _gate(task, next(each for each in verdicts if each.name == choice.variant), report, alone)
+    return choice
+
+
+def _gate(task: Task, chosen: Verdict, report: dict[str, Any], alone: dict[str, str]) -> None:
+    try:
         judge.gate(task.folder.name, chosen, task.metric, task.settings.limit)
     except Refused as error:
-        raise Refused(str(error), report | {"choice": {"variant": None, "reason": str(error)}}) from None
-    return choice
+        why = (
+            f". An answer of it depends on the rest of its batch: {alone[chosen.name]}" if chosen.name in alone else ""
+        )
+        raise _refused(Refused(f"{error}{why}"), report) from None
+
+
+def _refused(error: Refused, report: dict[str, Any]) -> Refused:
+    return Refused(str(error), report | {"choice": {"variant": None, "reason": str(error)}})
 
 
 def _check_pin(pinned: str | None, variants: list[Variant]) -> None:

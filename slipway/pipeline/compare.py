@@ -38,7 +38,10 @@ def compare(folder: Path, ours: Path, theirs: Path) -> dict[str, Any]:
         data = fitted(evaluation, new.signature.inputs)
     except BadInput as error:
         return report | {"comparable": False, "problem": str(error)}
-    outputs = {name: runtime.predict(running, data.inputs)[0] for name, running in sessions.items()}
+    outputs = {
+        name: runtime.predict(sessions[name], data.inputs, *([1] if each.signature.alone else []))[0]
+        for name, each in (("ours", new), ("theirs", old))
+    }
     labels = data.labels if data.labels.size else outputs["theirs"]
     scores = {name: metric.scores(output, labels) for name, output in outputs.items()}
     figures = {name: metric.total(each) for name, each in scores.items()}

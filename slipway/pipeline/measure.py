@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,13 +38,15 @@ class Timing:
     memory: int
 
 
-def measure(paths: dict[str, Path], inputs: Inputs) -> dict[str, Timing]:
-    """Times all models in interleaved rounds over real samples, so that noise of the machine hits all alike."""
+def measure(paths: dict[str, Path], inputs: Inputs, alone: Collection[str] = ()) -> dict[str, Timing]:
+    """Times all models in interleaved rounds over real samples, so that noise of the machine hits all alike. Those in
+    `alone` are served one sample at a time, and timed so."""
     sessions = {name: runtime.session(path) for name, path in paths.items()}
     calls = calls_of(sessions, inputs)
-    batches = _throughput(sessions, inputs, BATCHES)
+    batches = _throughput(sessions, inputs, BATCHES, alone)
     sessions = {name: runtime.session(path, threads=cores()) for name, path in paths.items()}
-    together = _throughput(sessions, inputs, (1 if _fixed(sessions) else ALL_THREADS_BATCH,))
+    singly = sessions if _fixed(sessions) else {name: sessions[name] for name in alone}
+    together = _throughput(sessions, inputs, (ALL_THREADS_BATCH,), alone) | _throughput(singly, inputs, (1,))
     memory = peak_memory(list(paths.values()), _batch(inputs, 0, 1))
     return {
         name: Timing(
@@ -109,9 +111,9 @@ def _timed(running: ort.InferenceSession, samples: list[Inputs], count: int) -> 
 
 
 def _throughput(
-    sessions: dict[str, ort.InferenceSession], inputs: Inputs, sizes: tuple[int, ...]
+    sessions: dict[str, ort.InferenceSession], inputs: Inputs, sizes: tuple[int, ...], alone: Collection[str] = ()
 ) -> dict[str, dict[int, float]]:
-    """Samples a second by batch size, where the batch axis is free; the median of interleaved calls."""
+    """Samples a second by batch size, where a batch can be run; the median of interleaved calls."""
     found: dict[str, dict[int, float]] = {name: {} for name in sessions}
     available = len(next(iter(inputs.values())))
     for size in sorted({min(each, available) for each in sizes}):
@@ -124,9 +126,11 @@ def _throughput(
             if turn and time.perf_counter() > deadline:
                 break
             for name, running in sessions.items():
-                durations[name].append(float(_timed(running, [batch], 1)[0]))
+                if size == 1 or name not in alone:
+                    durations[name].append(float(_timed(running, [batch], 1)[0]))
         for name, each in durations.items():
-            found[name][size] = 1000 * size / float(np.median(each))
+            if each:
+                found[name][size] = 1000 * size / float(np.median(each))
     return found
 
 

@@ -19,36 +19,38 @@ Specs = tuple[TensorSpec, ...]
 BACKGROUND = 16
 
 
-def write_artifact(
-    folder: Path,
-    model: Path,
-    report: dict[str, Any],
-    inputs: Specs,
-    outputs: Specs,
-    labels: tuple[str, ...] | None,
-    training: Dataset,
-    evaluation: Dataset,
-) -> str:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Package:
+    """What an artifact is made of besides its report. `alone`: samples are run one at a time."""
+
+    model: Path
+    inputs: Specs
+    outputs: Specs
+    labels: tuple[str, ...] | None
+    training: Dataset
+    evaluation: Dataset
+    alone: bool
+
+
+def write_artifact(folder: Path, package: Package, report: dict[str, Any]) -> Signature:
     """Fills an empty folder with the model, its signature, an example with its answer, statistics and report.
 
     `explanation.npz` holds for each input `baseline:<name>`, what an attribution starts from (the mean, or the most
     frequent value where there is none), and `background:<name>`, a few training samples.
-
-    Returns the digest.
     """
-    from slipway.pipeline.plot import plot_variants  # late, as matplotlib is slow to load
-
+    inputs, training, evaluation = package.inputs, package.training, package.evaluation
     signature = Signature(
         name=report["model"],
         task=report["task"],
         inputs=tuple(_ranged(spec, training.inputs[spec.name]) for spec in inputs),
-        outputs=outputs,
-        labels=labels,
-        steady=_is_steady(model, inputs),
+        outputs=package.outputs,
+        labels=package.labels,
+        steady=_is_steady(package.model, inputs),
+        alone=package.alone,
     )
     at = _whole(evaluation.inputs)
     sample = {name: array[at : at + 1] for name, array in evaluation.inputs.items()}
-    shutil.copyfile(model, folder / "model.onnx")
+    shutil.copyfile(package.model, folder / "model.onnx")
     _write(folder / "signature.json", signature.to_json())
     _write(
         folder / "example.json",
@@ -58,6 +60,14 @@ def write_artifact(
     _write(folder / "example.response.json", _response(folder / "model.onnx", signature, sample))
     _write(folder / "statistics.json", statistics(training.inputs))
     np.savez_compressed(folder / "explanation.npz", **_explanation(training.inputs))  # type: ignore[arg-type]
+    write_report(folder, report)
+    return signature
+
+
+def write_report(folder: Path, report: dict[str, Any]) -> str:
+    """The report as JSON, card and plot of an artifact; seals it, and returns its digest."""
+    from slipway.pipeline.plot import plot_variants  # late, as matplotlib is slow to load
+
     _write(folder / "report.json", report)
     (folder / "card.md").write_text(markdown(report), encoding="utf-8")
     plot_variants(report, folder / "variants.png")

@@ -38,10 +38,10 @@ def specs(running: ort.InferenceSession) -> tuple[tuple[TensorSpec, ...], tuple[
     return inputs, tuple(_spec(each) for each in running.get_outputs())
 
 
-def predict(running: ort.InferenceSession, inputs: Inputs) -> list[np.ndarray]:
-    """All outputs over all samples, in chunks that the model's batch axis allows."""
-    fixed = any(isinstance(each.shape[0], int) for each in running.get_inputs())
-    chunk = 1 if fixed else CHUNK
+def predict(running: ort.InferenceSession, inputs: Inputs, chunk: int = CHUNK) -> list[np.ndarray]:
+    """All outputs over all samples, in batches of `chunk`, or of one where the model's batch axis is fixed."""
+    if any(isinstance(each.shape[0], int) for each in running.get_inputs()):
+        chunk = 1
     count = len(next(iter(inputs.values())))
     parts = [
         running.run(None, {name: array[at : at + chunk] for name, array in inputs.items()})

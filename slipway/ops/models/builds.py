@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from slipway.infra.runtime import RUNTIMES
 from slipway.ops.models import stores
 from slipway.ops.models.process import run_pipeline
 from slipway.ops.models.refs import Promoted, lock_of, parse_ref
+from slipway.ops.models.timing import keep, service_command
 from slipway.ops.models.virtualenvs import environment
 from slipway.ops.progress import report
 from slipway.pipeline.errors import BadInput, Refused
@@ -77,7 +79,8 @@ def build(ref: str, home: Path, variant: str | None = None, verbose: bool = Fals
             return replace(model, digest=digest)
         with store.staging(key) as work:
             try:
-                options = ["--variant", variant] if variant else []
+                options = ["--service", json.dumps(service_command(RUNTIMES[model.kind], home))]
+                options += ["--variant", variant] if variant else []
                 run_pipeline(python, model.folder, work, home, *options, verbose=verbose)
             except Refused as error:
                 if error.report:
@@ -86,7 +89,9 @@ def build(ref: str, home: Path, variant: str | None = None, verbose: bool = Fals
             if _key(model.folder, variant) != key:
                 raise BadInput(f"{ref} was changed while it was built; run the build again")
             digest = _kept(model, work)
-    return replace(model, digest=digest, built=True)
+    built = replace(model, digest=digest, built=True)
+    keep(store, digest, built.report()["served"]["startSeconds"])
+    return built
 
 
 def _key(folder: Path, variant: str | None) -> str:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import select
-import subprocess
-import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway.infra.home import ROOT
 from slipway.infra.runtime import RUNTIMES, Runtime
 from slipway.ops.models.virtualenvs import environment
 from slipway.pipeline.errors import PipelineError
+from slipway.pipeline.service_process import NotServed, running
+from slipway.pipeline.store import Store
 
 if TYPE_CHECKING:
     from slipway.ops.models.builds import Model
 
 NOTE = "started"
-TIMEOUT = 300.0
 
 
 def measured(model: Model, home: Path) -> dict[str, Any]:
@@ -34,46 +29,23 @@ def measured(model: Model, home: Path) -> dict[str, Any]:
     if noted is None:
         noted = {"seconds": _start(RUNTIMES[model.kind], model.path, home)}
         if noted["seconds"] is not None:
-            model.store.put_note(NOTE, model.digest, noted)
+            keep(model.store, model.digest, noted["seconds"])
     return {"startSeconds": noted["seconds"], "memoryBytes": chosen.get("memoryBytes")}
+
+
+def keep(store: Store, digest: str, seconds: float) -> None:
+    """Notes how long a service of an artifact took to start on this machine."""
+    store.put_note(NOTE, digest, {"seconds": seconds})
+
+
+def service_command(runtime: Runtime, home: Path) -> list[str]:
+    """What starts a service of this kind on this machine's processor. Raises PipelineError without its environment."""
+    return [str(environment([runtime.lock("none")], home / "envs")), "-m", runtime.module]
 
 
 def _start(runtime: Runtime, artifact: Path, home: Path) -> float | None:
     try:
-        python = environment([runtime.lock("none")], home / "envs")
-    except PipelineError:
+        with running(service_command(runtime, home), artifact) as service:
+            return service.seconds
+    except (PipelineError, NotServed):
         return None  # whoever serves will hear why
-    ready, told = os.pipe()
-    command = [
-        python,
-        "-m",
-        runtime.module,
-        "--artifact",
-        artifact,
-        "--access",
-        "open",
-        "--port",
-        0,
-        "--ready-fd",
-        told,
-    ]
-    with tempfile.TemporaryDirectory() as scratch:
-        begun = time.perf_counter()
-        process = subprocess.Popen(
-            [str(each) for each in command],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": scratch, "BENTOML_HOME": scratch},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(told,),
-        )
-        os.close(told)
-        try:
-            there, _, _ = select.select([ready], [], [], TIMEOUT)
-            good = bool(there) and os.read(ready, 6) == b"ready\n"
-            return round(time.perf_counter() - begun, 2) if good else None
-        finally:
-            os.close(ready)
-            process.kill()
-            process.wait()
