@@ -10,9 +10,10 @@ import numpy as np
 
 from slipway.pipeline import judge, runtime
 from slipway.pipeline.checks import check_answers, conversion, overlap
-from slipway.pipeline.company import check_mode, check_rows, depends
+from slipway.pipeline.company import check_rows, depends
 from slipway.pipeline.data import Dataset, fitted
 from slipway.pipeline.errors import BadInput, Refused, shown
+from slipway.pipeline.graph import check_mode
 from slipway.pipeline.judge import Candidate, Verdict
 from slipway.pipeline.measure import Timing, measure
 from slipway.pipeline.metrics import METRICS, Metric, class_recalls, label_and_answer

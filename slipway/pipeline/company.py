@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import onnx
-from onnx import numpy_helper
 
 from slipway.pipeline import runtime
 from slipway.pipeline.data import Dataset, Inputs
@@ -47,18 +45,3 @@ def check_rows(model: bytes, inputs: Inputs, where: str) -> None:
                     f"{where}: the model's output {name} has shape {shape} for {samples}, and must have one row for "
                     "each: leave the output out, or pad it to a fixed size"
                 )
-
-
-def check_mode(proto: onnx.ModelProto, where: str) -> None:
-    """Raises BadInput for layers in training mode: they answer by the batch that a sample happens to be in."""
-    constants = {each.name: each for each in proto.graph.initializer}
-    for node in proto.graph.node:
-        batch_norm = node.op_type == "BatchNormalization" and any(
-            each.name == "training_mode" and each.i for each in node.attribute
-        )
-        mode = constants.get(node.input[2]) if node.op_type == "Dropout" and len(node.input) > 2 else None
-        if batch_norm or (mode is not None and bool(numpy_helper.to_array(mode).any())):
-            raise BadInput(
-                f"{where}: {node.op_type} {node.name or ''} is in training mode, so an answer would depend on the rest "
-                "of its batch: export the model for inference (PyTorch: model.eval(); Keras: training=False)"
-            )

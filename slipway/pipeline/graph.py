@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 import onnx.version_converter
+from onnx import numpy_helper
 
 from slipway.pipeline import runtime
 from slipway.pipeline.errors import BadInput
@@ -48,6 +49,21 @@ def optimize(proto: onnx.ModelProto, path: Path) -> str:
     except Exception as error:
         raise BadInput(f"ONNX Runtime does not load the converted model: {reason(error, path)}") from error
     return "; ".join(left_out)
+
+
+def check_mode(proto: onnx.ModelProto, where: str) -> None:
+    """Raises BadInput for layers in training mode: they answer by the batch that a sample happens to be in."""
+    constants = {each.name: each for each in proto.graph.initializer}
+    for node in proto.graph.node:
+        batch_norm = node.op_type == "BatchNormalization" and any(
+            each.name == "training_mode" and each.i for each in node.attribute
+        )
+        mode = constants.get(node.input[2]) if node.op_type == "Dropout" and len(node.input) > 2 else None
+        if batch_norm or (mode is not None and bool(numpy_helper.to_array(mode).any())):
+            raise BadInput(
+                f"{where}: {node.op_type} {node.name or ''} is in training mode, so an answer would depend on the rest "
+                "of its batch: export the model for inference (PyTorch: model.eval(); Keras: training=False)"
+            )
 
 
 def reason(error: BaseException, file: Path) -> str:

@@ -1,0 +1,100 @@
+"""What the real service answers decides, whatever an artifact says of itself."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from slipway.service.client import Client
+
+from slipway.pipeline.company import check_rows, depends
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.metrics import METRICS
+from slipway.pipeline.served import judge_served
+from slipway.pipeline.service_process import NotServed, running
+from slipway.pipeline.tolerance import Tolerance
+from tests.small_models import SAMPLES, small, stored
+
+COMMAND = [sys.executable, "-m", "slipway.service"]
+ALL_WAYS = {"batches", "json", "raw", "npy", "v2", "v2 bytes", "company", "side by side"}
+
+
+@pytest.fixture(scope="module")
+def models(probe):
+    """The folder of the small models."""
+    return Path(probe("small_models", "slipway/pipeline/requirements.txt")["folder"])
+
+
+def tolerance(variant="fp32", budget=0.02):
+    return Tolerance(variant, "classification", METRICS["accuracy"], budget)
+
+
+def judged(folder, model, **changes):
+    given = {"expected": model.answers, "reference": 1.0, "tolerance": tolerance()} | changes
+    return judge_served(COMMAND, folder, model.signature, model.data, **given)
+
+
+@pytest.mark.parametrize("seed", [2, 3, 5, 12])
+def test_every_way_of_calling_a_service_gives_what_the_model_was_judged_by(seed, models, tmp_path):
+    model = small(models / f"{seed}.onnx")
+    report = judged(stored(tmp_path / "artifact", model), model)
+    assert report["metric"] == 1.0
+    assert {"batches", "json", "v2", "v2 bytes", "company", "side by side"} <= set(report["ways"]) <= ALL_WAYS
+    assert all(each == {"samples": SAMPLES, "metric": 1.0} for each in report["ways"].values())
+
+
+def test_a_service_that_answers_otherwise_than_judged_is_found_in_every_way(models, tmp_path):
+    model = small(models / "2.onnx")
+    folder = stored(tmp_path / "artifact", model)
+    turned = [np.roll(model.answers[0], 1, axis=1), *model.answers[1:]]
+    with pytest.raises(NotServed, match=r"the service \(batches\) answers otherwise than the model was judged"):
+        judged(folder, model, expected=turned)
+    with pytest.raises(NotServed, match=r"served, its accuracy is 1\.0000, 0\.0500 worse than fp32's"):
+        judged(folder, model, reference=1.05)
+
+
+def test_a_service_that_does_not_start_says_why_in_its_own_words(models, tmp_path):
+    model = small(models / "2.onnx")
+    folder = stored(tmp_path / "artifact", model)
+    (folder / "model.onnx").write_bytes(b"cut")
+    with pytest.raises(NotServed, match=r"model\.onnx is damaged: its SHA-256 is not the one in manifest\.json"):
+        judged(folder, model)
+
+
+def test_answers_that_depend_on_their_batch_are_served_one_sample_at_a_time(models, tmp_path):
+    model = small(models / "normalized.onnx")
+    folder = stored(tmp_path / "artifact", model, alone=True)
+    path = folder / "model.onnx"
+    assert "alone the answer differs by up to" in depends(path, model.data, model.answers, tolerance())
+    with running(COMMAND, folder) as service, Client(f"http://127.0.0.1:{service.port}") as client:
+        answer = client.predict(model.data.inputs).output
+    assert answer == pytest.approx(np.full((SAMPLES, 3), 1 / 3))  # of each sample less its own mean
+    with pytest.raises(NotServed, match="otherwise than the model was judged"):
+        judged(folder, model)
+
+
+def test_answers_that_do_not_depend_on_their_batch_are_known_as_such(models):
+    model = small(models / "4.onnx")
+    assert depends(model.path, model.data, model.answers, tolerance()) is None
+
+
+def test_int8_is_held_to_its_labels_and_the_metric_and_floats_to_their_numbers():
+    expected = np.eye(3, dtype=np.float32)[np.arange(400) % 3]
+    labels = expected.argmax(axis=1)
+    rounded = expected * np.float32(0.99)
+    assert tolerance("int8-dynamic").apart([expected], [rounded], labels) is None
+    assert "differs by up to 0.01" in tolerance("fp32").apart([expected], [rounded], labels)
+    three_wrong = rounded.copy()
+    three_wrong[:3] = np.roll(three_wrong[:3], 1, axis=1)
+    assert "the label is the same for 99.2%" in tolerance("int8-dynamic").apart([expected], [three_wrong], labels)
+    one_wrong = tolerance("int8-static", 0.001).apart([expected[2:]], [three_wrong[2:]], labels[2:])
+    assert one_wrong == "accuracy is 0.9975 in place of 1.0000, a drop of 0.0025"
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("vector", r"\[7\] for one sample"), ("scalar", r"\[\] for one sample"), ("row", r"\[1, 3\] for 2 samples")],
+)
+def test_an_output_without_a_row_for_each_sample_is_refused_by_name(name, shape, models):
+    with pytest.raises(BadInput, match=rf"^m: the model's output extra has shape {shape}, and must have one row"):
+        check_rows((models / f"{name}.onnx").read_bytes(), {"x": np.ones((5, 3), np.float32)}, "m")
