@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST = "manifest.json"
+HELD_OUT = "held_out.npz"  # samples that a process answers before it is ready, where an artifact has them
 FORMAT = 1
 ONNX = "onnx"  # the kind of artifacts whose manifest names none: there were no others
 

@@ -43,18 +43,24 @@ def stored(folder: Path, model: Small, **changes: Any) -> Path:
     first = {name: array[:1] for name, array in model.data.inputs.items()}
     alone = runtime.predict(runtime.session(model.path), first)
     names = [spec.name for spec in model.signature.outputs]
-    response = {"outputs": {name: np.asarray(each[0]).tolist() for name, each in zip(names, alone, strict=True)}}
+    response = {"outputs": {name: _plain(each[0]) for name, each in zip(names, alone, strict=True)}}
     response["label"] = "abc"[int(alone[0][0].argmax())]
     (folder / "example.json").write_text(
-        json.dumps({"inputs": {name: each[0].tolist() for name, each in first.items()}})
+        json.dumps({"inputs": {name: _plain(each[0]) for name, each in first.items()}})
     )
     (folder / "example.response.json").write_text(json.dumps(response))
     seal(folder)
     return folder
 
 
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str) else value.tolist()
+
+
 def _values(generator: np.random.Generator, spec: TensorSpec) -> np.ndarray:
     shape = (SAMPLES, *(size or 1 for size in spec.shape[1:]))
+    if spec.dtype == "string":
+        return generator.choice(np.array(["a", "b", "ü", ""], object), shape)
     if spec.dtype == "bool":
         return generator.integers(0, 2, shape).astype(bool)
     values = generator.normal(scale=1.5, size=shape)

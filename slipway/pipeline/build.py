@@ -127,7 +127,9 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
             labels=task.labels,
             training=task.training,
             evaluation=task.evaluation,
+            answers=answers[choice.variant],
             alone=choice.variant in alone,
+            elsewhere=variants[0].elsewhere,
         )
         artifact = _made(work / "artifact")
         signature = write_artifact(artifact, package, report)

@@ -13,15 +13,17 @@ from slipway.pipeline import runtime
 from slipway.pipeline.data import Dataset, Inputs
 from slipway.pipeline.render import markdown
 from slipway.pipeline.statistics import statistics
-from slipway.service.artifact import Signature, TensorSpec, seal
+from slipway.service.artifact import HELD_OUT, Signature, TensorSpec, seal
 
 Specs = tuple[TensorSpec, ...]
 BACKGROUND = 16
+HELD_OUT_SAMPLES = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Package:
-    """What an artifact is made of besides its report. `alone`: samples are run one at a time."""
+    """What an artifact is made of besides its report. `answers`: to all of `evaluation`. `alone`: samples are run one
+    at a time. `elsewhere`: the hardware that it is meant for is not here."""
 
     model: Path
     inputs: Specs
@@ -29,14 +31,17 @@ class Package:
     labels: tuple[str, ...] | None
     training: Dataset
     evaluation: Dataset
+    answers: list[np.ndarray]
     alone: bool
+    elsewhere: bool
 
 
 def write_artifact(folder: Path, package: Package, report: dict[str, Any]) -> Signature:
     """Fills an empty folder with the model, its signature, an example with its answer, statistics and report.
 
     `explanation.npz` holds for each input `baseline:<name>`, what an attribution starts from (the mean, or the most
-    frequent value where there is none), and `background:<name>`, a few training samples.
+    frequent value where there is none), and `background:<name>`, a few training samples. `held_out.npz` of a model for
+    hardware that is not here: samples, `input:<name>`, and what they must be answered there, `output:<name>`.
     """
     inputs, training, evaluation = package.inputs, package.training, package.evaluation
     signature = Signature(
@@ -60,6 +65,8 @@ def write_artifact(folder: Path, package: Package, report: dict[str, Any]) -> Si
     _write(folder / "example.response.json", _response(folder / "model.onnx", signature, sample))
     _write(folder / "statistics.json", statistics(training.inputs))
     np.savez_compressed(folder / "explanation.npz", **_explanation(training.inputs))  # type: ignore[arg-type]
+    if package.elsewhere:
+        np.savez_compressed(folder / HELD_OUT, **_held_out(package))  # type: ignore[arg-type]
     write_report(folder, report)
     return signature
 
@@ -119,6 +126,13 @@ def _explanation(training: Inputs) -> dict[str, np.ndarray]:
             np.nan_to_num(np.nanmean(plain, axis=0)) if plain.dtype.kind == "f" else _mode(plain)
         )
     return found
+
+
+def _held_out(package: Package) -> dict[str, np.ndarray]:
+    at = np.unique(np.linspace(0, len(package.evaluation) - 1, HELD_OUT_SAMPLES).astype(int))
+    inputs = {f"input:{name}": array[at] for name, array in package.evaluation.inputs.items()}
+    outputs = {f"output:{spec.name}": array[at] for spec, array in zip(package.outputs, package.answers, strict=True)}
+    return {name: array.astype(str) if array.dtype == object else array for name, array in (inputs | outputs).items()}
 
 
 def _mode(array: np.ndarray) -> np.ndarray:

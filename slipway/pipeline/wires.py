@@ -168,8 +168,10 @@ def _described(spec: TensorSpec, inputs: Inputs) -> dict[str, Any]:
     return {"name": spec.name, "datatype": datatype, "shape": list(inputs[spec.name].shape)}
 
 
-def _plain(array: np.ndarray) -> Any:
-    """Nested lists; a missing number is null."""
+def _plain(array: Any) -> Any:
+    """Nested lists; a missing number is null, a text itself."""
+    if isinstance(array, str):
+        return array
     if array.dtype.kind == "f" and np.isnan(array).any():
         array = np.where(np.isnan(array), np.array(None, object), array.astype(object))
     return array.tolist()

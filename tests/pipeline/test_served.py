@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from slipway.service.artifact import HELD_OUT, seal
 from slipway.service.client import Client
 
 from slipway.pipeline.company import check_rows, depends
@@ -34,7 +35,7 @@ def judged(folder, model, **changes):
     return judge_served(COMMAND, folder, model.signature, model.data, **given)
 
 
-@pytest.mark.parametrize("seed", [2, 3, 5, 12])
+@pytest.mark.parametrize("seed", [2, 3, 16, 25, 30, 39])
 def test_every_way_of_calling_a_service_gives_what_the_model_was_judged_by(seed, models, tmp_path):
     model = small(models / f"{seed}.onnx")
     report = judged(stored(tmp_path / "artifact", model), model)
@@ -59,6 +60,23 @@ def test_a_service_that_does_not_start_says_why_in_its_own_words(models, tmp_pat
     (folder / "model.onnx").write_bytes(b"cut")
     with pytest.raises(NotServed, match=r"model\.onnx is damaged: its SHA-256 is not the one in manifest\.json"):
         judged(folder, model)
+
+
+def test_a_process_on_other_hardware_answers_held_out_samples_before_it_is_ready(models, tmp_path):
+    model = small(models / "16.onnx")
+    inputs = {f"input:{name}": array for name, array in model.data.inputs.items()}
+    names = [f"output:{spec.name}" for spec in model.signature.outputs]
+    answers = dict(zip(names, model.answers, strict=True))
+    turned = answers | {names[0]: np.roll(model.answers[0], 1, axis=1)}
+    for name, outputs in (("right", answers), ("wrong", turned)):
+        folder = stored(tmp_path / name, model)
+        np.savez(folder / HELD_OUT, **inputs, **outputs)
+        seal(folder)
+    with running(COMMAND, tmp_path / "right"):
+        pass
+    told = "held_out.npz: p of 60 samples, alone, differs here from what was judged"
+    with pytest.raises(NotServed, match=told), running(COMMAND, tmp_path / "wrong"):
+        pass
 
 
 def test_answers_that_depend_on_their_batch_are_served_one_sample_at_a_time(models, tmp_path):

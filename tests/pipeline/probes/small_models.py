@@ -28,10 +28,15 @@ def small(seed: int) -> onnx.ModelProto:
     generator = np.random.default_rng(seed)
     nodes, inputs, parts = [], [], []
     for at in range(1 + seed % 2):
-        name, kind = f"in/{at}", ("float32", "float64", "int64", "float16", "bool", "int32")[generator.integers(6)]
-        sizes = [int(size) for size in generator.integers(1, 5, generator.integers(1, 4))]
-        inputs.append(_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ["n", *sizes]))
-        nodes.append(_node("Cast", [name], f"float{at}", to=TensorProto.FLOAT))
+        name, kind = f"in/{at}", ("float32", "float64", "int64", "float16", "bool", "text")[generator.integers(6)]
+        sizes = [int(size) for size in generator.integers(1, 5, generator.integers(0, 4))]
+        if kind == "text":
+            inputs.append(_info(name, TensorProto.STRING, ["n", *sizes]))
+            known = {"keys_strings": ["a", "b"], "values_floats": [1.0, -1.0], "default_float": 0.5}
+            nodes.append(_node("LabelEncoder", [name], f"float{at}", domain="ai.onnx.ml", **known))
+        else:
+            inputs.append(_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ["n", *sizes]))
+            nodes.append(_node("Cast", [name], f"float{at}", to=TensorProto.FLOAT))
         nodes.append(_node("Flatten", [f"float{at}"], f"flat{at}"))
         parts.append((f"flat{at}", int(np.prod(sizes))))
     weight = generator.normal(size=(sum(size for _, size in parts), 3)).astype(np.float32)
