@@ -14,6 +14,8 @@ export PYTHONPATH := $(CURDIR)
 SLIPWAY := .venv/bin/python -m slipway.cli
 # Levels and exceptions of policies; a stack may have its own.
 POLICY = --policy-pack policy --policy-pack-config $(firstword $(wildcard policy/config.$(STACK).json) policy/config.json)
+# SERVICES="digits linear": only these change, the others keep what they serve.
+KEEP = $(if $(SERVICES),SLIPWAY_KEEP="$$($(SLIPWAY) stack keep --stack $(STACK) $(SERVICES))" && export SLIPWAY_KEEP &&)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup install engine select up preview down test test-cluster test-page test-faults simulate bench variants check lock
@@ -53,18 +55,18 @@ engine: install
 select: engine
 	@pulumi stack select $(STACK) --create
 
-up: select ## build, judge and serve the stack's models (STACK=dev)
+up: select ## build, judge and serve the stack's models (STACK=dev SERVICES=all of them)
 	@$(SLIPWAY) recover --stack $(STACK)
-	@$(SLIPWAY) stack build --stack $(STACK)
-	@$(SLIPWAY) preflight --stack $(STACK)
-	@pulumi up --stack $(STACK) --yes $(if $(filter dev,$(STACK)),--skip-preview) --suppress-outputs $(POLICY)
+	@$(KEEP) $(SLIPWAY) stack build --stack $(STACK) && \
+	$(SLIPWAY) preflight --stack $(STACK) && \
+	pulumi up --stack $(STACK) --yes $(if $(filter dev,$(STACK)),--skip-preview) --suppress-outputs $(POLICY)
 	@$(SLIPWAY) stack show --stack $(STACK)
 
 preview: select ## what `make up` would change
 	@$(SLIPWAY) recover --stack $(STACK)
-	@$(SLIPWAY) stack build --stack $(STACK)
-	@$(SLIPWAY) preflight --stack $(STACK) --advise
-	@pulumi preview --stack $(STACK) --diff --suppress-outputs $(POLICY)
+	@$(KEEP) $(SLIPWAY) stack build --stack $(STACK) && \
+	$(SLIPWAY) preflight --stack $(STACK) --advise && \
+	pulumi preview --stack $(STACK) --diff --suppress-outputs $(POLICY)
 
 down: select ## take the stack down, then look for anything left
 	@$(SLIPWAY) recover --stack $(STACK)

@@ -275,9 +275,9 @@ def _beside_row(folder: Path, ours: dict[str, Any], peers: dict[str, Any], work:
 def _figure(name: str, work: Path) -> float:
     import numpy as np
 
-    from slipway.pipeline.metrics import METRICS
+    from slipway.pipeline.metrics import named
 
-    metric, (_, labels) = METRICS[name], _samples(work / "evaluation.npz")
+    metric, (_, labels) = named(name), _samples(work / "evaluation.npz")
     return metric.total(metric.scores(np.load(work / "answers.npy"), labels))
 
 

@@ -12,6 +12,7 @@ from slipway.infra.config.access import KEYS, PLAIN_KEYS, AccessConfig, ApiKeyCo
 from slipway.infra.config.base import PROJECT, ConfigError, Settings
 from slipway.infra.config.cost import CostConfig
 from slipway.infra.config.image import ImageConfig
+from slipway.infra.config.kept import as_kept
 from slipway.infra.config.scaling import ClusterServing
 from slipway.infra.home import ROOT
 from slipway.infra.platforms.table import PLATFORMS
@@ -171,7 +172,7 @@ class StackConfig(PlatformSettings):
         # One encrypted key among plain ones makes the whole a secret for the engine: the file tells them apart.
         if KEYS in values and (stored := _stored(pulumi.get_stack())):
             veiled(stored.get(KEYS, {}))
-        return cls.parse(values)
+        return cls.parse(values)._of_this_update()
 
     @classmethod
     def from_file(cls, stack: str) -> StackConfig:
@@ -183,7 +184,10 @@ class StackConfig(PlatformSettings):
             )
         if KEYS in values:
             values[KEYS] = veiled(values[KEYS])
-        return cls.parse(values)
+        return cls.parse(values)._of_this_update()
+
+    def _of_this_update(self) -> StackConfig:
+        return self.model_copy(update={"services": as_kept(self.services)})
 
     @classmethod
     def parse(cls, values: dict[str, Any]) -> StackConfig:

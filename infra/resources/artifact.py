@@ -110,7 +110,7 @@ def _known_kind(model: str, kind: str) -> str:
 
 
 def _build(props: dict[str, Any], serving: str | None) -> dict[str, Any]:
-    options = [*_pin(props.get("variantPin"))]
+    options = ["--in-stack", *_pin(props.get("variantPin"))]
     if serving and slipway_json("model", "describe", serving)["path"]:
         options += ["--serving", serving]
     elif serving:  # refusing would keep what is gone from coming back: it can't be started again either

@@ -40,6 +40,9 @@ def describe(ref: str, variant: str | None, as_json: bool) -> None:
 @click.option("--variant", help="Build this variant or fail; without it the fastest inside the budget is taken.")
 @click.option("--serving", help="The artifact that serves now, by digest or uri: a worse or slower one is refused.")
 @click.option("--accept-worse", is_flag=True, help="Take one that is worse or slower than what serves now.")
+@click.option(
+    "--in-stack", is_flag=True, hidden=True, help="The service of a stack is built: its file has the remedies."
+)
 @click.option("--again", is_flag=True, help="Judge anew what was refused before.")
 @JSON
 @click.option("--verbose", is_flag=True, help="Show tracebacks and what libraries print.")
@@ -48,6 +51,7 @@ def build(
     variant: str | None,
     serving: str | None,
     accept_worse: bool,
+    in_stack: bool,
     again: bool,
     as_json: bool,
     verbose: bool,
@@ -58,8 +62,10 @@ def build(
     """
     from slipway.cli.tables import print_build, print_refusal
     from slipway.ops.models.builds import build as build_one
-    from slipway.ops.models.gate import gate
+    from slipway.ops.models.gate import BY_HAND, IN_STACK, gate
     from slipway.pipeline.errors import Refused
+
+    remedy = IN_STACK if in_stack else BY_HAND
 
     if serving and len(refs) > 1:
         raise click.UsageError("--serving goes with one REF")
@@ -72,7 +78,7 @@ def build(
             raise
         if built.built or not as_json:
             print_build(built, to_stderr=as_json)
-        comparison = gate(built, serving, home(), accept_worse, verbose) if serving else None
+        comparison = gate(built, serving, home(), accept_worse, verbose, remedy) if serving else None
         if as_json:
             click.echo(json.dumps(_result(built) | ({"comparison": comparison} if comparison else {})))
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -17,6 +18,8 @@ from slipway.ops.state.outputs import keep_data, outputs
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
 
+# How `slipway model build` ends where the model itself is why: built, broken, refused.
+WITHOUT_IT = (0, 1, 2, 3)
 STACK = click.option("--stack", default="dev", show_default=True, help="Stack, as in Pulumi.<stack>.yaml.")
 
 
@@ -28,13 +31,18 @@ def stack() -> None:
 @stack.command()
 @STACK
 def build(stack: str) -> None:
-    """Build and judge every model of the stack, before the engine starts."""
+    """Build and judge every model of the stack, before the engine starts.
+
+    A model that is refused or broken does not keep the others from being built; all such are named at the end.
+    """
     config, before = config_of(stack), outputs(stack, missing_ok=True)
     if before and config.environment == "production" != before.get("environment"):
         keep_data(stack)
     services, served = config.services, before.get("services", {})
+    failed: dict[str, int] = {}
     for name, service in services.items():
-        options = ["--variant", service.variant] if service.variant else []
+        options = ["--in-stack"]
+        options += ["--variant", service.variant] if service.variant else []
         serving = served.get(name, {}).get("artifactUri")
         if serving and _artifact(serving):
             options += ["--serving", serving]
@@ -42,8 +50,33 @@ def build(stack: str) -> None:
             click.echo(f"{name}: not compared with what serves now, which its store lacks: {serving}", err=True)
         options += ["--accept-worse"] if service.acceptWorse else []
         built = subprocess.run([sys.executable, "-m", "slipway.cli", "model", "build", service.model, *options])
-        if built.returncode:
+        if built.returncode not in WITHOUT_IT:
             sys.exit(built.returncode)
+        if built.returncode:
+            failed[name] = built.returncode
+    if failed:
+        for line in _on_without(stack, failed, services, served):
+            click.echo(line, err=True)
+        sys.exit(max(failed.values()))
+
+
+@stack.command()
+@STACK
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+def keep(stack: str, names: tuple[str, ...]) -> None:
+    """Print $SLIPWAY_KEEP for an update of the services NAME alone: the others keep what they serve, and those that
+    serve nothing yet are left out. `make up SERVICES="..."` does it."""
+    from slipway.pipeline.errors import BadInput
+
+    services = config_of(stack).services
+    if unknown := [each for each in names if each not in services]:
+        raise BadInput(f"Pulumi.{stack}.yaml has no service {unknown[0]}; it has {', '.join(services)}")
+    served = outputs(stack, missing_ok=True).get("services", {})
+    kept = {name: served.get(name, {}).get("artifactUri") for name in services if name not in names}
+    for name, uri in kept.items():
+        if uri and not _artifact(uri):
+            raise BadInput(f"{name} can't keep what it serves, which its store lacks: {uri}. Name {name} as well")
+    click.echo(json.dumps(kept))
 
 
 @stack.command()
@@ -100,6 +133,17 @@ def config_of(stack: str) -> StackConfig:
         return StackConfig.from_file(stack)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _on_without(
+    stack: str, failed: dict[str, int], services: Mapping[str, Any], served: Mapping[str, Any]
+) -> Iterator[str]:
+    """Which services can't go on as they are, what each of them serves, and how the others do."""
+    for name in failed:
+        state = "keeps what it serves" if name in served else "serves nothing yet"
+        yield f"{name}: its model {services[name].model} was not taken, for the reason above; {state}"
+    if rest := " ".join(name for name in services if name not in failed):
+        yield f'To go on with the rest: make up STACK={stack} SERVICES="{rest}"'
 
 
 def _artifact(uri: str) -> Path | None:

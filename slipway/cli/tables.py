@@ -17,7 +17,7 @@ def print_build(built: "Model", to_stderr: bool) -> None:
     shown = console(to_stderr)
     shown.print(_variants(f"{built.name}{'' if built.built else ' (unchanged)'}", report))
     choice = report["choice"]
-    shown.print(f"{built.name}: serving {choice['variant']}: {choice['reason']}", soft_wrap=True)
+    shown.print(f"{built.name}: chose {choice['variant']}: {choice['reason']}", soft_wrap=True)
     shown.print(f"{built.digest}  {built.path}", soft_wrap=True, style="dim")
 
 

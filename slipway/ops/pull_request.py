@@ -182,9 +182,10 @@ def cost_config(preview: Preview) -> CostConfig:
     return CostConfig.model_validate(json.loads(text) if isinstance(text, str) else text or {})
 
 
-def last_error(said: str) -> str:
-    lines = [line for line in said.splitlines() if "error: " in line]
-    return lines[-1].split("error: ", 1)[1] if lines else said.strip()[-1000:]
+def errors_of(said: str) -> list[str]:
+    """The error of each model that was not taken, or the end of what was said where there is none."""
+    found = [line.split("error: ", 1)[1] for line in said.splitlines() if "error: " in line]
+    return found or [said.strip()[-1000:]]
 
 
 def _cell(text: Any) -> str:

@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from slipway.pipeline.errors import PipelineError
+from slipway.pipeline.errors import PipelineError, shown
 from slipway.pipeline.progress import Progress
 
 
@@ -53,7 +53,8 @@ def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
             traceback.print_exc()
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{Path(frame.filename).name}:{frame.lineno}"
-        message = f"the pipeline failed at {place}: {type(error).__name__}: {error}. --verbose shows all of it"
+        more = f"To see all of it: slipway model build {shown(arguments.folder)} --verbose"
+        message = f"the pipeline failed at {place}: {type(error).__name__}: {error}. {more}"
         return {"kind": "failed", "message": message}
 
 

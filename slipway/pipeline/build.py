@@ -16,13 +16,14 @@ from slipway.pipeline.errors import BadInput, Refused, shown
 from slipway.pipeline.graph import check_mode
 from slipway.pipeline.judge import Candidate, Verdict
 from slipway.pipeline.measure import Timing, measure
-from slipway.pipeline.metrics import METRICS, Metric, class_recalls, label_and_answer
+from slipway.pipeline.metrics import METRICS, Metric, check_labels, class_recalls
 from slipway.pipeline.mixed_precision import Trial
 from slipway.pipeline.model_folder import UserModel
 from slipway.pipeline.package import Package, write_artifact, write_report
 from slipway.pipeline.progress import Progress
 from slipway.pipeline.provenance import provenance
 from slipway.pipeline.report import variants_report
+from slipway.pipeline.scores import label_and_answer
 from slipway.pipeline.served import judge_served
 from slipway.pipeline.service_process import NotServed
 from slipway.pipeline.settings import Settings, read_settings
@@ -57,8 +58,15 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
     user = UserModel(folder, settings)
     metric = user.metric()
     task = Task(folder, settings, metric, user.training_data(), user.evaluation_data(), user.labels())
+    for each in (task.training, task.evaluation):
+        check_labels(metric.name, each.labels, each.where)
     judge.require_enough(task.evaluation.labels, metric, settings.budget, task.evaluation.where)
     seen = overlap(task.training, task.evaluation)
+    for each in (task.training, task.evaluation):
+        if each.columns:
+            progress.phase(f"read {len(each)} samples from {each.where}")
+    if seen == len(task.evaluation):
+        progress.phase(f"all {seen} held-out samples are in the training data as well: they have few distinct rows")
 
     progress.phase(f"training on {len(task.training)} samples" if not settings.model else f"loading {settings.model}")
     started = time.monotonic()
@@ -83,7 +91,7 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
 
     progress.phase(f"measuring {metric.name} on {len(task.evaluation)} held-out samples")
     answers = {name: runtime.predict(runtime.session(path), task.evaluation.inputs) for name, path in paths.items()}
-    check_answers(answers[REFERENCE][0], settings.task, task.evaluation, _highest(task), task.labels, folder)
+    check_answers(answers[REFERENCE][0], settings, task.evaluation, _highest(task), task.labels, folder)
     differences = conversion(source, task.evaluation.inputs, answers[REFERENCE])
     alone = _alone(task, paths, answers)
     timings: dict[str, Timing] = {}

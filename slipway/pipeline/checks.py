@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,18 @@ import numpy as np
 
 from slipway.pipeline.data import Dataset, Inputs
 from slipway.pipeline.errors import BadInput, shown
+from slipway.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from slipway.pipeline.sources.base import Source
 
 TOLERANCE = 1e-3
+CHANCE = 1e-6
 
 
-def check_answers(output: np.ndarray, task: str, evaluation: Dataset, highest: int, labels: Any, folder: Path) -> None:
+def check_answers(
+    output: np.ndarray, settings: Settings, evaluation: Dataset, highest: int, labels: Any, folder: Path
+) -> None:
     """The model's first output against the labels. Raises BadInput where they can't belong together."""
     where, file = evaluation.where, shown(folder / "model.py")
     if output.dtype.kind not in "fiub" or not np.isfinite(output).all():
@@ -25,7 +30,7 @@ def check_answers(output: np.ndarray, task: str, evaluation: Dataset, highest: i
     if len(output) != len(evaluation):
         raise BadInput(f"{file}: the model answers {len(output)} values for {len(evaluation)} samples")
     width = int(np.prod(output.shape[1:]))
-    if task != "classification":
+    if settings.task != "classification":
         if width != int(np.prod(evaluation.labels.shape[1:])):
             shapes = f"labels have shape {list(evaluation.labels.shape)}, the model answers {list(output.shape)}"
             raise BadInput(f"{where}: {shapes}")
@@ -36,18 +41,27 @@ def check_answers(output: np.ndarray, task: str, evaluation: Dataset, highest: i
         raise BadInput(f"{where}: labels go up to class {highest}; the model knows {width} classes, 0 to {width - 1}")
     if labels is not None and len(labels) != width:
         raise BadInput(f"{file}: labels() names {len(labels)} classes; the model knows {width}")
+    if settings.metric == "log-loss" and (output.min() < -TOLERANCE or output.max() > 1 + TOLERANCE):
+        found = f"{output.min():.3g} to {output.max():.3g}"
+        raise BadInput(f"{file}: log-loss takes probabilities; the model answers {found}. End it in a softmax")
+    if settings.metric.startswith("top-") and int(settings.metric.removeprefix("top-")) >= width:
+        raise BadInput(f"metric: {settings.metric} is always right of {width} classes; write a smaller number")
 
 
 def overlap(training: Dataset, evaluation: Dataset) -> int:
     """How many held-out samples were trained on as well, inputs alike to the last bit.
 
-    Raises BadInput where the one set is the other: nothing then is held out. A few may be chance, as in short texts.
+    Raises BadInput where all of them were, and that is no chance: nothing then is held out. Of samples with few
+    distinct rows, as of three yes-or-no questions, all are seen in an honest training set too. How likely a new one is
+    to be seen is told by the rows that training holds once (I. Good, Biometrika 40 (1953) 237-264).
     """
-    seen = set(_hashes(training.inputs))
+    counts = Counter(_hashes(training.inputs))
     found = _hashes(evaluation.inputs)
-    if len(training) == len(evaluation) and set(found) == seen:
+    seen = sum(each in counts for each in found)
+    new = sum(count == 1 for count in counts.values()) / len(training)
+    if seen == len(found) and (1 - new) ** len(found) < CHANCE:
         raise BadInput(f"{evaluation.where} returned the training data; hold out samples that training never sees")
-    return sum(each in seen for each in found)
+    return seen
 
 
 def _hashes(inputs: Inputs) -> list[bytes]:

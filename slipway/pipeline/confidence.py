@@ -1,32 +1,36 @@
 """How sure a figure is: bounds of a paired drop, intervals of a metric, bounds of a latency ratio."""
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
-from slipway.pipeline.metrics import Metric
+from slipway.pipeline.metrics import Metric, is_of_the_whole
 
 Z95 = 1.6448536269514722
 TWO_SIDED = 1.959963984540054
 RESAMPLES = 1000
+RESAMPLES_OF_THE_WHOLE = 200
 
 
 def drop_upper(metric: Metric, reference: np.ndarray, variant: np.ndarray) -> float:
     """One-sided 95 % upper bound of how much worse the variant is, from paired per-sample scores (n, ...).
 
     Shares of right answers: Tango's score interval. Means and their roots: the normal bound of the mean of paired
-    differences. F1 and recall: paired bootstrap, never below what no difference at all could show.
+    differences. F1 and recall: paired bootstrap, never below what no difference at all could show. A custom figure of
+    the whole set: paired bootstrap.
     """
     if metric.kind == "proportion":
         lost = int(((reference == 1) & (variant == 0)).sum())
         won = int(((reference == 0) & (variant == 1)).sum())
         return paired_difference_upper(lost, won, len(reference))
-    if metric.kind == "classes":
-        drops = [
-            metric.drop(metric.total(reference[at]), metric.total(variant[at])) for at in _resamples(len(reference))
-        ]
+    if metric.kind == "classes" or is_of_the_whole(reference):
+        drops = [metric.drop(metric.total(reference[at]), metric.total(variant[at])) for at in _resamples(reference)]
+        upper = float(np.quantile(drops, 0.95))
+        if is_of_the_whole(reference):
+            return upper
         smallest = int(np.unique(reference[:, 0], return_counts=True)[1].min())
-        return max(float(np.quantile(drops, 0.95)), paired_difference_upper(0, 0, smallest))
+        return max(upper, paired_difference_upper(0, 0, smallest))
     difference = variant - reference if not metric.higher_is_better else reference - variant
     error = float(difference.std(ddof=1)) / math.sqrt(len(difference))
     worst = float(difference.mean()) + Z95 * error
@@ -42,7 +46,7 @@ def interval(metric: Metric, scores: np.ndarray) -> tuple[float, float]:
         n, p, z2 = len(scores), float(scores.mean()), TWO_SIDED**2
         half = TWO_SIDED * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
         return (p + z2 / (2 * n) - half) / (1 + z2 / n), (p + z2 / (2 * n) + half) / (1 + z2 / n)
-    low, high = np.quantile([metric.total(scores[at]) for at in _resamples(len(scores))], [0.025, 0.975])
+    low, high = np.quantile([metric.total(scores[at]) for at in _resamples(scores)], [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -81,5 +85,15 @@ def median_ratio(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float, fl
     return float(lower), float(np.median(ratios)), float(upper)
 
 
-def _resamples(count: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, count, (RESAMPLES, count))
+def _resamples(scores: np.ndarray) -> Iterator[np.ndarray]:
+    """Places of samples drawn with replacement; of a whole set with classes as many of each class as there are, as a
+    figure like the area under a curve takes all of them, and fewer draws, as it is the user's own Python."""
+    generator, count = np.random.default_rng(0), len(scores)
+    if not is_of_the_whole(scores):
+        for _ in range(RESAMPLES):
+            yield generator.integers(0, count, count)
+        return
+    labels = scores["label"]
+    strata = [np.flatnonzero(labels == each) for each in np.unique(labels)] if labels.dtype.kind == "i" else []
+    for _ in range(RESAMPLES_OF_THE_WHOLE):
+        yield np.concatenate([generator.choice(each, len(each)) for each in strata or [np.arange(count)]])

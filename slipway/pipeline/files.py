@@ -6,8 +6,15 @@ from typing import Any
 import numpy as np
 
 from slipway.pipeline.errors import BadInput, shown
+from slipway.pipeline.separated import dialect
 
 SUFFIXES = (".npz", ".csv", ".parquet")
+
+
+def described(file: Path) -> str:
+    """The file as messages name it, with what was found of how a csv is written where that is not the usual."""
+    found = dialect(file).found if file.suffix == ".csv" and file.is_file() else ""
+    return f"{shown(file)} ({found})" if found else shown(file)
 
 
 def read_samples(file: Path, label: str, names: list[str] | None) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
@@ -25,10 +32,12 @@ def read_samples(file: Path, label: str, names: list[str] | None) -> tuple[dict[
         raise BadInput(
             f"{shown(file)}: reading it takes the package {error.name}; add it to requirements.in"
         ) from error
+    except BadInput:
+        raise
     except Exception as error:  # zipfile, numpy and arrow each have their own
-        raise BadInput(f"{shown(file)} can't be read: {' '.join(str(error).split())[:200]}") from error
+        raise BadInput(f"{described(file)} can't be read: {' '.join(str(error).split())[:200]}") from error
     labels = arrays.pop(label, None)
-    return arrays, None if labels is None else _numbered(labels, names, f"{shown(file)}: {label}")
+    return arrays, None if labels is None else _numbered(labels, names, f"{described(file)}: {label}")
 
 
 def _npz(file: Path) -> dict[str, Any]:
@@ -41,7 +50,13 @@ def _table(file: Path) -> dict[str, Any]:
     if file.suffix == ".csv":
         from pyarrow import csv
 
-        table = csv.read_csv(file)
+        written = dialect(file)
+        table = csv.read_csv(
+            file,
+            csv.ReadOptions(encoding="utf-8" if written.encoding == "utf-8-sig" else written.encoding),
+            csv.ParseOptions(delimiter=written.separator),
+            csv.ConvertOptions(decimal_point=written.decimal),
+        )
     else:
         from pyarrow import parquet
 

@@ -128,7 +128,7 @@ def gate(model: str, chosen: Verdict, metric: Metric, limit: float) -> None:
 def require_enough(labels: np.ndarray, metric: Metric, budget: float, where: str) -> None:
     """Raises BadInput where so few samples could not show a drop inside the budget even if nothing differed."""
     needed = samples_needed(metric, budget)
-    if metric.kind == "classes":
+    if metric.kind == "classes" or metric.name == "auc":
         classes, counts = np.unique(labels, return_counts=True)
         rarest, samples = int(classes[counts.argmin()]), int(counts.min())
         what = f"{samples} samples of class {rarest}"

@@ -1,17 +1,26 @@
 """What a task is judged by, sample by sample, so that two variants can be compared in pairs."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
+
+from slipway.pipeline import scores as of
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.scores import label_and_answer
 
 Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """`scores` gives a number, or for `classes` label and answer, for each sample; `total` the reported figure."""
+    """`scores` gives a number, or for `classes` label and answer, for each sample; `total` the reported figure.
+
+    A custom metric of the whole set has samples of label and output instead: see `scores.together`.
+    """
 
     name: str
     higher_is_better: bool
@@ -32,9 +41,45 @@ class Metric:
         return self.drop(limit, value)
 
 
-def custom(scores: Scores, higher_is_better: bool) -> Metric:
-    """The mean of what the user's function gives each sample."""
-    return Metric("custom", higher_is_better, "mean", scores, _mean)
+def named(name: str) -> Metric:
+    """The metric of a name that model.yaml may give, but custom: `top-5` and `f2` say their own number."""
+    if name in METRICS:
+        return METRICS[name]
+    if match := re.fullmatch(r"top-(\d+)", name):
+        return Metric(name, True, "proportion", partial(of.among_first, count=int(match[1])), _mean)
+    return Metric(name, True, "classes", label_and_answer, partial(_macro_f, beta=float(name.removeprefix("f"))))
+
+
+def custom(function: Callable[[np.ndarray, np.ndarray], Any], higher_is_better: bool) -> Metric:
+    """What the user's function says of outputs and labels: a number for each sample, whose mean counts, or one number
+    for all of them, which is asked for again with every resample."""
+
+    def scores(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        found = np.asarray(function(output, labels))
+        return found.astype(np.float64) if found.ndim else of.together(output, labels)
+
+    def total(scores: np.ndarray) -> float:
+        return float(function(scores["output"], scores["label"])) if is_of_the_whole(scores) else _mean(scores)
+
+    return Metric("custom", higher_is_better, "mean", scores, total)
+
+
+def is_of_the_whole(scores: np.ndarray) -> bool:
+    """Whether these are samples of a figure that is no mean of what each of them adds."""
+    return scores.dtype.names is not None
+
+
+def check_labels(metric: str, labels: np.ndarray, where: str) -> None:
+    """Raises BadInput for labels on which the metric is not defined."""
+    if metric == "mape" and (zeros := np.argwhere(labels == 0)).size:
+        raise BadInput(
+            f"{where}: labels holds 0, first in sample {int(zeros[0][0])}; mape is an error as a share of the label. "
+            "Write metric: mae or rmse in model.yaml"
+        )
+    if metric == "auc" and len(np.unique(labels)) < 2:
+        raise BadInput(f"{where}: all labels are {labels[0]}; auc takes samples of two classes or more")
+    if metric == "r2" and (np.ptp(labels, axis=0) == 0).any():
+        raise BadInput(f"{where}: all labels are alike; r2 takes labels that vary. Write metric: rmse in model.yaml")
 
 
 def class_recalls(pairs: np.ndarray) -> dict[int, float]:
@@ -43,38 +88,18 @@ def class_recalls(pairs: np.ndarray) -> dict[int, float]:
     return {int(each): float((answers[labels == each] == each).mean()) for each in np.unique(labels)}
 
 
-def label_and_answer(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Integer (n, 2)."""
-    return np.stack([labels, output.reshape(len(output), -1).argmax(axis=1)], axis=1)
-
-
-def _correct(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    hit: np.ndarray = output.reshape(len(output), -1).argmax(axis=1) == labels
-    return hit.astype(np.float64)
-
-
-def _squared_error(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    difference = output.reshape(len(output), -1).astype(np.float64) - labels.reshape(len(labels), -1)
-    mean: np.ndarray = np.square(difference).mean(axis=1)
-    return mean
-
-
-def _cosine(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    ours, theirs = (each.reshape(len(each), -1).astype(np.float64) for each in (output, labels))
-    norms = np.linalg.norm(ours, axis=1) * np.linalg.norm(theirs, axis=1)
-    similar: np.ndarray = (ours * theirs).sum(axis=1) / np.maximum(norms, 1e-12)
-    return similar
-
-
 def _lowest_recall(pairs: np.ndarray) -> float:
     return min(class_recalls(pairs).values())
 
 
-def _macro_f1(pairs: np.ndarray) -> float:
-    """Mean over the labels of 2 TP / (2 TP + FP + FN)."""
+def _macro_f(pairs: np.ndarray, beta: float) -> float:
+    """Mean over the labels of (1 + b²) TP / ((1 + b²) TP + b² FN + FP): recall counts b times as much as precision."""
     labels, answers = pairs[:, 0], pairs[:, 1]
-    hits = labels == answers
-    each = [2 * hits[labels == c].sum() / ((labels == c).sum() + (answers == c).sum()) for c in np.unique(labels)]
+    hits, square = labels == answers, beta * beta
+    each = [
+        (1 + square) * hits[labels == c].sum() / (square * (labels == c).sum() + (answers == c).sum())
+        for c in np.unique(labels)
+    ]
     return float(np.mean(each))
 
 
@@ -85,10 +110,15 @@ def _mean(scores: np.ndarray) -> float:
 METRICS = {
     each.name: each
     for each in (
-        Metric("accuracy", True, "proportion", _correct, _mean),
-        Metric("f1", True, "classes", label_and_answer, _macro_f1),
+        Metric("accuracy", True, "proportion", of.correct, _mean),
         Metric("recall", True, "classes", label_and_answer, _lowest_recall),
-        Metric("rmse", False, "root", _squared_error, lambda scores: float(np.sqrt(scores.mean()))),
-        Metric("cosine", True, "mean", _cosine, _mean),
+        Metric("f1", True, "classes", label_and_answer, partial(_macro_f, beta=1)),
+        Metric("auc", True, "mean", of.area, _mean),
+        Metric("log-loss", False, "mean", of.log_loss, _mean),
+        Metric("rmse", False, "root", of.squared_error, lambda scores: float(np.sqrt(scores.mean()))),
+        Metric("mae", False, "mean", of.absolute_error, _mean),
+        Metric("mape", False, "mean", of.share_of_error, _mean),
+        Metric("r2", True, "mean", of.explained, _mean),
+        Metric("cosine", True, "mean", of.cosine, _mean),
     )
 }

@@ -14,8 +14,8 @@ import numpy as np
 
 from slipway.pipeline.data import Dataset, checked
 from slipway.pipeline.errors import BadInput, PipelineError, shown
-from slipway.pipeline.files import read_samples
-from slipway.pipeline.metrics import METRICS, Metric, custom
+from slipway.pipeline.files import described, read_samples
+from slipway.pipeline.metrics import Metric, custom, named
 from slipway.pipeline.settings import Settings
 
 FILE = "model.py"
@@ -47,7 +47,7 @@ class UserModel:
         if settings.metric == "custom" and not callable(getattr(self._module, "metric", None)):
             raise BadInput(
                 f"{shown(self._file)} defines no function metric: with metric: custom "
-                "metric(outputs, labels) returns one number for each sample"
+                "metric(outputs, labels) returns one number for each sample, or one for all of them"
             )
 
     def train(self, log_dir: Path) -> Any:
@@ -62,8 +62,8 @@ class UserModel:
 
     def metric(self) -> Metric:
         if self._settings.metric != "custom":
-            return METRICS[self._settings.metric]
-        return custom(self._own_scores, higher_is_better=self._settings.minimum is not None)
+            return named(self._settings.metric)
+        return custom(self._own, higher_is_better=self._settings.minimum is not None)
 
     def labels(self) -> tuple[str, ...] | None:
         """The names of the classes in order, or None where nothing names them."""
@@ -79,7 +79,7 @@ class UserModel:
     def _data(self, name: str, file: str | None) -> Dataset:
         settings = self._settings
         if file:
-            where = shown(self.folder / file)
+            where = described(self.folder / file)
             inputs, labels = read_samples(self.folder / file, settings.label, settings.labels)
             if labels is None and settings.task != "embedding":
                 raise BadInput(f"{where} has no labels: no array or column is called {settings.label}")
@@ -92,14 +92,14 @@ class UserModel:
         data = checked(inputs, labels, task=settings.task, where=where, missing=settings.missing)
         return dataclasses.replace(data, columns=bool(file))
 
-    def _own_scores(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        scores = np.asarray(self._call("metric", outputs, labels))
-        if scores.shape != (len(labels),) or scores.dtype.kind not in "fiub" or not np.isfinite(scores).all():
+    def _own(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        found = np.asarray(self._call("metric", outputs, labels))
+        if found.shape not in ((), (len(labels),)) or found.dtype.kind not in "fiub" or not np.isfinite(found).all():
             raise BadInput(
-                f"{shown(self._file)}: metric() must return one finite number for each of {len(labels)} samples; "
-                f"got {scores.dtype} {list(scores.shape)}"
+                f"{shown(self._file)}: metric() must return one finite number for each of {len(labels)} samples, "
+                f"or one for all of them; got {found.dtype} {list(found.shape)}"
             )
-        return scores.astype(np.float64)
+        return found
 
     def _call(self, name: str, *arguments: Any) -> Any:
         function = getattr(self._module, name)

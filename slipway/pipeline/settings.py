@@ -1,22 +1,27 @@
 """`model.yaml`: what a model is judged by, and where its parts are when model.py does not give them."""
 
 import difflib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from slipway.pipeline.errors import BadInput, shown
 from slipway.service.artifact import ONNX
 
 FILE = "model.yaml"
 FITTING = {
-    "classification": ("accuracy", "f1", "recall", "custom"),
-    "regression": ("rmse", "custom"),
+    "classification": ("accuracy", "top-K", "f1", "fBETA", "recall", "auc", "log-loss", "custom"),
+    "regression": ("rmse", "mae", "mape", "r2", "custom"),
     "embedding": ("cosine", "custom"),
 }
-LIMITED_BY = {"accuracy": "minimum", "f1": "minimum", "recall": "minimum", "cosine": "minimum", "rmse": "maximum"}
+NUMBERED = {  # metrics whose name says a number
+    "top-K": re.compile(r"top-([1-9]\d{0,3})"),
+    "fBETA": re.compile(r"f((?:\d+\.)?\d*[1-9]\d*)"),
+}
+LIMITED_ABOVE = ("rmse", "mae", "mape", "log-loss")
 
 
 class Settings(BaseModel):
@@ -30,7 +35,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: Literal["classification", "regression", "embedding"]
-    metric: Literal["accuracy", "f1", "recall", "rmse", "cosine", "custom"]
+    metric: str
     minimum: Annotated[float, Field(allow_inf_nan=False)] | None = None
     maximum: Annotated[float, Field(allow_inf_nan=False)] | None = None
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -44,25 +49,32 @@ class Settings(BaseModel):
     license: str | None = None
     source: str | None = None
 
+    @field_validator("metric")
+    @classmethod
+    def _metric_is_known(cls, name: str) -> str:
+        if not any(_is(name, each) for fitting in FITTING.values() for each in fitting):
+            raise ValueError(f"metric: {name!r} is not known; write {MEANING['metric']}")
+        return name
+
     @model_validator(mode="after")
     def _metric_fits(self) -> Self:
         fitting = FITTING[self.task]
-        if self.metric not in fitting:
+        if not any(_is(self.metric, each) for each in fitting):
             raise ValueError(
                 f"metric: {self.metric} does not go with task {self.task}; write metric: {' or '.join(fitting)}"
             )
         given = [name for name in ("minimum", "maximum") if getattr(self, name) is not None]
-        wanted = LIMITED_BY.get(self.metric)
-        if wanted is None:
+        if self.metric == "custom":
             if len(given) != 1:
                 raise ValueError("minimum: for metric custom write minimum where higher is better, else maximum")
             return self
+        wanted = "maximum" if self.metric in LIMITED_ABOVE else "minimum"
         if wanted not in given:
             other = f"{given[0]}: {self.metric} is limited by {wanted}; rename the key" if given else None
             raise ValueError(other or f"{wanted}: missing; the {wanted} {self.metric} that may be deployed")
         if len(given) > 1:
             raise ValueError(f"{'minimum' if wanted == 'maximum' else 'maximum'}: {self.metric} has no such limit")
-        fits = -1 <= self.limit <= 1 if wanted == "minimum" else self.limit > 0
+        fits = self.limit <= 1 if wanted == "minimum" else self.limit > 0
         if not fits:
             raise ValueError(f"{wanted}: {self.limit:g} does not fit; {MEANING[wanted]}")
         return self
@@ -97,6 +109,10 @@ def read_settings(folder: Path) -> Settings:
         raise BadInput("\n  ".join([f"{shown(file)} is not right:", *lines])) from None
 
 
+def _is(name: str, metric: str) -> bool:
+    return name == metric if metric not in NUMBERED else NUMBERED[metric].fullmatch(name) is not None
+
+
 def _line(error: Any) -> str:
     key = ".".join(str(part) for part in error["loc"])
     given = error["input"]
@@ -109,6 +125,8 @@ def _line(error: Any) -> str:
             return f"{key}: unknown key; {hint}"
         case "literal_error":
             return f"{key}: {given!r} is not known; write {error['ctx']['expected']}"
+        case "string_type" if key.startswith("labels."):
+            return f'{key}: YAML reads it as {given!r}, which is no name; quote it, as in labels: ["no", "yes"]'
         case "value_error":
             return str(error["ctx"]["error"])
         case _:
@@ -117,7 +135,7 @@ def _line(error: Any) -> str:
 
 MEANING = {
     "task": "classification, regression or embedding",
-    "metric": "accuracy, f1, recall, rmse, cosine or custom",
+    "metric": "; ".join(f"for {task} {', '.join(names)}" for task, names in FITTING.items()) + " (top-5, f0.5 or f2)",
     "minimum": "the lowest figure that may be deployed, up to 1, such as 0.95",
     "maximum": "the highest figure that may be deployed, above 0",
     "budget": "how much worse than FP32 a faster variant may be, above 0, such as 0.01 for one point of accuracy",

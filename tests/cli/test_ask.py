@@ -116,12 +116,14 @@ def test_files_of_every_kind_are_read(start, artifacts, tmp_path):
     (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in values.tolist()))
     header = "z,a,b,c,d\n"
     (tmp_path / "rows.csv").write_text(header + "".join(f"x,{','.join(map(str, row))}\n" for row in values.tolist()))
+    european = (tmp_path / "rows.csv").read_text().replace(",", ";").replace(".", ",")
+    (tmp_path / "european.csv").write_text(european, encoding="utf-8-sig")
+    files = [*(f"rows.{kind}" for kind in ("npy", "npz", "json", "jsonl", "csv")), "european.csv"]
     answers = {
-        kind: slipway("predict", tmp_path / f"rows.{kind}", "--url", worker.url, "--columns", "a,b,c,d").stdout
-        for kind in ("npy", "npz", "json", "jsonl", "csv")
+        name: slipway("predict", tmp_path / name, "--url", worker.url, "--columns", "a,b,c,d").stdout for name in files
     }
-    assert len(answers["npy"].splitlines()) == 3
-    assert set(answers.values()) == {answers["npy"]}
+    assert len(answers["rows.npy"].splitlines()) == 3
+    assert set(answers.values()) == {answers["rows.npy"]}
     together = slipway("predict", tmp_path / "rows.npy", tmp_path / "rows.jsonl", "--url", worker.url)
     assert [json.loads(line)["row"] for line in together.stdout.splitlines()] == [0, 1, 2, 3, 4, 5]
 
@@ -138,7 +140,7 @@ def test_files_of_every_kind_are_read(start, artifacts, tmp_path):
         ("a.npy", "no array", "can't be read as .npy"),
         ("a.npy", "", "can't be read as .npy"),
         ("a.npz", "no archive", "can't be read as .npz"),
-        ("a.csv", b"a,b,c,d\n1,2,3,\xff\n", "can't be read as .csv"),
+        ("a.csv", b"a,b,c,d\n1,2,3,\xff\n", "is not UTF-8"),
         ("a.json", '{"inputs": {"features": [[1, 2], [3]]}}', "can't be read as .json"),
         ("a.json", '{"inputs": {"features": 5}}', "can't be read as .json"),
         ("a.jsonl", '{"inputs": 5}\n', "can't be read as .jsonl"),

@@ -51,9 +51,15 @@ def brought(tmp_path):
     return brought
 
 
-@pytest.mark.parametrize("suffix", ["csv", "parquet", "npz"])
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "npz", "european csv"])
 def test_an_onnx_file_with_tables_needs_no_python(slipway, brought, suffix):
-    found = report(slipway("model", "build", brought(suffix), "--json"))
+    folder = brought(suffix.split()[-1])
+    if "european" in suffix:
+        for table in folder.glob("*.csv"):
+            table.write_text(table.read_text().replace(",", ";").replace(".", ","), encoding="utf-8-sig")
+    ended = slipway("model", "build", folder, "--json")
+    assert ("columns split at semicolons, decimal comma, UTF-8 with" in ended.err) == ("european" in suffix)
+    found = report(ended)
     served = found["variants"][0]
     assert served["metric"] == pytest.approx(57.157, abs=0.01)
     assert found["conversion"]["maxAbsDiff"] < 1e-3
@@ -98,15 +104,23 @@ def test_f1_and_an_own_metric_decide(slipway, toy):
     assert found["metric"]["name"] == "f1"
     assert found["recall"]["fp32"].keys() == {"left", "middle", "right"}
     assert found["f1"]["fp32"] == pytest.approx(found["variants"][0]["metric"])
-    own = (
-        "def labels():",
-        "def metric(outputs, labels):\n    return outputs[range(len(labels)), labels]\n\n\ndef labels():",
-    )
     settings = "task: classification\nmetric: custom\nminimum: 0.8\nbudget: 0.03\n"
-    found = report(slipway("model", "build", toy(own, name="own", settings=settings), "--json"))
-    assert found["variants"][0]["metric"] > 0.9
-    low, high = found["variants"][0]["interval95"]
-    assert low <= found["variants"][0]["metric"] <= high
+    for name, body in (("own", "outputs[range(len(labels)), labels]"), ("whole", "np.median(outputs.max(axis=1))")):
+        own = ("def labels():", f"def metric(outputs, labels):\n    return {body}\n\n\ndef labels():")
+        found = report(slipway("model", "build", toy(own, name=name, settings=settings), "--json"))
+        assert found["variants"][0]["metric"] > 0.9
+        low, high = found["variants"][0]["interval95"]
+        assert low <= found["variants"][0]["metric"] <= high
+
+
+def test_scores_that_are_no_probabilities_have_no_log_loss_and_as_many_places_as_classes_decide_nothing(slipway, toy):
+    settings = "task: classification\nmetric: log-loss\nmaximum: 1\nbudget: 0.1\n"
+    scores = ('"Softmax", ["scores"], ["p"]', '"Identity", ["scores"], ["p"]')
+    ended = slipway("model", "build", toy(scores, name="scores", settings=settings))
+    assert (ended.code, "log-loss takes probabilities; the model answers -" in ended.err) == (2, True), ended.err
+    settings = "task: classification\nmetric: top-3\nminimum: 0.9\nbudget: 0.02\n"
+    ended = slipway("model", "build", toy(name="places", settings=settings))
+    assert (ended.code, "top-3 is always right of 3 classes" in ended.err) == (2, True), ended.err
 
 
 def test_too_few_samples_of_the_rarest_class_are_told(slipway, toy):
@@ -120,9 +134,9 @@ def test_too_few_samples_of_the_rarest_class_are_told(slipway, toy):
 def test_an_own_metric_is_held_to_its_form(slipway, toy):
     settings = "task: classification\nmetric: custom\nminimum: 0.8\nbudget: 0.03\n"
     assert "defines no function metric" in slipway("model", "build", toy(settings=settings)).err
-    wrong = ("def labels():", "def metric(outputs, labels):\n    return 1.0\n\n\ndef labels():")
+    wrong = ("def labels():", "def metric(outputs, labels):\n    return outputs\n\n\ndef labels():")
     ended = slipway("model", "build", toy(wrong, name="wrong", settings=settings))
-    assert "metric() must return one finite number for each of 400 samples" in ended.err
+    assert "metric() must return one finite number for each of 400 samples, or one for all of them" in ended.err
 
 
 def test_an_embedding_without_labels_is_judged_against_its_own_source(slipway, toy):

@@ -1,5 +1,6 @@
 """Nothing worse or slower replaces what serves, unless that is said; refusals show the table and are remembered."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -44,7 +45,10 @@ def test_a_model_worse_than_the_serving_one_is_refused_with_figure_limit_and_dis
     assert ended.code == 3, ended.err
     assert "worse: its accuracy 0." in ended.err
     assert "beyond the budget of 0.02" in ended.err
-    assert "the artifact that serves now stays" in ended.err
+    assert "the artifact that serves now stays; --accept-worse deploys" in ended.err
+    assert "serving" not in ended.err.split("error: ")[0].replace(str(folder.parent), "")
+    ended = build(slipway, folder, "--serving", serving["digest"], "--in-stack")
+    assert "acceptWorse: true for its service in the stack's file deploys this one" in ended.err
     accepted = build(slipway, folder, "--serving", serving["digest"], "--accept-worse")
     assert accepted.code == 0
     assert "accepted, as --accept-worse says" in accepted.err
@@ -94,8 +98,35 @@ def test_a_stack_compares_with_what_serves_or_says_that_it_can_not(there, monkey
     monkeypatch.setattr(slipway.cli.stack, "_artifact", lambda _: Path("/store") if there else None)
     monkeypatch.setattr(subprocess, "run", lambda command: ran.append(command) or SimpleNamespace(returncode=0))
     said = CliRunner().invoke(slipway.cli.stack.stack, ["build"]).output
-    assert ran[0][-2:] == (["--serving", serving] if there else ["build", "models/toy"])
+    assert ran[0][-2:] == (["--serving", serving] if there else ["models/toy", "--in-stack"])
     assert said == ("" if there else f"toy: not compared with what serves now, which its store lacks: {serving}\n")
+
+
+def test_a_refused_model_is_named_and_the_others_are_built(monkeypatch):
+    service = {"variant": None, "acceptWorse": False}
+    services = {name: SimpleNamespace(model=f"models/{name}", **service) for name in ("bad", "good", "new", "fine")}
+    config = SimpleNamespace(environment="dev", services=services)
+    uri = f"file:///store@sha256:{'0' * 64}"
+    served = {"services": {name: {"artifactUri": uri} for name in ("bad", "good")}}
+    codes = {"models/bad": 3, "models/new": 2}
+    monkeypatch.setattr(slipway.cli.stack, "config_of", lambda _: config)
+    monkeypatch.setattr(slipway.cli.stack, "outputs", lambda *_, **__: served)
+    monkeypatch.setattr(slipway.cli.stack, "_artifact", lambda _: Path("/store"))
+    monkeypatch.setattr(
+        subprocess, "run", lambda command: SimpleNamespace(returncode=codes.get(command[command.index("build") + 1], 0))
+    )
+    ended = CliRunner().invoke(slipway.cli.stack.stack, ["build", "--stack", "test"])
+    assert ended.exit_code == 3
+    assert "bad: its model models/bad was not taken, for the reason above; keeps what it serves" in ended.output
+    assert "new: its model models/new was not taken, for the reason above; serves nothing yet" in ended.output
+    assert 'To go on with the rest: make up STACK=test SERVICES="good fine"' in ended.output
+    kept = CliRunner().invoke(slipway.cli.stack.stack, ["keep", "--stack", "test", "good", "fine"])
+    assert json.loads(kept.output) == {"bad": uri, "new": None}
+    wrong = CliRunner().invoke(slipway.cli.stack.stack, ["keep", "godo"])
+    assert "has no service godo; it has bad, good, new, fine" in str(wrong.exception)
+    monkeypatch.setattr(slipway.cli.stack, "_artifact", lambda _: None)
+    gone = CliRunner().invoke(slipway.cli.stack.stack, ["keep", "fine"])
+    assert "bad can't keep what it serves, which its store lacks" in str(gone.exception)
 
 
 def test_a_refusal_shows_the_table_and_is_not_trained_again(slipway, toy, tmp_path):
@@ -109,7 +140,7 @@ def test_a_refusal_shows_the_table_and_is_not_trained_again(slipway, toy, tmp_pa
     assert second.code == 3
     assert not flag.exists()
     assert "int8-dynamic" in second.err
-    assert "judged before" in second.err
+    assert f"(judged before; to judge anew: slipway model build {folder} --again)" in second.err
     assert "below the minimum 0.9" in second.err
     assert slipway("model", "build", folder, "--again", **variables).code == 3
     assert flag.exists()

@@ -156,6 +156,26 @@ def test_a_model_below_its_own_minimum_is_refused_and_the_old_one_serves(checkou
     model.write_text(good)
 
 
+def test_a_refused_model_leaves_the_rest_to_be_updated_while_it_serves_on(checkout, ports):
+    steep, flat = (checkout.path / "models" / name / "model.py" for name in ("steep", "flat"))
+    good, before = steep.read_text(), flat.read_text()
+    pids = runtime.serving(ports["steep"])["pids"]
+    edit(steep, "np.full((4, 1), SLOPE,", "np.full((4, 1), SLOPE + 1,")
+    edit(flat, "SLOPE = 0.5", "SLOPE = 0.25")
+    assert 'To go on with the rest: make up STACK=test SERVICES="flat"' in checkout.build(fails=True)
+    kept = checkout.run(sys.executable, "-m", "slipway.cli", "stack", "keep", "--stack", "test", "flat")
+    checkout.environment["SLIPWAY_KEEP"] = kept
+    checkout.build()
+    checkout.up()
+    del checkout.environment["SLIPWAY_KEEP"]
+    assert predict(ports["flat"], [1, 2, 3, 4]) == pytest.approx(2.5)
+    assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)
+    steep.write_text(good)
+    flat.write_text(before)
+    checkout.up()
+    assert runtime.serving(ports["steep"])["pids"] == pids  # kept, then named by its folder again: never replaced
+
+
 def test_a_model_worse_than_the_serving_one_is_refused_unless_the_stack_says_so(checkout, ports):
     model, file = checkout.path / "models" / "steep" / "model.py", checkout.path / "Pulumi.test.yaml"
     good, settings = model.read_text(), file.read_text()

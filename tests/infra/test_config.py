@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 from slipway.infra.config.base import ConfigError
+from slipway.infra.config.kept import as_kept
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.home import ROOT
 
@@ -30,6 +31,25 @@ def test_a_stack_file_reads_as_pulumi_hands_it_over():
     content = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text())["config"]
     from_engine = {key: value if isinstance(value, str) else json.dumps(value) for key, value in content.items()}
     assert StackConfig.parse(from_engine) == from_file
+
+
+def test_a_service_that_is_kept_has_the_artifact_that_it_serves_and_a_new_one_is_left_out(monkeypatch):
+    uri = f"file:///store@sha256:{'1' * 64}"
+    monkeypatch.setenv("SLIPWAY_KEEP", json.dumps({"digits": uri, "linear": None}))
+    digits = ServiceConfig(model="models/digits", variant="int8-static", port=4000)
+    services = {name: ServiceConfig(model=f"models/{name}") for name in ("linear", "tumours")} | {"digits": digits}
+    kept = as_kept(services)
+    assert kept == {"tumours": services["tumours"], "digits": ServiceConfig(model=uri, port=4000)}
+    monkeypatch.setenv("SLIPWAY_KEEP", '{"linear": null}')
+    with pytest.raises(ConfigError, match="leaves no service"):
+        as_kept({"linear": services["linear"]})
+
+
+@pytest.mark.parametrize("text", ["", "digits", "[]", '{"gone": null}'])
+def test_an_update_of_some_services_is_no_update_of_all_when_what_is_kept_was_not_found_out(monkeypatch, text):
+    monkeypatch.setenv("SLIPWAY_KEEP", text)
+    with pytest.raises(ConfigError, match=r"\$SLIPWAY_KEEP"):
+        StackConfig.from_file("dev")
 
 
 @pytest.mark.parametrize("given", [1500, "1500"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from slipway.ops.models import scaffold
 from slipway.pipeline.errors import BadInput
 from slipway.pipeline.settings import read_settings
 
@@ -30,6 +31,11 @@ def test_rmse_is_limited_by_a_maximum(read):
     assert read(text(task="regression", metric="rmse", minimum=None, maximum="2")).limit == 2
 
 
+@pytest.mark.parametrize("metric", ["top-5", "f2", "f0.5", "auc"])
+def test_a_metric_may_say_its_number(read, metric):
+    assert read(text(metric=metric)).metric == metric
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -39,8 +45,11 @@ def test_rmse_is_limited_by_a_maximum(read):
         ({"task": "guess"}, "task: 'guess' is not known; write 'classification', 'regression' or 'embedding'"),
         (
             {"metric": "rmse"},
-            "rmse does not go with task classification; write metric: accuracy or f1 or recall or custom",
+            "rmse does not go with task classification; write metric: accuracy or top-K or f1 or fBETA or",
         ),
+        ({"metric": "auroc"}, "metric: 'auroc' is not known; write for classification accuracy, top-K, f1, fBETA"),
+        ({"metric": "f0"}, "metric: 'f0' is not known"),
+        ({"metric": "log-loss"}, "minimum: log-loss is limited by maximum; rename the key"),
         ({"budget": None}, "budget: missing; how much worse"),
         ({"budget": "0"}, "budget: 0 does not fit"),
         ({"budget": ".nan"}, "budget: nan does not fit"),
@@ -73,3 +82,15 @@ def test_what_is_no_mapping_is_told_with_the_file(read, content):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(BadInput, match=r"model\.yaml is missing: it says task, metric"):
         read_settings(tmp_path)
+
+
+def test_names_of_classes_that_yaml_reads_as_something_else_are_told_to_be_quoted(read):
+    with pytest.raises(BadInput, match=r'labels\.0: YAML reads it as False.*quote it, as in labels: \["no", "yes"\]'):
+        read(text(labels="[no, yes]"))
+    assert read(text(labels='["no", "yes"]')).labels == ["no", "yes"]
+
+
+@pytest.mark.parametrize("task", scaffold.LIMITS)
+def test_what_a_new_folder_says_in_comments_is_right_when_it_is_taken_in(read, task):
+    lines = (scaffold.SETTINGS + scaffold.FILES).format(task=task, limit=scaffold.LIMITS[task]).splitlines()
+    assert read("\n".join(line.removeprefix("# ") for line in lines)).labels == ["no", "yes"]

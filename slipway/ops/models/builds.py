@@ -71,7 +71,7 @@ def build(ref: str, home: Path, variant: str | None = None, verbose: bool = Fals
         return model
     store, key = model.store, model.inputs_key
     if not again and (noted := store.note(REFUSED, key)):
-        raise Refused(f"{noted['message']} (judged before; --again judges anew)", noted["report"])
+        raise Refused(f"{noted['message']} (judged before; to judge anew: {_again(ref, variant)})", noted["report"])
     python = environment([lock_of(model.folder)], home / "envs")
     with store.claim(key, lambda: report(f"{model.name}: waiting for another slipway that builds it")):
         digest = store.find(key) or _fetched(model)
@@ -92,6 +92,10 @@ def build(ref: str, home: Path, variant: str | None = None, verbose: bool = Fals
     built = replace(model, digest=digest, built=True)
     keep(store, digest, built.report()["served"]["startSeconds"])
     return built
+
+
+def _again(ref: str, variant: str | None) -> str:
+    return f"slipway model build {ref}{f' --variant {variant}' if variant else ''} --again"
 
 
 def _key(folder: Path, variant: str | None) -> str:

@@ -13,10 +13,13 @@ from slipway.ops.models.virtualenvs import environment
 from slipway.ops.progress import report
 from slipway.pipeline.errors import BadInput, PipelineError, Refused
 
-REMEDY = "the artifact that serves now stays; --accept-worse deploys this one all the same"
+# What takes a worse model all the same, where a command was typed and where a stack is brought up.
+BY_HAND, IN_STACK = "--accept-worse", "acceptWorse: true for its service in the stack's file"
 
 
-def gate(model: Model, serving: str, home: Path, accept_worse: bool, verbose: bool = False) -> dict[str, Any] | None:
+def gate(
+    model: Model, serving: str, home: Path, accept_worse: bool, verbose: bool = False, remedy: str = BY_HAND
+) -> dict[str, Any] | None:
     """The comparison, None where there is nothing to compare. Raises Refused naming figure, limit and distance."""
     digest = serving.rpartition("@")[2]
     if digest == model.digest:
@@ -24,9 +27,9 @@ def gate(model: Model, serving: str, home: Path, accept_worse: bool, verbose: bo
     try:
         path = _path(serving, home)
     except PipelineError as error:
-        return _told(model, {"problem": f"what serves now can't be compared: {error}"}, accept_worse)
+        return _told(model, {"problem": f"what serves now can't be compared: {error}"}, accept_worse, remedy)
     result = _by_report(model, path) if model.folder is None else compare(model, path, home, verbose)
-    return _told(model, result, accept_worse) if result.get("problem") else result
+    return _told(model, result, accept_worse, remedy) if result.get("problem") else result
 
 
 def compare(model: Model, other: Path, home: Path, verbose: bool = False) -> dict[str, Any]:
@@ -44,11 +47,11 @@ def compare(model: Model, other: Path, home: Path, verbose: bool = False) -> dic
     return result
 
 
-def _told(model: Model, result: dict[str, Any], accept_worse: bool) -> dict[str, Any]:
+def _told(model: Model, result: dict[str, Any], accept_worse: bool, remedy: str) -> dict[str, Any]:
     message = f"{model.name}: {result['problem']}"
     if not accept_worse:
-        raise Refused(f"{message}; {REMEDY}")
-    report(f"{message}; accepted, as --accept-worse says")
+        raise Refused(f"{message}; the artifact that serves now stays; {remedy} deploys this one all the same")
+    report(f"{message}; accepted, as {remedy} says")
     return result
 
 

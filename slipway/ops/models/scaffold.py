@@ -28,7 +28,7 @@ model: model.onnx
 training: training.csv      # or .npz, .parquet: what calibrates INT8 and describes the inputs
 evaluation: evaluation.csv  # held out: what decides
 # label: label              # the column or array that holds the answers
-# labels: [no, yes]         # the classes' names, in order
+# labels: ["no", "yes"]     # the classes' names, in order: quoted, as YAML reads no, yes and 1 as something else
 """
 REQUIREMENTS = {
     "keras": "tensorflow-cpu==2.21.0\nkeras==3.15.1\ntf2onnx==1.17.0\ntensorboard\n",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from slipway.pipeline.errors import BadInput
+from slipway.pipeline.separated import dialect
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp")
 Specs = list[dict[str, Any]]
@@ -66,10 +68,9 @@ def _read(file: Path, parts: Iterator[_Part]) -> Iterator[_Part]:
 
 
 def _csv(file: Path, specs: Specs, columns: Sequence[str], size: int, skip: int) -> Iterator[_Part]:
-    total = file.stat().st_size or 1
-    with file.open("rb") as raw:
-        lines = (line.decode("utf-8-sig" if number == 0 else "utf-8") for number, line in enumerate(raw))
-        reader = csv.reader(lines)
+    total, written = file.stat().st_size or 1, dialect(file)
+    with file.open("rb") as raw, io.TextIOWrapper(raw, written.encoding, newline="") as text:
+        reader = csv.reader(text, delimiter=written.separator)
         header = next(reader, None)
         if not header:
             raise BadInput(f"{file}: no header line")
@@ -84,7 +85,7 @@ def _csv(file: Path, specs: Specs, columns: Sequence[str], size: int, skip: int)
                     raise BadInput(f"{file}: row {first + number} has {len(row)} columns, the header {len(header)}")
             yield (
                 len(rows),
-                {name: _cells(file, rows, at, spec, first) for name, (at, spec) in take.items()},
+                {name: _cells(file, rows, at, spec, first, written.decimal) for name, (at, spec) in take.items()},
                 (raw.tell() / total),
             )
             first += len(rows)
@@ -108,11 +109,15 @@ def _columns(
     return {spec["name"]: ([header.index(name) for name in names], spec)}
 
 
-def _cells(file: Path, rows: list[list[str]], at: list[int], spec: dict[str, Any], first: int) -> np.ndarray:
+def _cells(
+    file: Path, rows: list[list[str]], at: list[int], spec: dict[str, Any], first: int, decimal: str
+) -> np.ndarray:
     flat = len(spec["shape"]) == 1
     if spec["dtype"] == "string":
         array = np.array([[row[index] for index in at] for row in rows], object)
         return array[:, 0] if flat else array
+    if decimal != ".":
+        rows = [[cell.replace(decimal, ".") for cell in row] for row in rows]
     try:
         values = [[float(row[index] or "nan") for index in at] for row in rows]
     except ValueError:
