@@ -46,7 +46,7 @@ class Refused(Exception):
 def wrong_shape(value: object, spec: TensorSpec) -> Refused:
     """Name the sample of `value` that does not have the shape of `spec`; `value` is known to be wrong."""
     expected = f"expected {dimensions(spec.shape[1:])}" if len(spec.shape) > 1 else "expected a number"
-    if not isinstance(value, list) or depth(value) != len(spec.shape):
+    if not isinstance(value, list) or not value or depth(value) != len(spec.shape):
         return Refused(400, "wrong_shape", f"{spec.name}: {expected}, got {_found(value)}", field=spec.name)
     sizes = [_sizes(sample) for sample in value]
     index = next((i for i, size in enumerate(sizes) if not _fits(size, spec.shape[1:])), None)

@@ -8,6 +8,7 @@ from typing import Any
 
 from slipway.service.encoding import encode
 from slipway.service.errors import Refused
+from slipway.service.numbers import whole
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -68,8 +69,7 @@ class Exchange:
 
         Raises Refused (413 as soon as the announced or received size is over the limit, 408) and ClientLeft.
         """
-        announced = self.given.get(b"content-length", b"0")
-        if not announced.isdigit() or int(announced) > limit:
+        if whole(self.given.get(b"content-length", b"0"), limit) is None:
             raise _too_large(limit)
         message = await self.receive()
         body: bytes = message.get("body", b"")

@@ -10,6 +10,7 @@ from slipway.service.encoding import encode, plain
 from slipway.service.errors import Refused, word
 from slipway.service.exchange import JSON, RAW, TOKEN, Headers
 from slipway.service.inference.batching import Batcher
+from slipway.service.numbers import MOST_AXES, count, shape, whole
 from slipway.service.samples.tensors import strings, tensor, to_raw
 from slipway.service.samples.validation import ACCEPTED, Validator, parse
 from slipway.service.telemetry.monitor import Monitor
@@ -100,10 +101,10 @@ def _split(body: bytes, given: Headers) -> tuple[bytes, memoryview]:
     announced = given.get(LENGTH)
     if announced is None:
         return body, memoryview(b"")
-    if not announced.isdigit() or len(announced) > 12 or int(announced) > len(body):
+    length = whole(announced, len(body))
+    if length is None:
         message = f"{LENGTH.decode()}: expected a number of bytes, at most the body's {len(body)}"
         raise Refused(400, "wrong_size", message, field=LENGTH.decode())
-    length = int(announced)
     return body[:length], memoryview(body)[length:]
 
 
@@ -121,8 +122,8 @@ def _inputs(request: dict[str, Any], rest: memoryview) -> dict[str, np.ndarray]:
         if "binary_data_size" not in parameters:
             arrays[name] = _from_list(entry.get("data"), dtype, sizes, name)
             continue
-        size = parameters["binary_data_size"]
-        if type(size) is not int or not 0 <= size <= len(rest) - at:
+        size = count(parameters["binary_data_size"], len(rest) - at)
+        if size is None:
             message = f"{name}: binary_data_size is not a number of bytes that the body has"
             raise Refused(400, "wrong_size", message, field=name)
         content = bytes(rest[at : at + size])
@@ -134,15 +135,14 @@ def _inputs(request: dict[str, Any], rest: memoryview) -> dict[str, np.ndarray]:
 
 
 def _described(entry: dict[str, Any]) -> tuple[str, np.dtype, list[int]]:
-    name, datatype, shape = entry.get("name"), entry.get("datatype"), entry.get("shape")
+    name, datatype, sizes = entry.get("name"), entry.get("datatype"), shape(entry.get("shape"))
     if type(name) is not str or not name or len(name) > 1000:
         raise Refused(400, "wrong_type", "inputs: each needs a name", field="inputs")
     if type(datatype) is not str or datatype not in _NUMPY:
         raise Refused(400, "wrong_type", f"{name[:100]}: datatype is none of {', '.join(_NUMPY)}", field=name)
-    sizes = type(shape) is list and len(shape) <= 32 and all(type(size) is int and 0 <= size < 2**40 for size in shape)
-    if not sizes:
+    if sizes is None:
         raise Refused(400, "wrong_shape", f"{name[:100]}: shape is not a list of sizes", field=name)
-    return name, _NUMPY[datatype], shape  # type: ignore[return-value]
+    return name, _NUMPY[datatype], sizes
 
 
 def _from_list(data: object, dtype: np.dtype, sizes: list[int], name: str) -> np.ndarray:
@@ -150,14 +150,14 @@ def _from_list(data: object, dtype: np.dtype, sizes: list[int], name: str) -> np
     if type(data) is not list:
         raise Refused(400, "missing_field", f"{name}: data is not a list", field=name)
     flat: list[Any] = data
-    shape: list[int] = []
-    while flat and all(type(each) is list for each in flat) and len(shape) < 32:
-        shape.append(len(flat[0]))
-        if set(map(len, flat)) != {shape[-1]}:
+    inner: list[int] = []
+    while flat and all(type(each) is list for each in flat) and len(inner) < MOST_AXES:
+        inner.append(len(flat[0]))
+        if set(map(len, flat)) != {inner[-1]}:
             raise Refused(400, "wrong_shape", f"{name}: rows of different lengths", field=name)
         flat = [value for each in flat for value in each]
-    if shape and [len(data), *shape] != sizes:
-        found = "x".join(map(str, [len(data), *shape]))
+    if inner and [len(data), *inner] != sizes:
+        found = "x".join(map(str, [len(data), *inner]))
         raise Refused(
             400, "wrong_shape", f"{name}: shape says {'x'.join(map(str, sizes))}, data is {found}", field=name
         )

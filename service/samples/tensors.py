@@ -7,20 +7,27 @@ from math import prod
 import numpy as np
 from slipway.service.artifact import TensorSpec
 from slipway.service.errors import Refused
+from slipway.service.numbers import MOST_AXES, shape, whole
 
 _PREFIX = 4
 # numpy reads a header by evaluating Python literals; one that describes a tensor is far shorter than this.
 _LONGEST_HEADER = 1000
+# Version 3 differs in names of fields alone, which no tensor has.
+_READERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+    (3, 0): np.lib.format.read_array_header_2_0,
+}
 
 
-def from_raw(body: bytes, spec: TensorSpec, shape: bytes | None) -> np.ndarray:
-    """The tensor in `body`; `shape`, such as b"2,28,28", may be left out where only the batch is open.
+def from_raw(body: bytes, spec: TensorSpec, written: bytes | None) -> np.ndarray:
+    """The tensor in `body`; its shape as `written`, such as b"2,28,28", may be left out where only the batch is open.
 
     One sample's bytes are one sample without a batch axis. Raises Refused (400).
     """
     dtype = np.dtype(spec.dtype)
-    if shape is not None:
-        return tensor(body, dtype, _sizes(shape, spec), spec.name)
+    if written is not None:
+        return tensor(body, dtype, _sizes(written, spec), spec.name)
     each = spec.shape[1:]
     size = prod(each_size for each_size in each if each_size is not None) * dtype.itemsize
     if None in each:
@@ -37,26 +44,32 @@ def from_npy(body: bytes, spec: TensorSpec) -> np.ndarray:
     """The array of an .npy file; its dtype may be any but Python's objects. Raises Refused (400)."""
     stream = io.BytesIO(body)
     try:
-        version = np.lib.format.read_magic(stream)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        sizes, fortran, dtype = read(stream, max_header_size=_LONGEST_HEADER)
-    except Exception as error:  # numpy raises whatever evaluating the header raises
-        raise Refused(400, "malformed_npy", f"the body is not .npy: {str(error).splitlines()[0][:200]}") from None
+        read = _READERS[np.lib.format.read_magic(stream)]
+        found, fortran, dtype = read(stream, max_header_size=_LONGEST_HEADER)
+    except Exception:  # numpy raises whatever evaluating the header raises, and quotes it
+        message = f"the body is not .npy of version 1 to 3 with a header of at most {_LONGEST_HEADER:,} bytes"
+        raise Refused(400, "malformed_npy", message) from None
+    sizes = shape(found)
+    if sizes is None:
+        raise Refused(400, "wrong_shape", f"{spec.name}: no array has this shape", field=spec.name)
     content = body[stream.tell() :]
     if fortran:
-        flipped = tensor(content, dtype, list(sizes[::-1]), spec.name).transpose()
+        flipped = tensor(content, dtype, sizes[::-1], spec.name).transpose()
         return np.ascontiguousarray(flipped)
-    return tensor(content, dtype, list(sizes), spec.name)
+    return tensor(content, dtype, sizes, spec.name)
 
 
 def tensor(content: bytes, dtype: np.dtype, sizes: list[int], name: str) -> np.ndarray:
-    """An array of exactly these bytes. Raises Refused (400) where dtype, shape and length do not agree."""
+    """An array of exactly these bytes; `sizes` are within limits.
+
+    Raises Refused (400) where dtype, shape and length do not agree.
+    """
     if dtype.kind not in "fiub":
-        raise Refused(400, "wrong_type", f"{name}: {dtype} has no binary form here", field=name)
+        raise Refused(400, "wrong_type", f"{name}: {str(dtype)[:100]} has no binary form here", field=name)
     expected = prod(sizes) * dtype.itemsize
-    if min(sizes, default=1) < 0 or len(content) != expected:
-        shape = "x".join(map(str, sizes)) or "a single value"
-        message = f"{name}: {len(content)} bytes, {shape} of {dtype} has {expected}"
+    if len(content) != expected:
+        found = "x".join(map(str, sizes)) or "a single value"
+        message = f"{name}: {len(content)} bytes, {found} of {dtype} has {expected}"
         raise Refused(400, "wrong_size", message, field=name)
     array = np.frombuffer(content, np.uint8 if dtype.kind == "b" else dtype).reshape(sizes)
     if dtype.kind == "b":
@@ -96,9 +109,9 @@ def to_npy(array: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _sizes(shape: bytes, spec: TensorSpec) -> list[int]:
-    parts = shape.split(b",")
-    if len(parts) > 32 or not all(part.strip().isdigit() and len(part) < 12 for part in parts):
+def _sizes(written: bytes, spec: TensorSpec) -> list[int]:
+    sizes = shape([whole(part.strip(), sys.maxsize) for part in written.split(b",", MOST_AXES)])
+    if sizes is None:
         message = f"x-tensor-shape: expected sizes such as 1,{','.join('8' for _ in spec.shape[1:])}"
         raise Refused(400, "wrong_shape", message, field=spec.name)
-    return [int(part) for part in parts]
+    return sizes

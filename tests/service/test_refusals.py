@@ -76,6 +76,7 @@ ABUSES = {
     "gzip": (gzip.compress(GOOD), JSON | {"content-encoding": "gzip"}, 415, "wrong_content_encoding", None, None),
     "gzip in name only": (GOOD, JSON | {"content-encoding": "gzip"}, 415, "wrong_content_encoding", None, None),
     "too large": (features("[1,2,3,4]" + " " * 300_000), JSON, 413, "body_too_large", None, None),
+    "length of 5,000 zeros": (GOOD, JSON | {"content-length": "0" * 5000}, 413, "body_too_large", None, None),
     "length a lie": (GOOD, JSON | {"content-length": "-1"}, 413, "body_too_large", None, None),
 }
 

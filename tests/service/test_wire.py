@@ -26,6 +26,12 @@ def npy(array):
     return stream.getvalue()
 
 
+def shaped(shape, content=b"", descr="'<f4'"):
+    """An .npy file whose header says what it likes."""
+    header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
 @pytest.mark.parametrize("array", [ONE, BATCH, np.asfortranarray(BATCH)], ids=["one", "batch", "column-major"])
 async def test_every_form_gives_the_answer_of_onnx_runtime(array, artifacts, client_of):
     expected = runtime(artifacts["classifier"], {"features": np.atleast_2d(array)})[0].reshape(*array.shape[:-1], 3)
@@ -60,7 +66,10 @@ BAD = {
     "NaN": (np.float32([1, 2, 3, np.nan]).tobytes(), RAW, {}, 400, "not_finite"),
     "Infinity in a batch": (np.float32([[1] * 4, [np.inf] * 4]).tobytes(), RAW, {}, 400, "not_finite"),
     "other shape": (ONE.tobytes(), RAW, {"x-tensor-shape": "2,2"}, 400, "wrong_shape"),
-    "shape too large": (ONE.tobytes(), RAW, {"x-tensor-shape": "99999999,99999999,4"}, 400, "wrong_size"),
+    "shape too large": (ONE.tobytes(), RAW, {"x-tensor-shape": "99999999,99999999,4"}, 400, "wrong_shape"),
+    "shape too large beside nothing": (b"", RAW, {"x-tensor-shape": "0,999999999999,4"}, 400, "wrong_shape"),
+    "shape of many axes": (b"1234", RAW, {"x-tensor-shape": ",".join("1" * 33)}, 400, "wrong_shape"),
+    "shape of many digits": (ONE.tobytes(), RAW, {"x-tensor-shape": "0" * 5000 + "4"}, 400, "wrong_shape"),
     "shape negative": (ONE.tobytes(), RAW, {"x-tensor-shape": "-1,4"}, 400, "wrong_shape"),
     "shape nonsense": (ONE.tobytes(), RAW, {"x-tensor-shape": "a"}, 400, "wrong_shape"),
     "too many samples": (np.float32([[1] * 4] * 9).tobytes(), RAW, {}, 400, "batch_too_large"),
@@ -68,6 +77,14 @@ BAD = {
     "npy cut off": (npy(ONE)[:-1], NPY, {}, 400, "wrong_size"),
     "npy header cut off": (npy(ONE)[:40], NPY, {}, 400, "malformed_npy"),
     "npy header too long": (b"\x93NUMPY\x02\x00\x00\x00\x10\x00" + b"(" * 1048576, NPY, {}, 400, "malformed_npy"),
+    "npy of version 9": (b"\x93NUMPY\x09\x00" + npy(ONE)[8:], NPY, {}, 400, "malformed_npy"),
+    "npy of huge axes beside nothing": (shaped(f"(0,{2**62},4)"), NPY, {}, 400, "wrong_shape"),
+    "npy of true": (shaped("(True,4)", ONE.tobytes()), NPY, {}, 400, "wrong_shape"),
+    "npy of many axes": (shaped(f"({'1,' * 70})", b"1234"), NPY, {}, 400, "wrong_shape"),
+    "npy of a number of 900 digits": (shaped(f"({'9' * 900},)", b"1234"), NPY, {}, 400, "wrong_shape"),
+    "npy of many brackets": (shaped("(" * 900), NPY, {}, 400, "malformed_npy"),
+    "npy of many signs": (shaped("-" * 900 + "1"), NPY, {}, 400, "malformed_npy"),
+    "npy of half a character": (shaped("(4,)", descr="'\\ud800'"), NPY, {}, 400, "malformed_npy"),
     "npy of objects": (npy(np.array([{}], object)), NPY, {}, 400, "wrong_type"),
     "npy of doubles": (npy(ONE.astype(np.float64)), NPY, {}, 400, "wrong_type"),
     "npy big-endian": (npy(ONE.astype(">f4")), NPY, {}, 400, "wrong_type"),
@@ -119,7 +136,8 @@ async def test_texts_and_whole_numbers_are_held_to_their_types(client_of):
 
 
 def v2(data, shape=(1, 4), datatype="FP32", name="features", **more):
-    return {"inputs": [{"name": name, "datatype": datatype, "shape": list(shape), "data": data}], **more}
+    shape = shape if isinstance(shape, str) else list(shape)
+    return {"inputs": [{"name": name, "datatype": datatype, "shape": shape, "data": data}], **more}
 
 
 async def test_the_open_inference_protocol_says_what_the_model_is(client_of):
@@ -180,6 +198,11 @@ BAD_V2 = {
     "shape of strings": v2(GOOD, ("1", "4")),
     "shape negative": v2(GOOD, (-1, 4)),
     "shape huge": v2(GOOD, (2**39, 4)),
+    "shape huge beside nothing": v2([], (0, 2**39, 2**39)),
+    "shape a text": v2(GOOD, ""),
+    "bytes of a shape huge beside nothing": {
+        "inputs": [{**v2([], (0, 2**39, 2**39))["inputs"][0], "parameters": {"binary_data_size": 0}}]
+    },
     "shape with true": v2(GOOD, (True, 4)),
     "other datatype": v2([1, 2, 3, 4], datatype="INT64"),
     "unknown datatype": v2(GOOD, datatype="FP8"),
