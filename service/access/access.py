@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 import hmac
-import ipaddress
 import logging
 import os
 import time
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.service.access.access_file import AccessError, Network, Rules, digest_of, read_rules
+from slipway.service.access.access_file import AccessError, Rules, digest_of, read_rules
+from slipway.service.access.hops import UNKNOWN, client_address, neighbourhood, within
 from slipway.service.access.rate_limit import RateLimit
 from slipway.service.errors import Refused
 
@@ -164,43 +163,12 @@ class Access:
 
     def _check_address(self, exchange: "Exchange") -> None:
         peer = (exchange.scope.get("client") or ("",))[0]
-        hops = b",".join(value for name, value in exchange.scope["headers"] if name == b"x-forwarded-for")
-        address = client_address(peer, hops[-500:].decode("latin-1"), self.rules.proxies)
-        if self.rules.allow and not _within(address, self.rules.allow):
-            raise Refused(403, "address_not_allowed", "this address may not ask")
-        if self._per_address and (wait := self._per_address.take(_neighbourhood(address))):
+        address = client_address(peer, exchange.scope["headers"], self.rules.proxies)
+        if self.rules.allow and not within(address, self.rules.allow):
+            what = "the proxies' headers name no one address" if address == UNKNOWN else "this address may not ask"
+            raise Refused(403, "address_not_allowed", what)
+        if self._per_address and (wait := self._per_address.take(neighbourhood(address))):
             raise Refused(429, "too_many_requests", "this address asks too often", retry_after=wait)
-
-
-@lru_cache(1000)
-def client_address(peer: str, hops: str, proxies: tuple[Network, ...]) -> str:
-    """Who asks: the last hop that is no trusted proxy. A header that no trusted proxy brought says nothing."""
-    address = peer
-    for hop in reversed(hops.split(",") if hops else []):
-        if not _within(address, proxies):
-            break
-        address = hop.strip()
-    return address
-
-
-@lru_cache(1000)
-def _within(address: str, networks: tuple[Network, ...]) -> bool:
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    return any((mapped or found) in network for network in networks)
-
-
-@lru_cache(1000)
-def _neighbourhood(address: str) -> str:
-    """An IPv6 customer has a whole network of addresses: they share a limit."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    return address if found.version == 4 else str(ipaddress.ip_network((found, 64), strict=False))
 
 
 def _unauthorized(exchange: "Exchange", refused: Refused) -> Refused:

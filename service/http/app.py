@@ -227,15 +227,18 @@ class App:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                exchange.started = status not in (404, 405)
+                # Starlette redirects by the host that a caller names: no answer of ours leads anywhere.
+                exchange.started = not (300 <= status < 400 or status in (404, 405))
                 message["headers"] = [*message.get("headers", ()), *exchange.headers]
             if exchange.started:
                 await exchange.send(message)
 
         await self._bento(exchange.scope, exchange.receive, send)
         if not exchange.started:
-            code, reason = {404: ("not_found", "no such path"), 405: ("wrong_method", "not with this method")}[status]
-            raise Refused(status, code, f"{exchange.scope['path'][:200]}: {reason}")
+            path = exchange.scope["path"][:200]
+            if status == 405:
+                raise Refused(405, "wrong_method", f"{path}: not with this method")
+            raise Refused(404, "not_found", f"{path}: no such path")
         return status
 
 

@@ -4,7 +4,7 @@ import datetime
 import json
 
 import pytest
-from slipway.service.access.access import Access, client_address
+from slipway.service.access.access import Access
 from slipway.service.access.access_file import AccessError, parse_rules
 from slipway.service.http.app import App
 from slipway.service.inference.model import load_model
@@ -50,6 +50,9 @@ async def test_only_allowed_addresses_get_in_and_only_trusted_proxies_are_believ
         ("203.0.113.9", None, 403),
         ("203.0.113.9", "192.0.2.7", 403),  # says so itself
         ("10.0.0.5", "192.0.2.7", 200),
+        ("10.0.0.5", "192.0.2.7:41234", 200),
+        ("10.0.0.5", "[2001:db8::1]:41234", 200),
+        ("10.0.0.5", "203.0.113.9:41234", 403),
         ("10.0.0.5", "192.0.2.7, 10.0.0.6", 200),  # two proxies
         ("10.0.0.5", "192.0.2.7, 203.0.113.9", 403),  # the first is made up
         ("10.0.0.5", "nonsense", 403),
@@ -60,12 +63,14 @@ async def test_only_allowed_addresses_get_in_and_only_trusted_proxies_are_believ
             headers = HEADERS | ({"x-forwarded-for": hops} if hops else {})
             assert (await ask.get("/", headers=headers)).status_code == status, (peer, hops)
             assert (await ask.get("/livez")).status_code == 200
-
-
-def test_the_client_is_the_last_hop_that_is_no_proxy():
-    proxies = parse_rules({"keys": [entry()], "trustedProxies": ["10.0.0.0/8"]}).proxies
-    assert client_address("1.1.1.1", "", proxies) == "1.1.1.1"
-    assert client_address("10.0.0.1", "3.3.3.3,2.2.2.2, 10.0.0.2", proxies) == "2.2.2.2"
+    file.write_text(access(trustedProxies=["10.0.0.5/32"], rate={"perAddress": 2}))
+    app.access.look()
+    async with client(app, client=("10.0.0.5", 1)) as ask:
+        for hop in range(9):
+            asked = [("forwarded", f'for="198.51.100.{hop}:5000"'), *HEADERS.items()]
+            assert (await ask.get("/", headers=asked)).status_code == 200  # each has a limit of its own
+        unknown = [(await ask.get("/", headers=HEADERS | {"forwarded": f"for=_{n}"})).status_code for n in range(9)]
+        assert unknown[-1] == 429
 
 
 @pytest.mark.parametrize(

@@ -117,3 +117,15 @@ async def test_what_is_not_ours_goes_to_bentoml_and_its_refusals_are_in_our_form
     assert 'endpoint="other",http_response_code="404"' in metrics
     assert "nowhere" not in metrics
     assert json.loads(document.content)["openapi"].startswith("3.")
+
+
+@pytest.mark.parametrize(
+    "path", ["/docs.json/", "/livez/", "//docs.json", "//other.example/docs.json/", "/schema.json/"]
+)
+async def test_no_answer_leads_to_another_scheme_or_host(path, client_of, artifacts, monkeypatch):
+    monkeypatch.setenv("SLIPWAY_ARTIFACT", str(artifacts["linear"]))
+    async with client_of("linear") as client:
+        named = {"host": "other.example", "x-forwarded-proto": "https", "x-forwarded-host": "other.example"}
+        response = await client.get(f"http://service{path}", headers=named)
+    assert response.status_code == 404
+    assert "location" not in response.headers and "other.example" not in str(response.headers)
