@@ -56,7 +56,8 @@ class Exchange:
         self._whole = scope.pop(REPLY, None)
         self.given: Headers = dict(scope["headers"])
         given_id = self.given.get(b"x-request-id")
-        self.request_id = given_id if given_id and _REQUEST_ID.fullmatch(given_id) else new_id
+        self.id_is_given = given_id is not None and _REQUEST_ID.fullmatch(given_id) is not None
+        self.request_id = given_id if given_id is not None and self.id_is_given else new_id
         self.headers = [(b"x-request-id", self.request_id)]
         self.caller, self.body = "", b""  # who asks, and the body where it is to be logged
         if draining:

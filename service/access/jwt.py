@@ -85,6 +85,7 @@ class Tokens:
                 leeway=self._rules.leeway,
                 options={"require": ["exp", "aud", "iss"]},
             )
+            found = f"jwt:{claims.get('sub', '')}"[:200], float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise _wrong("expired_credentials", "the token has expired") from None
         except jwt.InvalidAudienceError:
@@ -93,9 +94,10 @@ class Tokens:
             raise _wrong("wrong_issuer", "the token is of another issuer") from None
         except jwt.ImmatureSignatureError:
             raise _wrong("early_credentials", "the token is not valid yet") from None
-        except (jwt.PyJWTError, ValueError):
+        # A header may be nested as deep as it is long, and a time be written without end.
+        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError):
             raise _wrong("wrong_credentials", "the token is not valid") from None
-        return f"jwt:{claims.get('sub', '')}"[:200], float(claims["exp"])
+        return found
 
 
 def _usable(jwks: Any) -> dict[str | None, jwt.PyJWK]:

@@ -5,6 +5,7 @@ what everything else leaves over, so that no prediction waits for it. The model 
 in the service.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -16,14 +17,18 @@ from typing import Any
 
 import numpy as np
 import orjson
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from slipway.service.artifact import Artifact
 from slipway.service.errors import Refused
 from slipway.service.explain.shapley import METHODS, Arrays, Sample, is_places
 from slipway.service.inference.model import load_model
 from slipway.service.samples.validation import Validator
 from slipway.service.settings import Settings
+from slipway.service.telemetry.logs import set_up
 
 NICE = 19
+
+_log = logging.getLogger("slipway.explain")
 
 
 class Explainer:
@@ -111,11 +116,17 @@ def _background(artifact: Artifact) -> Arrays:
 
 
 def answer(explainer: Explainer, line: bytes) -> dict[str, Any]:
-    """The answer to one line, or `refused`."""
+    """The answer to one line, or `refused`. What fails is told by type and place: a traceback quotes inputs."""
     try:
         return explainer.explain(orjson.loads(line))
     except Refused as refused:
-        return {"refused": {**vars(refused)}}
+        told = refused
+    except InvalidArgument as error:  # as for a prediction
+        told = Refused(422, "model_refused", f"the model can't take this input: {str(error).splitlines()[0][-200:]}")
+    except Exception:
+        _log.exception("an explanation failed")
+        told = Refused(500, "internal", "the service failed; its log says why")
+    return {"refused": {**vars(told)}}
 
 
 def main() -> None:
@@ -123,6 +134,7 @@ def main() -> None:
     os.nice(NICE)
     with suppress(OSError):  # where memory ends this process does, and not the service
         Path("/proc/self/oom_score_adj").write_text("1000")
+    set_up(Settings())
     explainer = Explainer(Path(sys.argv[1]))
     for line in sys.stdin.buffer:
         told = orjson.dumps(answer(explainer, line), option=orjson.OPT_SERIALIZE_NUMPY)

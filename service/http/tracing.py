@@ -9,6 +9,9 @@ from typing import Any
 from slipway.service.exchange import REPLY, ASGIApp, Message, Receive, Scope, Send
 from slipway.service.http.app import App
 from slipway.service.telemetry import metrics
+from slipway.service.telemetry.logs import masker_of
+
+_FOLLOWED = (b"traceparent", b"tracestate", b"x-request-id")
 
 
 def is_wanted() -> bool:
@@ -34,7 +37,7 @@ class Traced:
 
             exporter = OTLPSpanExporter()
         self._app: ASGIApp = app
-        self._route = app.endpoint
+        self._route, self._masker = app.endpoint, masker_of(app.settings)
         digest = {"service.version": app.model.artifact.digest}
         named = {} if "OTEL_SERVICE_NAME" in os.environ else {"service.name": app.name}
         self._provider = TracerProvider(resource=Resource.create({**digest, **named}), shutdown_on_exit=False)
@@ -45,8 +48,12 @@ class Traced:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         from opentelemetry.trace import SpanKind, StatusCode
 
-        headers = {name: value for name, value in scope["headers"] if name in (b"traceparent", b"tracestate")}
-        caller = self._context.extract({name.decode(): value.decode("latin-1") for name, value in headers.items()})
+        told = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _FOLLOWED}
+        state = told.get(b"tracestate", "")
+        if self._masker.text(state) != state:
+            del told[b"tracestate"]
+        given_id = told.pop(b"x-request-id", None)
+        caller = self._context.extract({name.decode(): value for name, value in told.items()})
         endpoint = metrics.ENDPOINTS[self._route(scope["path"])]
         method = scope["method"] if scope["method"] in ("GET", "POST", "HEAD") else "_OTHER"
         attributes = {"http.request.method": method, "http.route": endpoint}
@@ -56,7 +63,8 @@ class Traced:
 
             def note(status: int, given: list[tuple[bytes, bytes]]) -> None:
                 span.set_attribute("http.response.status_code", status)
-                span.set_attribute("slipway.request_id", dict(given).get(b"x-request-id", b"").decode())
+                answered_id = dict(given).get(b"x-request-id", b"").decode()
+                span.set_attribute("slipway.request_id", self._masker.id(given_id) if given_id else answered_id)
                 if status >= 500:
                     span.set_status(StatusCode.ERROR)
 

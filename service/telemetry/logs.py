@@ -24,16 +24,17 @@ if TYPE_CHECKING:
     from slipway.service.exchange import Exchange
 
 MASK = "[masked]"
-# E-mail addresses, payment cards and IBANs, telephone numbers, network addresses, credentials.
+# E-mail addresses, payment cards and IBANs, telephone numbers, network addresses, credentials. None looks at all that
+# follows from each place of a text, or a long one would take the process's time.
 PATTERNS = (
-    r"[\w.+-]+@[\w-]+\.[\w.-]+",
+    r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+",
     r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b",
     r"\b(?:\d[ -]?){13,19}\b",
     r"(?<![\w.])(?!\d{4}-\d\d-\d\d)\+?\(?\d{1,4}\)?(?:[ ./-]\(?\d{2,5}\)?){2,5}\b",
     r"\b\d{1,3}(?:\.\d{1,3}){3}\b",
     r"\b(?:[0-9a-fA-F]{1,4}:){3,7}[0-9a-fA-F:]{1,4}\b",
     r"(?i:bearer\s+)\S+",
-    r"\beyJ[\w-]+\.[\w-]+\.[\w-]*",
+    r"\beyJ[\w.-]+",
     r"\b[0-9a-f]{64}\b",
 )
 FIELDS = (
@@ -50,7 +51,12 @@ FIELDS = (
     "password",
 )
 _MOST_CHARACTERS = 2000
-_IDS = ("requestId", "traceId", "time")
+_MOST_BYTES = 100_000  # of an input that is looked at: much more than is written
+# Masked where the line is made, if callers chose them: a process's own would now and then look like a card.
+_IDS = ("requestId", "traceId")
+# What programs make up as ids: UUIDs and hex numbers, with a letter and no 13 digits in a row, as cards have.
+_UUID = r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}"
+_RANDOM = re.compile(rf"(?=.*[a-f])(?!.*\d{{13}})(?:{_UUID}|[0-9a-f]{{16,64}})", re.ASCII | re.IGNORECASE)
 
 
 class SettingError(Exception):
@@ -76,13 +82,24 @@ class Masker:
     def value(self, value: Any) -> Any:
         """The same structure without what has to be masked; names of fields are kept."""
         if isinstance(value, dict):
+            # The Open Inference Protocol has a field's name beside its data.
+            whole = "data" in value and self._is_named(value.get("name"))
             return {
-                self.text(str(name)): MASK if _folded(str(name)) in self._fields else self.value(each)
+                self.text(str(name)): MASK if whole or self._is_named(name) else self.value(each)
                 for name, each in value.items()
             }
         if isinstance(value, list):
             return [self.value(each) for each in value]
+        if isinstance(value, int | float) and float(value).is_integer():  # a card may come as a number
+            return value if self.text(text := f"{value:.0f}") == text else MASK
         return self.text(value) if isinstance(value, str) else value
+
+    def id(self, text: str) -> str:
+        """An id that a caller chose, where it is a random one and tells nothing."""
+        return text if _RANDOM.fullmatch(text) and self.text(text) == text else MASK
+
+    def _is_named(self, name: object) -> bool:
+        return _folded(str(name)) in self._fields
 
 
 class JsonLines(logging.Formatter):
@@ -113,6 +130,7 @@ def set_up(settings: Settings) -> None:
     logging.basicConfig(level="WARNING", handlers=[handler], force=True)
     logging.getLogger("slipway").setLevel(settings.log)
     logging.getLogger("uvicorn.error").setLevel("ERROR")  # its warnings are about what strangers send
+    logging.captureWarnings(True)
 
 
 def masker_of(settings: Settings) -> Masker:
@@ -161,50 +179,48 @@ class RequestLog:
         """Write a line about one in so many requests; call it unless `quiet`."""
         self._number += 1
         if self._requests and self._number % self._requests == 0:
-            line = _about(exchange, endpoint, status) | {"seconds": round(seconds, 6)}
+            line = self._about(exchange, endpoint, status) | {"seconds": round(seconds, 6)}
             self._log.warning("answered", extra={"data": line})
         if self._inputs and self._number % self._inputs == 0 and body:
-            line = {"requestId": _id(exchange), "input": self._told(body)}
+            line = {"requestId": self._id(exchange), "input": self._told(body)}
             self._log.warning("input", extra={"data": line})
 
     def failed(self, exchange: "Exchange", endpoint: str, status: int, code: str, exception: bool = False) -> None:
         """Remember a refusal; write a line where the service is at fault."""
-        told = Failure(
-            at=time.time(), request_id=exchange.request_id.decode(), endpoint=endpoint, status=status, code=code
-        )
-        self.failures.append(told)
+        failure = Failure(at=time.time(), request_id=self._id(exchange), endpoint=endpoint, status=status, code=code)
+        self.failures.append(failure)
         if status >= 500:
-            line = _about(exchange, endpoint, status) | {"code": code}
+            line = self._about(exchange, endpoint, status) | {"code": code}
             self._log.error("failed", exc_info=exception, extra={"data": line})
 
     def _told(self, body: bytes) -> Any:
         try:
-            masked = self._masker.value(json.loads(body))
-        except (ValueError, RecursionError):
+            masked = self._masker.value(json.loads(body)) if len(body) <= _MOST_BYTES else None
+            text = json.dumps(masked, ensure_ascii=False)
+        except (ValueError, RecursionError, OverflowError):
+            masked = None
+        if masked is None:
             return f"{len(body)} bytes"
-        text = json.dumps(masked, ensure_ascii=False)
         return masked if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
 
+    def _about(self, exchange: "Exchange", endpoint: str, status: int) -> dict[str, Any]:
+        line: dict[str, Any] = {
+            "requestId": self._id(exchange),
+            "method": exchange.scope["method"][:10],
+            "endpoint": endpoint,
+            "status": status,
+        }
+        caller = exchange.caller
+        if caller:  # a token's subject is often a person
+            digest = hashlib.sha256(caller.encode("utf-8", "replace")).hexdigest()[:12]
+            line["caller"] = f"jwt:{digest}" if caller[:4] == "jwt:" else caller
+        if trace := trace_id(exchange.given.get(b"traceparent")):
+            line["traceId"] = self._masker.id(trace)
+        return line
 
-def _about(exchange: "Exchange", endpoint: str, status: int) -> dict[str, Any]:
-    line: dict[str, Any] = {
-        "requestId": _id(exchange),
-        "method": exchange.scope["method"][:10],
-        "endpoint": endpoint,
-        "status": status,
-    }
-    caller = exchange.caller
-    if caller:  # a token's subject is often a person
-        line["caller"] = f"jwt:{hashlib.sha256(caller.encode()).hexdigest()[:12]}" if caller[:4] == "jwt:" else caller
-    if trace := trace_id(exchange.given.get(b"traceparent")):
-        line["traceId"] = trace
-    return line
-
-
-def _id(exchange: "Exchange") -> str:
-    """The request's id, unless a client has made up one that may tell something else."""
-    text = exchange.request_id.decode()
-    return text if re.fullmatch(r"[0-9a-fA-F-]{8,40}", text) else MASK
+    def _id(self, exchange: "Exchange") -> str:
+        text = exchange.request_id.decode()
+        return self._masker.id(text) if exchange.id_is_given else text
 
 
 def trace_id(header: bytes | None) -> str:

@@ -6,6 +6,7 @@ import time
 import httpx
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from jwt.utils import base64url_encode
 
 from tests.callers import KEY
 
@@ -44,13 +45,16 @@ def confused():
     import hashlib
     import hmac
 
-    from jwt.utils import base64url_encode
-
     head = base64url_encode(b'{"alg":"HS256","kid":"rsa","typ":"JWT"}')
     body = token().split(".")[1].encode()
     secret = json.dumps(JWKS["keys"][0]).encode()
     signature = base64url_encode(hmac.digest(secret, head + b"." + body, hashlib.sha256))
     return b".".join((head, body, signature)).decode()
+
+
+def headed(head):
+    """A token with this for its header."""
+    return f"{base64url_encode(head).decode()}.e30.eA"
 
 
 now = int(time.time())
@@ -80,6 +84,10 @@ BAD = {
     "token with one kid and another key": bearer(token(EC, "ES256", "rsa")),
     "token cut off": bearer(token()[:-4]),
     "token too long": bearer(token(more="x" * 9000)),
+    "token nested deep": bearer(headed(b'{"alg":' + b"[" * 5900)),
+    "token with a number of 5,000 digits": bearer(headed(b'{"alg":' + b"9" * 5000 + b"}")),
+    "token without end": bearer(token(exp=float("inf"))),
+    "token with a huge time": bearer(token(exp=10**400)),
     "dots": bearer(".."),
 }
 

@@ -12,10 +12,13 @@ import httpx
 import numpy as np
 import psutil
 import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+from slipway.service.explain import worker as explaining_worker
 from slipway.service.explain.shapley import Sample, occlusion, shapley
 from slipway.service.http.app import App
 from slipway.service.inference.model import load_model
 from slipway.service.settings import Settings
+from slipway.service.telemetry.logs import JsonLines, Masker
 
 from bench.client import load, request
 from tests.service.conftest import BACKGROUNDS, EXAMPLES, runtime
@@ -202,3 +205,20 @@ def test_a_killed_explainer_costs_its_own_request_alone_and_none_outlives_its_wo
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < end, "the explainer outlived its worker"
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [(InvalidArgument("out of bounds"), (422, "model_refused")), (KeyError("canary"), (500, "internal"))],
+)
+def test_a_model_that_fails_on_a_sample_fails_nobody_else_and_its_input_is_not_written(error, refused, caplog):
+    class Failing:
+        """Stands for an Explainer whose model can't take a sample."""
+
+        def explain(self, request):
+            raise error
+
+    told = explaining_worker.answer(Failing(), b"{}")["refused"]
+    assert (told["status"], told["code"]) == refused
+    caplog.handler.setFormatter(JsonLines(Masker()))
+    assert "canary" not in "".join(map(caplog.handler.format, caplog.records)) + told["message"]

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import time
 
 import httpx
 import pytest
@@ -95,9 +96,13 @@ def test_a_wrong_setting_is_refused_naming_it(settings, named):
 
 
 async def ask(app, body, **headers):
+    return await post(app, "/predict", body, **headers)
+
+
+async def post(app, path, body, **headers):
     transport = httpx.ASGITransport(app, client=("192.0.2.17", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-        return await client.post("/predict", json=body, headers=HEADERS | headers)
+        return await client.post(path, json=body, headers=HEADERS | headers)
 
 
 @pytest.fixture
@@ -149,21 +154,68 @@ async def test_a_share_of_requests_and_inputs_is_written_masked(app_of, lines):
     assert answered.keys() >= {"time", "level", "requestId", "method", "endpoint", "status", "seconds", "caller"}
 
 
-async def test_a_made_up_request_id_is_not_written(app_of, lines):
+UUID = "550e8400-e29b-41d4-a716-446655440000"
+MADE_UP = [
+    "canary@example.org", "4111111111111111", "4111-1111-1111-1111", "41111111-1111-1111-8111-111111111111",
+    "a4111111111111111", "4111111111111111ffffffffffffffff", "030-1234-5678", "12345678", "123-45-6789",
+    "PATIENT-77", "DE89370400440532013000", "ab12cd34-78-ef56-78-90", KEY,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("made_up", MADE_UP)
+async def test_an_id_that_may_tell_something_is_written_nowhere(made_up, app_of, lines):
+    app = app_of("echo", log_requests=1.0, log_inputs=1.0)
+    trace = f"00-{made_up}-b7ad6b7169203331-01"
+    answer = await ask(app, {"inputs": {"text": ["x"]}}, **{"x-request-id": made_up, "traceparent": trace})
+    assert answer.headers["x-request-id"] == made_up
+    assert (await ask(app, {"inputs": {"text": 5}}, **{"x-request-id": made_up})).status_code == 400
+    assert [json.loads(line)["requestId"] for line in lines] == [MASK, MASK]
+    assert made_up not in "".join(lines)
+    assert [each.request_id for each in app.log.failures] == [MASK]
+
+
+@pytest.mark.parametrize("random", [UUID, UUID.upper(), "0af7651916cd43dd", TRACE[3:35]])
+async def test_an_id_that_a_program_made_up_finds_a_request_again(random, app_of, lines):
     app = app_of("echo", log_requests=1.0)
-    await ask(app, {"inputs": {"text": ["x"]}}, **{"x-request-id": "canary@example.org"})
-    await ask(app, {"inputs": {"text": ["x"]}}, **{"x-request-id": "550e8400-e29b-41d4-a716-446655440000"})
-    assert [json.loads(line)["requestId"] for line in lines] == [MASK, "550e8400-e29b-41d4-a716-446655440000"]
+    await ask(app, {"inputs": {"text": ["x"]}}, **{"x-request-id": random, "traceparent": TRACE})
+    (line,) = map(json.loads, lines)
+    assert (line["requestId"], line["traceId"]) == (random, TRACE[3:35])
 
 
-def test_a_tokens_subject_is_not_written():
+async def test_a_processs_own_id_is_written_even_if_it_looks_like_a_card(app_of, lines):
+    app = app_of("echo", log_requests=1.0)
+    app._ids = iter([b"411111111111-1111"])
+    await ask(app, {"inputs": {"text": ["x"]}})
+    assert json.loads(lines[0])["requestId"] == "411111111111-1111"
+
+
+async def test_a_field_of_the_open_inference_protocol_is_masked_by_its_name(app_of, lines):
+    app = app_of("echo", log_inputs=1.0, mask_fields='["text"]')
+    tensor = {"name": "text", "datatype": "BYTES", "shape": [1, 1], "data": ["canary"]}
+    answer = await post(app, "/v2/models/echo/infer", {"inputs": [tensor], "parameters": {"card": 4111111111111111}})
+    assert answer.status_code == 200
+    assert "canary" not in lines[0] and "4111111111111111" not in lines[0]
+
+
+def test_numbers_are_masked_as_texts_are():
+    given = {"a": [4111111111111111, 4111111111111111.0, 0.1234567890123456, 7, 1e300, True, None]}
+    assert Masker().value(given) == {"a": [MASK, MASK, 0.1234567890123456, 7, 1e300, True, None]}
+
+
+@pytest.mark.parametrize("text", ["a", "1", "12-", "eyJ-", "eyJa.", "bearer ", "AA11", "AA11 BBBB", "a@b-", "1.", "("])
+def test_a_long_text_takes_no_long_look(text):
+    begin = time.process_time()
+    Masker().text(text * (100_000 // len(text)))
+    assert time.process_time() - begin < 2  # 100 s and more where each character starts a look at all others
+
+
+def test_a_tokens_subject_is_not_written(lines):
     class Asked:
-        request_id, caller = b"0123456789ab-1", "jwt:canary@example.org"
+        request_id, id_is_given, caller = b"0123456789ab-1", False, "jwt:canary@example.org"
         given, scope = {}, {"method": "GET"}
 
-    from slipway.service.telemetry.logs import _about
-
-    assert _about(Asked(), "/", 200)["caller"].startswith("jwt:") and "canary" not in str(_about(Asked(), "/", 200))
+    RequestLog(Settings(log_requests=1.0)).answered(Asked(), "/", 200, 0.1, b"")
+    assert json.loads(lines[0])["caller"].startswith("jwt:") and "canary" not in lines[0]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +227,7 @@ def test_a_traceparent_that_is_none_is_left_out(header):
 
 def test_the_last_failures_are_remembered_and_no_more():
     class Asked:
-        request_id = b"1"
+        request_id, id_is_given = b"1", False
 
     log = RequestLog(Settings())
     for number in range(50):

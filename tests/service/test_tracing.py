@@ -11,6 +11,7 @@ from slipway.service.http.app import App
 from slipway.service.http.tracing import Traced, is_wanted
 from slipway.service.inference.model import load_model
 from slipway.service.settings import Settings
+from slipway.service.telemetry.logs import MASK
 
 from tests.service.conftest import EXAMPLES, ROOT
 
@@ -26,14 +27,19 @@ async def test_a_request_is_a_span_of_its_callers_trace(artifacts):
     async with httpx.AsyncClient(transport=httpx.ASGITransport(traced), base_url="http://service") as client:
         good = await client.post("/predict", json={"inputs": EXAMPLES["classifier"]}, headers={"traceparent": TRACE})
         await client.get("/v2/models/canary", headers={"traceparent": "junk"})
+        told = {"traceparent": TRACE, "tracestate": "shop=4111111111111111", "x-request-id": "4111111111111111"}
+        await client.get("/livez", headers=told)
+        await client.get("/livez", headers=told | {"tracestate": "shop=a", "x-request-id": TRACE[3:35]})
     traced.close()
-    first, second = kept.get_finished_spans()
+    first, second, card, random = kept.get_finished_spans()
     assert f"{first.context.trace_id:032x}" == "0af7651916cd43dd8448eb211c80319c"
     assert f"{first.parent.span_id:016x}" == "b7ad6b7169203331"
     assert first.attributes["slipway.request_id"] == good.headers["x-request-id"]
     assert (first.name, first.attributes["http.response.status_code"]) == ("POST /predict", 200)
     assert second.parent is None and second.attributes["http.response.status_code"] == 404
     assert "canary" not in str(dict(second.attributes)) + second.name
+    assert (card.attributes["slipway.request_id"], card.context.trace_state) == (MASK, {})
+    assert (random.attributes["slipway.request_id"], random.context.trace_state) == (TRACE[3:35], {"shop": "a"})
 
 
 def test_a_process_sends_its_spans_to_the_collector_that_is_named(start, artifacts):
