@@ -6,6 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from slipway.service.compression import TAKEN, coding_of, is_asked, is_worth, packed, unpacked
 from slipway.service.encoding import encode
 from slipway.service.errors import Refused
 from slipway.service.numbers import whole
@@ -31,7 +32,7 @@ class ClientLeft(Exception):
 
 
 def content_kind(headers: Headers, kinds: tuple[bytes, ...]) -> bytes:
-    """Which of `kinds` the body is. Raises Refused (415) unless the headers announce one, in UTF-8 and not packed."""
+    """Which of `kinds` the body is. Raises Refused (415) unless the headers announce one, in UTF-8, packed in a known way."""
     announced = headers.get(b"content-type", b"")
     if announced not in kinds:
         announced, _, parameters = announced.partition(b";")
@@ -42,8 +43,7 @@ def content_kind(headers: Headers, kinds: tuple[bytes, ...]) -> bytes:
         charset = parameters.strip().lower()
         if charset.startswith(b"charset=") and charset[8:].strip(b'"') not in (b"utf-8", b"us-ascii"):
             raise Refused(415, "wrong_charset", "send JSON in UTF-8")
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise Refused(415, "wrong_content_encoding", "send the body without compression")
+    coding_of(headers)
     return announced
 
 
@@ -83,8 +83,18 @@ class Exchange:
         self._read = True
         return body
 
+    async def unpack(self, body: bytes, limit: int) -> bytes:
+        """The body without its packing, at most `limit` bytes. Raises Refused (400, 413)."""
+        coding = coding_of(self.given)
+        return await asyncio.to_thread(unpacked, body, coding, limit) if coding else body
+
     async def reply(self, status: int, body: bytes, content_type: bytes = JSON) -> int:
-        """Send a whole response; returns its status."""
+        """Send a whole response, packed where that is asked for and worth it; returns its status."""
+        if is_worth(body, content_type):
+            self.headers.append((b"vary", b"accept-encoding"))
+            if is_asked(self.given.get(b"accept-encoding")):
+                self.headers.append((b"content-encoding", b"gzip"))
+                body = await asyncio.to_thread(packed, body)
         self.started = True
         start = self._start(status, body, content_type)
         if self._whole is None or not self._whole(status, start["headers"], body):
@@ -101,6 +111,8 @@ class Exchange:
         flat, nested = refused.flat_body(), refused.body()
         flat["requestId"] = nested["error"]["requestId"] = self.request_id.decode()
         body = encode(flat if self.scope["path"].startswith("/v2") else nested)
+        if refused.code == "wrong_content_encoding":  # and with no other: it tells what is wrong (RFC 7694)
+            self.headers.append((b"accept-encoding", TAKEN))
         if refused.retry_after is not None:
             self.headers.append((b"retry-after", b"%d" % refused.retry_after))
         if self._read or self.scope["method"] in ("GET", "HEAD"):

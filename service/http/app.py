@@ -168,7 +168,7 @@ class App:
     async def _answer_explain(self, exchange: Exchange) -> int:
         content_kind(exchange.given, (JSON,))
         body = await exchange.read(self._max_body, self.settings.body_seconds)
-        return await exchange.reply(200, await self._explain(body))
+        return await exchange.reply(200, await self._explain(await exchange.unpack(body, self._max_body)))
 
     async def _answer_predict(self, exchange: Exchange) -> int:
         kind = content_kind(exchange.given, KINDS)
@@ -189,14 +189,17 @@ class App:
 
     async def _read(self, exchange: Exchange) -> bytes:
         body = await exchange.read(self._max_body, self.settings.body_seconds)
+        self._batcher.admit()  # before the work of parsing: what is too much has to cost little
+        if b"content-encoding" in exchange.given:
+            body = await exchange.unpack(body, self._max_body)
         if not self.log.quiet:
             exchange.body = body
-        self._batcher.admit()  # before the work of parsing: what is too much has to cost little
         return body
 
     async def _feedback(self, exchange: Exchange) -> int:
         content_kind(exchange.given, (JSON,))
-        body = parse(await exchange.read(_FEEDBACK_BYTES, self.settings.body_seconds))
+        body = await exchange.read(_FEEDBACK_BYTES, self.settings.body_seconds)
+        body = parse(await exchange.unpack(body, _FEEDBACK_BYTES))
         async with self._scoring:
             counted = await asyncio.to_thread(self.monitor.feedback.score, body, self.access.rules.signing)
         return await exchange.reply(200, encode(counted))

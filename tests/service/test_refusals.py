@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import zlib
 
 import pytest
 
 pytestmark = pytest.mark.anyio
 JSON = {"content-type": "application/json"}
+GZIP, DEFLATE = JSON | {"content-encoding": "gzip"}, JSON | {"content-encoding": "deflate"}
 DEEP = "[" * 900 + "1" + "]" * 900
 
 
@@ -73,8 +75,19 @@ ABUSES = {
     "pickle": (GOOD, {"content-type": "application/vnd.bentoml+pickle"}, 415, "wrong_content_type", None, None),
     "multipart": (GOOD, {"content-type": "multipart/form-data"}, 415, "wrong_content_type", None, None),
     "latin-1": (GOOD, {"content-type": "application/json; charset=latin-1"}, 415, "wrong_charset", None, None),
-    "gzip": (gzip.compress(GOOD), JSON | {"content-encoding": "gzip"}, 415, "wrong_content_encoding", None, None),
-    "gzip in name only": (GOOD, JSON | {"content-encoding": "gzip"}, 415, "wrong_content_encoding", None, None),
+    "zstd": (GOOD, JSON | {"content-encoding": "zstd"}, 415, "wrong_content_encoding", None, None),
+    "packed twice": (GOOD, JSON | {"content-encoding": "gzip, gzip"}, 415, "wrong_content_encoding", None, None),
+    "gzip in name only": (GOOD, JSON | {"content-encoding": "gzip"}, 400, "malformed_encoding", None, None),
+    "gzip cut off": (gzip.compress(GOOD)[:-1], GZIP, 400, "malformed_encoding", None, None),
+    "gzip of a wrong sum": (gzip.compress(GOOD)[:-8] + bytes(8), GZIP, 400, "malformed_encoding", None, None),
+    "gzip and more": (gzip.compress(GOOD) + b"x", GZIP, 400, "malformed_encoding", None, None),
+    "gzip of nothing, many times": (gzip.compress(b"") * 5000, GZIP, 400, "malformed_encoding", None, None),
+    "deflate and more": (zlib.compress(GOOD) * 2, DEFLATE, 400, "malformed_encoding", None, None),
+    "deflate in name only": (GOOD, DEFLATE, 400, "malformed_encoding", None, None),
+    "gzip of what is not JSON": (gzip.compress(b"{"), GZIP, 400, "malformed_json", None, None),
+    "gzip bomb": (gzip.compress(b" " * 50_000_000), GZIP, 413, "body_too_large", None, None),
+    "gzip bomb in parts": (gzip.compress(b" " * 200_000) * 3, GZIP, 413, "body_too_large", None, None),
+    "deflate bomb": (zlib.compress(b" " * 50_000_000), DEFLATE, 413, "body_too_large", None, None),
     "too large": (features("[1,2,3,4]" + " " * 300_000), JSON, 413, "body_too_large", None, None),
     "length of 5,000 zeros": (GOOD, JSON | {"content-length": "0" * 5000}, 413, "body_too_large", None, None),
     "length a lie": (GOOD, JSON | {"content-length": "-1"}, 413, "body_too_large", None, None),

@@ -92,7 +92,8 @@ BAD = {
     "npy of nothing": (npy(np.zeros((0, 4), np.float32)), NPY, {}, 400, "wrong_shape"),
     "npy a number": (npy(np.float32(1)), NPY, {}, 400, "wrong_shape"),
     "npy NaN": (npy(np.float32([[1, 2, 3, 4], [1, 2, 3, np.nan]])), NPY, {}, 400, "not_finite"),
-    "packed": (ONE.tobytes(), RAW, {"content-encoding": "gzip"}, 415, "wrong_content_encoding"),
+    "packed as br": (ONE.tobytes(), RAW, {"content-encoding": "br"}, 415, "wrong_content_encoding"),
+    "packed in name only": (ONE.tobytes(), RAW, {"content-encoding": "gzip"}, 400, "malformed_encoding"),
 }
 
 
@@ -286,20 +287,22 @@ def test_the_openapi_document_tells_every_route_but_the_page(classifier):
 
 
 TRITON = """
-import sys, numpy as np, tritonclient.http as triton
+import itertools, sys, numpy as np, tritonclient.http as triton
 client = triton.InferenceServerClient(sys.argv[1])
 assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("classifier")
 version = client.get_model_metadata("classifier")["versions"][0]
 data = np.float32([[0.5, 1, -0.25, 2], [1, 2, 3, 4]])
 found = []
-for binary in (True, False):
+packings = (None, "gzip", "deflate")
+for binary, sent, taken in itertools.product((True, False), packings, packings):
     given = triton.InferInput("features", data.shape, "FP32")
     given.set_data_from_numpy(data, binary_data=binary)
     for outputs in (None, [triton.InferRequestedOutput("probabilities", binary_data=not binary)]):
         for named in ("", version):
-            answer = client.infer("classifier", [given], named, outputs, "id")
+            packing = {"request_compression_algorithm": sent, "response_compression_algorithm": taken}
+            answer = client.infer("classifier", [given], named, outputs, "id", **packing)
             found.append(answer.as_numpy("probabilities"))
-assert len(found) == 8 and all(np.array_equal(each, found[0]) for each in found)
+assert len(found) == 72 and all(np.array_equal(each, found[0]) for each in found)
 try:
     client.infer("other", [given])
 except triton.InferenceServerException as error:
