@@ -32,7 +32,7 @@ class ClientLeft(Exception):
 
 
 def content_kind(headers: Headers, kinds: tuple[bytes, ...]) -> bytes:
-    """Which of `kinds` the body is. Raises Refused (415) unless the headers announce one, in UTF-8, packed in a known way."""
+    """Which of `kinds` the body is, by its headers. Raises Refused (415) unless it is in UTF-8, packed as we unpack."""
     announced = headers.get(b"content-type", b"")
     if announced not in kinds:
         announced, _, parameters = announced.partition(b";")

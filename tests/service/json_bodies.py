@@ -44,34 +44,49 @@ class Compared:
         return f"{self.sizes} {self.dtype} {body!r}: read {ours}, as lists {nested}, by json {expected}"
 
     def _expected(self, body: bytes) -> tuple[bool, tuple[int, ...], list[object]] | None:
-        try:
-            value = json.loads(body.decode(), parse_constant=_no_json)
-            (given,) = value.values()
-            (rows,) = given.values()
-            if (*value, *given) != ("inputs", "x"):
-                return None
-        except (ValueError, RecursionError, AttributeError):
+        given = by_json(body)
+        if not isinstance(given, dict) or list(given) != ["inputs"]:
             return None
-        for single, sizes in ((True, self.sizes), (False, (_length(rows), *self.sizes))):
-            leaves = [rows]
-            for size in sizes:
-                if not size or not all(type(each) is list and len(each) == size for each in leaves):
-                    break
-                leaves = [leaf for each in leaves for leaf in each]
-            else:
-                if found := self._numbers(leaves, single, (1, *sizes) if single else sizes):
-                    return found
-        return None
+        inputs = given["inputs"]
+        if not isinstance(inputs, dict) or list(inputs) != ["x"]:
+            return None
+        return tensor(inputs["x"], self.sizes, self.dtype)
 
-    def _numbers(self, leaves: list[object], single: bool, shape: tuple[int, ...]):
-        if not all(type(leaf) is int or (type(leaf) is float and self.dtype.kind == "f") for leaf in leaves):
-            return None
-        try:
-            with np.errstate(over="ignore"):
-                found = np.array(leaves, self.dtype)
-        except OverflowError:
-            return None
-        return (single, shape, found.tolist()) if np.isfinite(found).all() else None
+
+def by_json(text: bytes) -> object:
+    """What Python's json makes of a text that is JSON by the standard; None where it is none."""
+    try:
+        found = json.loads(text.decode(), parse_constant=_no_json)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character is none
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def tensor(rows: object, sample: tuple[int, ...], dtype: np.dtype) -> tuple[bool, tuple[int, ...], list[object]] | None:
+    """Whether nested lists are one sample, their shape with the batch, and the numbers; None where they are neither."""
+    for single, sizes in ((True, sample), (False, (len(rows) if type(rows) is list else 0, *sample))):
+        leaves = [rows]
+        for size in sizes:
+            if not size or not all(type(each) is list and len(each) == size for each in leaves):
+                break
+            leaves = [leaf for each in leaves for leaf in each]
+        else:
+            if (found := numbers(leaves, dtype)) is not None:
+                return single, (1, *sizes) if single else sizes, found
+    return None
+
+
+def numbers(leaves: list[object], dtype: np.dtype) -> list[object] | None:
+    """The leaves in a dtype; None where one is no number of it."""
+    if not all(type(leaf) is int or (type(leaf) is float and dtype.kind == "f") for leaf in leaves):
+        return None
+    try:
+        with np.errstate(over="ignore"):
+            found = np.array(leaves, dtype)
+    except OverflowError:
+        return None
+    return found.tolist() if np.isfinite(found).all() else None
 
 
 def body(rng: random.Random, sizes: tuple[int, ...]) -> bytes:
@@ -134,10 +149,6 @@ def _nested(rng: random.Random, sizes: tuple[int, ...]) -> bytes:
     if not sizes:
         return rng.choice(_NUMBERS)
     return b"[" + b",".join(_nested(rng, sizes[1:]) for _ in range(sizes[0])) + b"]"
-
-
-def _length(value: object) -> int:
-    return len(value) if type(value) is list else 0
 
 
 def _no_json(name: str) -> None:
