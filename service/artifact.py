@@ -1,19 +1,15 @@
 """The artifact folder: what the pipeline hands to the service. Standard library only, as both import it."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MANIFEST = "manifest.json"
+from slipway.service.foreign import json_object
+from slipway.service.manifest import ONNX, ArtifactError, Manifest, seal, verify
+
+__all__ = ["HELD_OUT", "Artifact", "ArtifactError", "Signature", "TensorSpec", "load", "seal", "verify"]
+
 HELD_OUT = "held_out.npz"  # samples that a process answers before it is ready, where an artifact has them
-FORMAT = 1
-ONNX = "onnx"  # the kind of artifacts whose manifest names none: there were no others
-
-
-class ArtifactError(Exception):
-    """An artifact that can't be used; the message names the file and what is wrong with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,59 +88,13 @@ class Artifact:
 def load(path: Path) -> Artifact:
     """The artifact at `path`, every file checked against the manifest. Raises ArtifactError."""
     digest = verify(path)
-    if (kind := kind_of(path)) != ONNX:
+    if (kind := Manifest.read(path).kind) != ONNX:
         raise ArtifactError(f"{path} is an artifact of kind {kind}, this service runs {ONNX}")
     try:
         signature = Signature.from_json(_read_json(path / "signature.json"))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ArtifactError(f"{path / 'signature.json'} is not a signature: {error!r}") from error
     return Artifact(path=path, digest=digest, signature=signature)
-
-
-def verify(path: Path) -> str:
-    """The digest, `sha256:` and the hash of manifest.json, once every listed file has the content it lists.
-
-    Raises ArtifactError naming the file that is missing or damaged.
-    """
-    manifest = path / MANIFEST
-    content = _bytes(manifest)
-    try:
-        data = json.loads(content)
-        files: dict[str, str] = data["files"]
-        if data["format"] != FORMAT:
-            raise ArtifactError(f"{manifest} has format {data['format']}, this code reads format {FORMAT}")
-        listed = [(path / _plain(name), expected) for name, expected in files.items()]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"{manifest} is damaged: {error!r}") from error
-    for file, expected in listed:
-        if hash_of(file) != expected:
-            raise ArtifactError(f"{file} is damaged: its SHA-256 is not the one in {MANIFEST}")
-    return _digest(content)
-
-
-def seal(path: Path, kind: str = ONNX) -> str:
-    """Writes manifest.json over all files in `path` and returns the digest. `kind`: of service that it is for."""
-    files = {each.relative_to(path).as_posix(): hash_of(each) for each in path.rglob("*") if each.is_file()}
-    files.pop(MANIFEST, None)
-    content = (json.dumps({"format": FORMAT, "kind": kind, "files": files}, sort_keys=True, indent=1) + "\n").encode()
-    (path / MANIFEST).write_bytes(content)
-    return _digest(content)
-
-
-def kind_of(path: Path) -> str:
-    """The kind of service that an artifact is for. Raises ArtifactError."""
-    return str(_read_json(path / MANIFEST).get("kind", ONNX))
-
-
-def hash_of(file: Path) -> str:
-    """SHA-256 of a file's content in hex, read in pieces. Raises ArtifactError where it can't be read."""
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{file} is missing") from error
-    except OSError as error:
-        raise ArtifactError(f"{file} can't be read: {error.strerror}") from error
 
 
 def _tensor_from_json(data: dict[str, Any]) -> TensorSpec:
@@ -167,26 +117,10 @@ def _tensor_to_json(tensor: TensorSpec, *, ranged: bool) -> dict[str, Any]:
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        data: dict[str, Any] = json.loads(_bytes(file))
-    except ValueError as error:
-        raise ArtifactError(f"{file} is not JSON: {error}") from error
-    return data
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
+        return json_object(file.read_bytes())
     except FileNotFoundError as error:
         raise ArtifactError(f"{file} is missing") from error
     except OSError as error:
         raise ArtifactError(f"{file} can't be read: {error.strerror}") from error
-
-
-def _plain(name: str) -> str:
-    if name.startswith("/") or ".." in name.split("/"):
-        raise ValueError(f"{name!r} lies outside the artifact")
-    return name
-
-
-def _digest(manifest: bytes) -> str:
-    return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
+    except ValueError as error:
+        raise ArtifactError(f"{file} is not JSON: {error}") from error

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+from slipway.infra.home import home
 from slipway.service.artifact import Signature, TensorSpec, seal, verify
 
 REPORT = {
@@ -14,6 +15,14 @@ REPORT = {
     "variants": [{"name": "fp32", "metric": 1.0}],
     "provenance": {"evaluationDataSha256": "e" * 64},
 }
+
+
+def own_home(folder: Path) -> Path:
+    """Makes `folder` a cache root ($SLIPWAY_HOME) without artifacts, that has this user's environments."""
+    (home() / "envs").mkdir(parents=True, exist_ok=True)
+    folder.mkdir()
+    (folder / "envs").symlink_to(home() / "envs")
+    return folder
 
 
 def sealed(folder: Path, content: bytes = b"weights") -> str:

@@ -3,8 +3,6 @@
 python -m slipway.service.inference.fetch URI@DIGEST FOLDER
 """
 
-import hashlib
-import json
 import os
 import signal
 import sys
@@ -12,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slipway.service.artifact import MANIFEST, ArtifactError, verify
+from slipway.service.manifest import LARGEST, LARGEST_MANIFEST, MANIFEST, ArtifactError, Manifest, verify
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -35,7 +33,7 @@ def fetch(artifact: str, folder: Path) -> None:
     source = f"{uri}/{digest.replace(':', '-')}"
     try:
         _copy(from_url(source), digest, folder)
-    except (BaseError, FileNotFoundError, PermissionError, ValueError) as error:
+    except (ArtifactError, BaseError, FileNotFoundError, PermissionError, ValueError) as error:
         raise ArtifactError(f"{source} can't be read: {str(error).strip().splitlines()[0][:500]}") from error
     if verify(folder) != digest:
         raise ArtifactError(f"{folder} is not {digest} once it was fetched from {source}")
@@ -51,12 +49,13 @@ def _is_whole(folder: Path, digest: str) -> bool:
 def _copy(store: "ObjectStore", digest: str, folder: Path) -> None:
     import obstore
 
-    manifest = bytes(obstore.get(store, MANIFEST).bytes())
-    if f"sha256:{hashlib.sha256(manifest).hexdigest()}" != digest:
-        raise ValueError(f"its {MANIFEST} is not that of {digest}")
+    size = min(obstore.head(store, MANIFEST)["size"], LARGEST_MANIFEST)
+    manifest = Manifest.parse(bytes(obstore.get_range(store, MANIFEST, start=0, end=size)), digest)
+    sizes = {name: manifest.sizes.get(name) or obstore.head(store, name)["size"] for name in manifest.files}
+    if sum(sizes.values()) > LARGEST:
+        raise ValueError(f"it has more than {LARGEST} bytes")
     pieces: list[tuple[str, int, int]] = []
-    for name in json.loads(manifest)["files"]:
-        size = obstore.head(store, name)["size"]
+    for name, size in sizes.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         with (folder / name).open("wb") as file:
             file.truncate(size)
@@ -66,11 +65,14 @@ def _copy(store: "ObjectStore", digest: str, folder: Path) -> None:
         name, start, end = piece
         with (folder / name).open("r+b") as file:
             file.seek(start)
-            file.write(obstore.get_range(store, name, start=start, end=end))
+            content = bytes(obstore.get_range(store, name, start=start, end=end))
+            if len(content) != end - start:
+                raise ValueError(f"{name} ends before {MANIFEST} says")
+            file.write(content)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(bring, pieces))
-    (folder / MANIFEST).write_bytes(manifest)
+    (folder / MANIFEST).write_bytes(manifest.content)
 
 
 def main() -> int:

@@ -1,18 +1,30 @@
-"""A shared store in a bucket, or any file system that fsspec knows: what one machine built, the others fetch."""
+"""A shared store in a bucket or a mounted folder: what one machine built, the others fetch."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from slipway.pipeline.errors import BadInput
-from slipway.service.artifact import MANIFEST, ArtifactError, verify
+from slipway.pipeline.objects import objects
+from slipway.service.foreign import json_object
+from slipway.service.manifest import (
+    LARGEST,
+    LARGEST_MANIFEST,
+    MANIFEST,
+    ArtifactError,
+    Manifest,
+    fill,
+    is_digest,
+    verify,
+)
 
-OBJECTS = frozenset({"s3", "gs", "gcs", "abfs", "az", "adl", "oci"})
+LARGEST_KEY = 1 << 12
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
 
@@ -39,56 +51,60 @@ class Bucket:
     """Artifacts under a URI such as `s3://bucket/artifacts`, laid out as in a Store, but for logs, locks and notes.
 
     An artifact is there once its manifest is, which is written last; a key once its object is, which only its first
-    writer can make. Raises BadInput for a URI whose file system or package is not there, and for one out of reach.
+    writer can make. Others write here too: what is read is checked before it is used. Raises BadInput for a URI that
+    can't be a store, and for one out of reach.
     """
 
     def __init__(self, uri: str) -> None:
-        from fsspec.core import url_to_fs
-
         self.uri = uri.rstrip("/")
-        try:
-            self._files, self._root = url_to_fs(self.uri)
-        except (ImportError, ValueError) as error:
-            raise BadInput(f"{self.uri} can't be reached: {error}") from error
+        self._objects = objects(self.uri)
 
     @_reaching
     def find(self, key: str) -> str | None:
         """The digest under an inputsKey."""
         try:
-            digest = json.loads(self._files.cat_file(self._key(key)))["digest"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            digest = json_object(self._read(_key(key), LARGEST_KEY)).get("digest")
+        except (FileNotFoundError, ArtifactError, ValueError):
             return None
-        return digest if isinstance(digest, str) else None
+        return digest if is_digest(digest) else None
+
+    @_reaching
+    def holds(self, digest: str) -> bool:
+        """Whether the manifest is there, and each file that it lists, as large as that says. Who fetches them checks
+        their content."""
+        try:
+            manifest = self._manifest(digest)
+        except (FileNotFoundError, ArtifactError):
+            return False
+        found = ((name, self._objects.size(f"{_folder(digest)}/{name}")) for name in manifest.files)
+        return all(size is not None and size == manifest.sizes.get(name, size) for name, size in found)
 
     @_reaching
     def fetch(self, digest: str, folder: Path) -> bool:
         """Fills an empty folder with an artifact; False where the bucket holds none, or a damaged one."""
-        root = self._artifact(digest)
         try:
-            manifest = self._files.cat_file(f"{root}/{MANIFEST}")
-            names = json.loads(manifest)["files"]
-            (folder / MANIFEST).write_bytes(manifest)
-            for name in names:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(self._files.cat_file(f"{root}/{name}"))
-            return verify(folder) == digest
-        except (FileNotFoundError, ValueError, KeyError, TypeError, ArtifactError):
+            fill(folder, self._manifest(digest), lambda name: self._objects.pieces(f"{_folder(digest)}/{name}"))
+        except (FileNotFoundError, ArtifactError):
             return False
+        return True
+
+    @_reaching
+    def put(self, folder: Path) -> int:
+        """Takes a copy of a sealed artifact, where it holds none yet; returns the artifact's bytes."""
+        digest = verify(folder)
+        if not self.holds(digest):
+            self._write(folder)
+        return sum((folder / name).stat().st_size for name in (*Manifest.read(folder).files, MANIFEST))
 
     @_reaching
     def push(self, key: str, folder: Path) -> str:
         """Takes a copy of a sealed artifact; returns the digest under `key`, another writer's where it was first."""
         digest = verify(folder)
-        root = self._artifact(digest)
-        if not self._files.exists(f"{root}/{MANIFEST}") or self.find(key) == digest:
-            names = json.loads((folder / MANIFEST).read_bytes())["files"]
-            self._make_room(root)
-            for name in [*names, MANIFEST]:
-                self._files.pipe_file(f"{root}/{name}", (folder / name).read_bytes())
-        self._make_room(f"{self._root}/keys")
+        if not self.holds(digest) or self.find(key) == digest:
+            self._write(folder)
         content = json.dumps({"digest": digest}).encode()
         try:
-            self._files.pipe_file(self._key(key), content, mode="create")
+            self._objects.create(_key(key), content)
         except FileExistsError:
             return self.find(key) or self._repaired(key, content, digest)
         return digest
@@ -97,46 +113,63 @@ class Bucket:
     def restore(self, digest: str) -> bool:
         """Puts back what was changed or removed of an artifact, from the versions that S3 keeps; False where they are
         gone, or the bucket is another's. Every file is known by its hash."""
-        root = self._artifact(digest)
-        manifest = self._version(f"{root}/{MANIFEST}", digest.removeprefix("sha256:"))
-        found = {MANIFEST: manifest} if manifest else {}
-        for name, wanted in json.loads(manifest)["files"].items() if manifest else ():
-            if (content := self._version(f"{root}/{name}", wanted)) is None:
-                return False
-            found[name] = content
-        for name in reversed(found):  # the manifest last: with it the artifact is there
-            self._files.pipe_file(f"{root}/{name}", found[name])
-        return bool(found)
+        versions = self._objects.versions(f"{_folder(digest)}/{MANIFEST}", LARGEST_MANIFEST)
+        manifest = next(filter(None, (_of(digest, b"".join(each)) for each in versions)), None)
+        if manifest is None:
+            return False
+        with tempfile.TemporaryDirectory() as made:
+            for name in manifest.files:
+                (Path(made) / name).parent.mkdir(parents=True, exist_ok=True)
+                if not self._brought_back(manifest, name, Path(made)):
+                    return False
+            (Path(made) / MANIFEST).write_bytes(manifest.content)
+            self._write(Path(made))
+        return True
 
-    def _version(self, path: str, wanted: str) -> bytes | None:
-        """The version of an object that has this SHA-256."""
-        return next((each for each in self._versions(path) if hashlib.sha256(each).hexdigest() == wanted), None)
+    def _brought_back(self, manifest: Manifest, name: str, folder: Path) -> bool:
+        most = manifest.sizes.get(name, LARGEST)
+        for version in self._objects.versions(f"{_folder(manifest.digest)}/{name}", most):
+            with suppress(ArtifactError), (folder / name).open("wb") as file:
+                file.writelines(manifest.checked(name, version))
+                return True
+        return False
 
-    def _versions(self, path: str) -> Iterator[bytes]:
-        if "s3" not in self._files.protocol:
-            return
-        files = type(self._files)(version_aware=True, **self._files.storage_options)
-        try:
-            versions = files.object_version_info(path)
-        except KeyError:  # its way to say that there is none
-            return
-        for each in versions:
-            if path.endswith(each["Key"]):
-                with files.open(path, version_id=each["VersionId"]) as stream:
-                    yield stream.read()
+    def _manifest(self, digest: str) -> Manifest:
+        """Raises FileNotFoundError, and ArtifactError where there is another one under its name."""
+        return Manifest.parse(self._read(f"{_folder(digest)}/{MANIFEST}", LARGEST_MANIFEST), digest)
 
-    def _make_room(self, folder: str) -> None:
-        """Object storage has no folders: its clients would make the bucket, which is not ours to make."""
-        known = self._files.protocol
-        if OBJECTS.isdisjoint([known] if isinstance(known, str) else known):
-            self._files.makedirs(folder, exist_ok=True)
+    def _read(self, name: str, most: int) -> bytes:
+        """A small object. Raises ArtifactError where it is none."""
+        content = b""
+        for piece in self._objects.pieces(name):
+            content += piece
+            if len(content) > most:
+                raise ArtifactError(f"{name} has more than {most} bytes")
+        return content
+
+    def _write(self, folder: Path) -> None:
+        manifest = Manifest.read(folder)
+        for name in (*manifest.files, MANIFEST):  # last, as it says that all is there
+            self._objects.put(f"{_folder(manifest.digest)}/{name}", folder / name)
 
     def _repaired(self, key: str, content: bytes, digest: str) -> str:
-        self._files.pipe_file(self._key(key), content)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(content)
+            file.flush()
+            self._objects.put(_key(key), Path(file.name))
         return digest
 
-    def _artifact(self, digest: str) -> str:
-        return f"{self._root}/{digest.replace(':', '-')}"
 
-    def _key(self, key: str) -> str:
-        return f"{self._root}/keys/{key}.json"
+def _of(digest: str, content: bytes) -> Manifest | None:
+    try:
+        return Manifest.parse(content, digest)
+    except ArtifactError:
+        return None
+
+
+def _folder(digest: str) -> str:
+    return digest.replace(":", "-")
+
+
+def _key(key: str) -> str:
+    return f"keys/{key}.json"

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slipway.service import artifact
-from slipway.service.artifact import hash_of
+from slipway.service.manifest import hash_of
 from slipway.source import FORMAT, source_hash
 
 PIPELINE = Path(__file__).resolve().parent
 LOCK = PIPELINE / "requirements.txt"
 SERVICE = Path(artifact.__file__).resolve().parent
-BESIDE = (SERVICE / "artifact.py", SERVICE / "telemetry" / "features.py")  # what the pipeline uses of it
+# What the pipeline uses of it.
+BESIDE = tuple(SERVICE / name for name in ("artifact.py", "foreign.py", "manifest.py", "telemetry/features.py"))
 
 
 def inputs_key(

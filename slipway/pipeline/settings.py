@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from slipway.pipeline.errors import BadInput, shown
-from slipway.service.artifact import ONNX
+from slipway.service.manifest import ONNX
 
 FILE = "model.yaml"
 FITTING = {

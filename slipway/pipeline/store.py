@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from slipway.service.artifact import ArtifactError, verify
+from slipway.service.foreign import json_object
+from slipway.service.manifest import ArtifactError, is_digest, verify
 
 
 class Store:
@@ -36,11 +37,8 @@ class Store:
 
     def find(self, key: str) -> str | None:
         """The digest stored under an inputsKey, or None where there is none or it is damaged."""
-        try:
-            digest = json.loads(self._key_file(key).read_bytes())["digest"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return digest if isinstance(digest, str) and self.whole(digest) else None
+        digest = (_object(self._key_file(key)) or {}).get("digest")
+        return digest if is_digest(digest) and self.whole(digest) else None
 
     def whole(self, digest: str) -> bool:
         """Whether the artifact is there and every file has its hash."""
@@ -49,13 +47,10 @@ class Store:
         except ArtifactError:
             return False
 
-    def note(self, kind: str, key: str) -> dict[str, Any] | None:
-        """What was noted under `kind` and `key`; None where nothing was, or it is damaged."""
-        try:
-            noted = json.loads(self._note_file(kind, key).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return noted if isinstance(noted, dict) else None
+    def note(self, kind: str, key: str, fields: tuple[str, ...]) -> dict[str, Any] | None:
+        """What was noted under `kind` and `key`; None where nothing was, or it is damaged: without one of `fields`."""
+        noted = _object(self._note_file(kind, key))
+        return noted if noted is not None and noted.keys() >= set(fields) else None
 
     def put_note(self, kind: str, key: str, content: dict[str, Any]) -> None:
         """Keeps a result that is no artifact: a refusal, a comparison. Whole or not at all."""
@@ -90,6 +85,10 @@ class Store:
             yield path
         finally:
             shutil.rmtree(path, ignore_errors=True)
+
+    def follow(self, key: str, digest: str) -> None:
+        """Makes an artifact that is here the one under `key`, whatever was: a shared store says so."""
+        self.put_note("keys", key, {"digest": digest})
 
     def commit(self, key: str, staged: Path, logs: Path | None = None) -> str:
         """Takes over a sealed artifact folder out of staging; returns the digest that now holds under `key`.
@@ -160,6 +159,14 @@ class Store:
         path = self.root / name
         path.mkdir(parents=True, exist_ok=True)
         return path
+
+
+def _object(file: Path) -> dict[str, Any] | None:
+    """None where it is not there, or damaged."""
+    try:
+        return json_object(file.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 def _remove(path: Path) -> None:

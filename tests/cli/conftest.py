@@ -12,6 +12,7 @@ from slipway.infra.home import ROOT, home
 
 from slipway.ops.models.refs import PIPELINE_LOCK
 from slipway.ops.models.virtualenvs import environment
+from tests.artifacts import own_home
 
 SETTINGS = "task: classification\nmetric: accuracy\nminimum: 0.9\nbudget: 0.02\n"
 
@@ -81,9 +82,7 @@ class Ended:
 def toy_home(tmp_path_factory):
     """One store for all tests on tiny models, with the user's real environments."""
     environment([PIPELINE_LOCK], home() / "envs")
-    folder = tmp_path_factory.mktemp("home")
-    (folder / "envs").symlink_to(home() / "envs")
-    return folder
+    return own_home(tmp_path_factory.mktemp("toys") / "home")
 
 
 @pytest.fixture

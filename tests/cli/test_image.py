@@ -11,7 +11,7 @@ from slipway.ops.images.build import ImageRequest, loaded, pushed
 from slipway.ops.images.docker import Docker, DockerError
 from slipway.pipeline.errors import BadInput
 from slipway.simulator.throwaway import DOUBLES
-from tests.artifacts import promoted
+from tests.artifacts import own_home, promoted
 
 NAME = "registry.example.org/team/digits"
 WORDS = [
@@ -36,6 +36,7 @@ WORDS = [
 def books(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", os.pathsep.join([str(DOUBLES), os.environ["PATH"]]))
     monkeypatch.setenv("SLIPWAY_DOCKER_BOOKS", str(tmp_path / "docker.json"))
+    monkeypatch.setenv("SLIPWAY_HOME", str(own_home(tmp_path / "home")))
     return lambda: json.loads((tmp_path / "docker.json").read_text())
 
 

@@ -1,4 +1,4 @@
-"""A model that was lost or damaged, on this machine or in the shared store, comes back under the same digest."""
+"""A built model is in the shared store too; lost or damaged on either side, it comes back under the same digest."""
 
 import json
 import os
@@ -8,11 +8,15 @@ import sys
 
 import pytest
 from slipway.infra.home import ROOT, home
+from slipway.service.artifact import seal
 
+from slipway.ops.models.builds import build, described
 from slipway.ops.models.refs import PIPELINE_LOCK
 from slipway.ops.models.restore import restore
 from slipway.ops.models.virtualenvs import environment
+from slipway.pipeline.bucket import Bucket
 from slipway.pipeline.errors import BadInput
+from tests.artifacts import own_home
 
 PLANE = str(ROOT / "tests" / "models" / "plane")
 
@@ -22,9 +26,8 @@ def built(tmp_path_factory):
     """(home, shared store, digest) of a small model that one machine has built; environments are shared."""
     folder = tmp_path_factory.mktemp("whole")
     environment([PIPELINE_LOCK], home() / "envs")
-    (folder / "home").mkdir()
-    (folder / "home" / "envs").symlink_to(home() / "envs")
-    variables = {"SLIPWAY_HOME": str(folder / "home"), "SLIPWAY_STORE": (folder / "shared").as_uri()}
+    (folder / "shared").mkdir()
+    variables = {"SLIPWAY_HOME": str(own_home(folder / "home")), "SLIPWAY_STORE": (folder / "shared").as_uri()}
     done = subprocess.run(
         [sys.executable, "-m", "slipway.cli", "model", "build", PLANE, "--json"],
         cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, timeout=300,
@@ -70,6 +73,56 @@ def test_what_the_store_lost_comes_from_this_machine(copies, how):
     assert restore(PLANE, where).startswith(f"{digest} was put back into ")
     assert restore(PLANE, where).startswith(f"{digest} is whole, here and in ")
     assert (here / "model.onnx").read_bytes() == (there / "model.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("how", ["never there", "without a key", "cut", "without a manifest"])
+def test_a_build_ends_with_its_artifact_in_the_shared_store_also_where_it_was_built_before(copies, how):
+    where, _, there, digest = copies
+    match how:
+        case "never there":
+            shutil.rmtree(there)
+            shutil.rmtree(there.parent / "keys")
+        case "without a key":
+            shutil.rmtree(there.parent / "keys")
+        case "cut":
+            (there / "model.onnx").write_bytes(b"")
+        case _:
+            (there / "manifest.json").unlink()
+    built = build(PLANE, where)
+    assert (built.digest, built.built) == (digest, False)
+    bucket = Bucket(there.parent.as_uri())
+    (where / "fetched").mkdir()
+    assert bucket.find(built.inputs_key) == digest and bucket.fetch(digest, where / "fetched")
+
+
+def test_an_artifact_that_the_shared_store_holds_is_not_written_again(copies):
+    where, _, there, _ = copies
+    before = {file: file.stat().st_mtime_ns for file in there.parent.rglob("*")}
+    build(PLANE, where)
+    assert before == {file: file.stat().st_mtime_ns for file in there.parent.rglob("*")}
+
+
+def test_where_another_machine_was_first_its_artifact_counts_here_too(copies):
+    where, _, there, digest = copies
+    shutil.rmtree(there.parent)
+    there.parent.mkdir()
+    artifact = there.parent.with_name("other") / digest.replace(":", "-")
+    shutil.copytree(where / "artifacts" / artifact.name, artifact)
+    (artifact / "card.md").write_text("built on another machine")
+    other, key = seal(artifact), described(PLANE, where).inputs_key
+    Bucket(there.parent.as_uri()).push(key, artifact)
+    assert build(PLANE, where).digest == described(PLANE, where).digest == other != digest
+
+
+def test_a_build_fails_where_the_shared_store_can_not_take_its_artifact(copies, monkeypatch):
+    where, _, there, _ = copies
+    shutil.rmtree(there.parent)
+    with pytest.raises(BadInput, match=f"SLIPWAY_STORE={there.parent.as_uri()}: .* mount it, or make it"):
+        build(PLANE, where)
+    there.parent.mkdir()
+    (there.parent / "keys").write_text("")
+    with pytest.raises(BadInput, match=f"{there.parent.as_uri()} can't be used"):
+        build(PLANE, where)
 
 
 def test_a_promoted_model_comes_back_under_the_digest_that_names_it(copies):

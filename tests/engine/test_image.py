@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from slipway.simulator.throwaway import EXAMPLES, Throwaway
-from tests.artifacts import promoted
+from tests.artifacts import own_home, promoted
 from tests.cluster.conftest import configure
 
 pytestmark = pytest.mark.engine
@@ -18,6 +18,7 @@ REPOSITORY = "registry.example.org/team"
 def stack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("image")
     with Throwaway(folder, EXAMPLES / "image") as stack:
+        stack.environment["SLIPWAY_HOME"] = str(own_home(folder / "cache"))
         # The stand-in runs no build: what that would fetch need not be fetched here.
         settings = json.dumps({"packages": "fetched"})
         configure(stack, "image", repository=REPOSITORY, artifact=promoted(folder / "store"), settings=settings)

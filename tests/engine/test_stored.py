@@ -11,7 +11,7 @@ from slipway.infra.home import ROOT
 from slipway.service.artifact import verify
 
 from slipway.simulator.throwaway import EXAMPLES, Throwaway
-from tests.artifacts import promoted
+from tests.artifacts import own_home, promoted
 from tests.cluster.conftest import configure
 
 pytestmark = pytest.mark.engine
@@ -23,6 +23,7 @@ def stack(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     with Throwaway(folder, EXAMPLES / "stored") as stack:
         stack.environment["AWS_SECRET_ACCESS_KEY"] = "never-in-a-state"
+        stack.environment["SLIPWAY_HOME"] = str(own_home(folder / "cache"))
         configure(stack, "stored", folder=FOLDER, artifact=promoted(folder / "store"))
         yield stack
 

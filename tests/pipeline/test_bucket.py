@@ -13,8 +13,25 @@ KEY = "k" * 64
 
 @pytest.fixture(params=["memory", "file"])
 def bucket(request, tmp_path):
+    (tmp_path / "shared").mkdir()
     uri = f"memory://{tmp_path.name}/artifacts" if request.param == "memory" else (tmp_path / "shared").as_uri()
     return Bucket(uri)
+
+
+def overwrite(bucket, name, content):
+    """As another who may write to the store does; None removes."""
+    from fsspec.core import url_to_fs
+
+    files, root = url_to_fs(bucket.uri)
+    if content is None:
+        files.rm_file(f"{root}/{name}")
+    else:
+        files.makedirs(f"{root}/{name}".rpartition("/")[0], exist_ok=True)
+        files.pipe_file(f"{root}/{name}", content)
+
+
+def folder_of(digest):
+    return digest.replace(":", "-")
 
 
 def test_what_one_machine_pushes_another_fetches(bucket, tmp_path):
@@ -36,7 +53,7 @@ def test_the_first_writer_of_a_key_wins(bucket, tmp_path):
 def test_without_its_manifest_an_artifact_is_not_there(bucket, tmp_path):
     digest = sealed(tmp_path / "one")
     bucket.push(KEY, tmp_path / "one")
-    bucket._files.rm_file(f"{bucket._artifact(digest)}/manifest.json")
+    overwrite(bucket, f"{folder_of(digest)}/manifest.json", None)
     (tmp_path / "two").mkdir()
     assert not bucket.fetch(digest, tmp_path / "two")
 
@@ -44,7 +61,7 @@ def test_without_its_manifest_an_artifact_is_not_there(bucket, tmp_path):
 def test_a_damaged_artifact_is_not_taken_and_its_next_push_mends_it(bucket, tmp_path):
     digest = sealed(tmp_path / "one")
     bucket.push(KEY, tmp_path / "one")
-    bucket._files.pipe_file(f"{bucket._artifact(digest)}/model.onnx", b"broken")
+    overwrite(bucket, f"{folder_of(digest)}/model.onnx", b"broken")
     (tmp_path / "two").mkdir()
     assert not bucket.fetch(digest, tmp_path / "two")
     assert bucket.push(KEY, tmp_path / "one") == digest
@@ -55,8 +72,7 @@ def test_a_damaged_artifact_is_not_taken_and_its_next_push_mends_it(bucket, tmp_
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", json.dumps({"digest": 7}).encode()])
 def test_a_damaged_key_is_replaced(bucket, tmp_path, content):
     digest = sealed(tmp_path / "one")
-    bucket._files.makedirs(f"{bucket._root}/keys", exist_ok=True)
-    bucket._files.pipe_file(bucket._key(KEY), content)
+    overwrite(bucket, f"keys/{KEY}.json", content)
     assert bucket.find(KEY) is None
     assert bucket.push(KEY, tmp_path / "one") == digest
     assert bucket.find(KEY) == digest

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from slipway.infra.home import ROOT
-from slipway.service.artifact import MANIFEST
+from slipway.service.manifest import MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def test_a_copy_is_whole_immutable_and_fetched_by_a_pod_with_its_own_identity(do
     assert seen.pop("askedAs") == [shown]
     missing = seen.pop("missing")
     assert missing.startswith(f"slipway: {scheme}://models/models/digits/sha256-000") and "404" in missing
-    assert seen.pop("noBucket") == "FileNotFoundError"
+    assert seen.pop("noBucket") == "BadInput"
     rest = ("size", "held", "neverWrittenAgain", "oldStays", "fetched", "broughtBack", "halfIsNotHeld")
     assert seen == dict.fromkeys(rest, True)
 

@@ -19,7 +19,9 @@ from slipway.ops.models.builds import described
 from slipway.ops.models.virtualenvs import environment
 from slipway.ops.progress import report
 from slipway.pipeline.errors import BadInput, PipelineError, shown
+from slipway.service.foreign import pieces
 from slipway.service.image.settle import settle
+from slipway.service.manifest import Manifest, fill
 
 DOCKERFILE = ROOT / "service" / "Dockerfile"
 PARTS = ROOT / "service" / "image"
@@ -126,7 +128,8 @@ def _context(request: ImageRequest) -> Iterator[Path]:
         shutil.copyfile(PARTS / "settle.py", context / "settle.py")
         (context / "model").mkdir()
         if model:
-            shutil.copytree(model, context / "model" / "model")
+            (context / "model" / "model").mkdir()
+            fill(context / "model" / "model", Manifest.read(model), lambda name: pieces(model, name))
         _export(request.runtime, context / "bento")
         if request.packages == "copied":
             _copy_packages(lock, request, context / "packages")

@@ -1,6 +1,5 @@
 """Builds what the store lacks, each in a process and environment of its own."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from slipway.infra.runtime import RUNTIMES
 from slipway.ops.models import stores
 from slipway.ops.models.process import run_pipeline
-from slipway.ops.models.refs import Promoted, lock_of, parse_ref
+from slipway.ops.models.refs import NAME, Promoted, lock_of, parse_ref
 from slipway.ops.models.timing import keep, service_command
 from slipway.ops.models.virtualenvs import environment
 from slipway.ops.progress import report
@@ -16,7 +15,8 @@ from slipway.pipeline.errors import BadInput, Refused
 from slipway.pipeline.keys import inputs_key
 from slipway.pipeline.settings import read_settings
 from slipway.pipeline.store import Store
-from slipway.service.artifact import ONNX, ArtifactError, kind_of, verify
+from slipway.service.foreign import json_object
+from slipway.service.manifest import ONNX, ArtifactError, Manifest
 
 REFUSED = "refused"
 
@@ -42,8 +42,10 @@ class Model:
 
     def report(self) -> dict[str, Any]:
         assert self.path is not None
-        report: dict[str, Any] = json.loads((self.path / "report.json").read_bytes())
-        return report
+        try:
+            return json_object((self.path / "report.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"{self.path / 'report.json'} is no report: {error}") from error
 
 
 def described(ref: str, home: Path, variant: str | None = None) -> Model:
@@ -51,8 +53,8 @@ def described(ref: str, home: Path, variant: str | None = None) -> Model:
     target = parse_ref(ref)
     if isinstance(target, Promoted):
         store, digest = stores.promoted(target, home)
-        name = json.loads((store.path(digest) / "signature.json").read_bytes())["name"] if digest else ""
-        kind = kind_of(store.path(digest)) if digest else ONNX
+        name = _name(store.path(digest)) if digest else ""
+        kind = Manifest.read(store.path(digest)).kind if digest else ONNX
         return Model(name, ref, target.digest, store, target.uri, digest, None, kind=kind)
     key, store, bucket = _key(target, variant), stores.local(home), stores.shared()
     uri = bucket.uri if bucket else store.uri
@@ -60,23 +62,31 @@ def described(ref: str, home: Path, variant: str | None = None) -> Model:
 
 
 def build(ref: str, home: Path, variant: str | None = None, verbose: bool = False, again: bool = False) -> Model:
-    """The model, built if the store lacks it. Raises PipelineError: what is wrong, or why it is refused.
+    """The model, built if the store lacks it, and in the shared store where one is named.
+
+    Raises PipelineError: what is wrong, why it is refused, or why it is not in the shared store.
 
     A refusal is remembered: the same inputs are not trained again to be refused again, unless `again` is wanted.
     """
     model = described(ref, home, variant)
     if model.folder is None:
         return _checked_promoted(model, variant)
-    if model.digest:
-        return model
+    digest, built = (model.digest, False) if model.digest else _made(model, home, variant, verbose, again)
+    if bucket := stores.shared():
+        digest = stores.agreed(bucket, model.inputs_key, digest, model.store)
+    return replace(model, digest=digest, built=built)
+
+
+def _made(model: Model, home: Path, variant: str | None, verbose: bool, again: bool) -> tuple[str, bool]:
+    """The digest of what the local store lacked, and whether it had to be built. Raises PipelineError."""
+    assert model.folder is not None
     store, key = model.store, model.inputs_key
-    if not again and (noted := store.note(REFUSED, key)):
-        raise Refused(f"{noted['message']} (judged before; to judge anew: {_again(ref, variant)})", noted["report"])
+    if not again and (noted := store.note(REFUSED, key, ("message", "report"))):
+        raise Refused(f"{noted['message']} (judged before; to judge anew: {_again(model.ref, variant)})", noted["report"])
     python = environment([lock_of(model.folder)], home / "envs")
     with store.claim(key, lambda: report(f"{model.name}: waiting for another slipway that builds it")):
-        digest = store.find(key) or _fetched(model)
-        if digest is not None:
-            return replace(model, digest=digest)
+        if (digest := store.find(key) or _fetched(model)) is not None:
+            return digest, False
         with store.staging(key) as work:
             try:
                 options = ["--service", json.dumps(service_command(RUNTIMES[model.kind], home))]
@@ -87,15 +97,25 @@ def build(ref: str, home: Path, variant: str | None = None, verbose: bool = Fals
                     store.put_note(REFUSED, key, {"message": str(error), "report": error.report})
                 raise
             if _key(model.folder, variant) != key:
-                raise BadInput(f"{ref} was changed while it was built; run the build again")
-            digest = _kept(model, work)
-    built = replace(model, digest=digest, built=True)
-    keep(store, digest, built.report()["served"]["startSeconds"])
-    return built
+                raise BadInput(f"{model.ref} was changed while it was built; run the build again")
+            digest = store.commit(key, work / "artifact", work / "logs")
+    keep(store, digest, replace(model, digest=digest).report()["served"]["startSeconds"])
+    return digest, True
 
 
 def _again(ref: str, variant: str | None) -> str:
     return f"slipway model build {ref}{f' --variant {variant}' if variant else ''} --again"
+
+
+def _name(artifact: Path) -> str:
+    """Of the model in an artifact that others made. Raises BadInput."""
+    try:
+        name = str(json_object((artifact / "signature.json").read_bytes())["name"])
+    except (OSError, KeyError, ValueError) as error:
+        raise BadInput(f"{artifact / 'signature.json'} is no signature: {error!r}") from error
+    if not NAME.fullmatch(name):
+        raise BadInput(f"{artifact / 'signature.json'}: {name[:40]!r} can't name a model")
+    return name
 
 
 def _key(folder: Path, variant: str | None) -> str:
@@ -109,16 +129,6 @@ def _fetched(model: Model) -> str | None:
     bucket = stores.shared()
     digest = bucket.find(model.inputs_key) if bucket else None
     return stores.fetch(bucket, digest, model.store, model.inputs_key) if bucket and digest else None
-
-
-def _kept(model: Model, work: Path) -> str:
-    """Commits a build: to the shared store first, as its first writer wins for all machines."""
-    bucket, folder = stores.shared(), work / "artifact"
-    if bucket and (winner := bucket.push(model.inputs_key, folder)) != verify(folder):
-        if fetched := stores.fetch(bucket, winner, model.store, model.inputs_key):
-            return fetched
-        raise BadInput(f"{bucket.uri} holds {winner} under this model's key, but damaged; remove it and build again")
-    return model.store.commit(model.inputs_key, folder, work / "logs")
 
 
 def _checked_promoted(model: Model, variant: str | None) -> Model:

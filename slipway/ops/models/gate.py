@@ -36,7 +36,7 @@ def compare(model: Model, other: Path, home: Path, verbose: bool = False) -> dic
     """Two artifacts side by side on the evaluation data of the first one's folder; found out once for each pair."""
     assert model.folder is not None and model.path is not None and model.digest is not None
     pair = f"{model.inputs_key}-{model.digest[-32:]}-{other.name[-32:]}"
-    if noted := model.store.note("compared", pair):
+    if noted := model.store.note("compared", pair, ("comparable", "problem")):
         return noted
     python = environment([lock_of(model.folder)], home / "envs")
     key, store = model.inputs_key, model.store

@@ -10,7 +10,7 @@ from slipway.pipeline.errors import BadInput, shown
 PIPELINE_LOCK = ROOT / "slipway" / "pipeline" / "requirements.txt"
 
 _PROMOTED = re.compile(r"(?P<uri>[a-z0-9]+://.+)@(?P<digest>sha256:[0-9a-f]{64})")
-_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def parse_ref(ref: str) -> Path | Promoted:
 
 def checked_name(folder: Path) -> Path:
     """The folder, where its name can name a model: it becomes part of the names of services. Raises BadInput."""
-    if not _NAME.fullmatch(folder.name):
+    if not NAME.fullmatch(folder.name):
         raise BadInput(
             f"{folder.name!r} can't name a model: use up to 40 lower-case letters, digits and hyphens for the folder"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from slipway.ops.models import stores
 from slipway.ops.models.builds import Model, described
@@ -21,7 +20,7 @@ def restore(ref: str, home: Path) -> str:
         BadInput: REF was never built, or no whole copy is left anywhere.
     """
     model = described(ref, home)
-    bucket = stores.shared() if urlsplit(model.uri).scheme == "file" else Bucket(model.uri)
+    bucket = stores.shared() if model.uri == model.store.uri else Bucket(model.uri)
     digest = (bucket.find(model.inputs_key) if bucket and model.folder else None) or model.digest
     digest = digest or (None if model.folder else model.inputs_key)
     if digest is None:

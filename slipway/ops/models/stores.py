@@ -27,26 +27,50 @@ def local(home: Path) -> Store:
 
 
 def shared() -> Bucket | None:
-    """The bucket that machines share, where one is named."""
+    """The store that machines share, where one is named. Raises BadInput where that can't be one."""
     uri = os.environ.get("SLIPWAY_STORE")
-    return Bucket(uri) if uri else None
+    if not uri:
+        return None
+    bucket = Bucket(uri)
+    if (folder := _folder(uri)) and not folder.is_dir():
+        raise BadInput(f"SLIPWAY_STORE={uri}: {folder} is no folder: mount it, or make it")
+    return bucket
 
 
 def promoted(target: Promoted, home: Path) -> tuple[Store, str | None]:
-    """The store that holds a promoted artifact, and its digest, None where it is not there or damaged.
+    """The local store with a promoted artifact, and its digest, None where it is nowhere, or damaged.
 
-    One in a folder is used where it lies, one in a bucket is fetched first. Raises BadInput for an unknown scheme.
+    It is brought here from everywhere else, a folder too: whoever may write to that could change it after the check.
     """
-    parts = urlsplit(target.uri)
-    if parts.scheme == "file" and parts.netloc in ("", "localhost"):
-        store = Store(Path(unquote(parts.path)))
-        return store, target.digest if store.whole(target.digest) else None
     store = local(home)
     if store.whole(target.digest):
         return store, target.digest
+    if target.uri.rstrip("/") == store.uri:
+        return store, None
     key = target.digest.replace(":", "-")
     with store.claim(key, lambda: None):
         return store, _brought(lambda folder: fetched(target.uri, target.digest, folder), store, key)
+
+
+def agreed(bucket: Bucket, key: str, digest: str, store: Store) -> str:
+    """The digest that machines share under an inputsKey, once the bucket holds it and the local store does too.
+
+    It is `digest`, of an artifact that is here, unless another machine was first. Raises BadInput where the bucket
+    can't be used, or holds a damaged one.
+    """
+    if bucket.find(key) == digest and bucket.holds(digest):
+        return digest
+    if (winner := bucket.push(key, store.path(digest))) == digest:
+        return digest
+    name = winner.replace(":", "-")
+    with store.claim(name, lambda: None):
+        if not store.whole(winner) and fetch(bucket, winner, store, name) is None:
+            raise BadInput(
+                f"{bucket.uri} holds {winner} under this model's key, but damaged; remove it and build again"
+            )
+    with store.claim(key, lambda: None):
+        store.follow(key, winner)
+    return winner
 
 
 def fetch(bucket: Bucket, digest: str, store: Store, key: str) -> str | None:
@@ -69,12 +93,20 @@ def copied(folder: Path, uri: str) -> int:
 def fetched(uri: str, digest: str, folder: Path) -> bool:
     """Fills an empty folder from the bucket's folder `uri`; False where that holds no such artifact, or a damaged one.
     Raises BadInput."""
+    if _folder(uri):
+        return Bucket(uri).fetch(digest, folder)
     return bool(_asked(uri, "fetch", digest, str(folder))["fetched"])
 
 
 def holds(uri: str, digest: str) -> bool:
     """Whether the bucket's folder `uri` holds an artifact. Raises BadInput where it can't be asked."""
     return bool(_asked(uri, "holds", digest)["found"])
+
+
+def _folder(uri: str) -> Path | None:
+    """The folder of this machine that a URI names, if it does."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
 def _asked(uri: str, *arguments: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def measured(model: Model, home: Path) -> dict[str, Any]:
     assert model.path is not None and model.digest is not None
     report = model.report()
     chosen = next(each for each in report["variants"] if each["name"] == report["choice"]["variant"])
-    noted = model.store.note(NOTE, model.digest)
+    noted = model.store.note(NOTE, model.digest, ("seconds",))
     if noted is None:
         noted = {"seconds": _start(RUNTIMES[model.kind], model.path, home)}
         if noted["seconds"] is not None:

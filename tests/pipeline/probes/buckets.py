@@ -54,14 +54,15 @@ def seen(scheme: str, folder: Path) -> dict[str, Any]:
     found["found"] = bucket.find(KEY) == first
     found["fetched"] = fetched(bucket, first, folder / "fetched")
     found["firstWriterWins"] = bucket.push(KEY, folder / "second") == first
-    bucket._files.pipe_file(f"{bucket._artifact(first)}/model.onnx", b"broken")
+    place = f"models/artifacts/{first.replace(':', '-')}"
+    files.pipe_file(f"{place}/model.onnx", b"broken")
     found["damagedIsNotTaken"] = not fetched(bucket, first, folder / "damaged")
     found["mended"] = bucket.push(KEY, folder / "first") == first and fetched(bucket, first, folder / "mended")
     if scheme == "s3":  # the double of Google's keeps no versions
         files.call_s3("put_bucket_versioning", Bucket="models", VersioningConfiguration={"Status": "Enabled"})
         bucket.push(KEY, folder / "first")
-        bucket._files.pipe_file(f"{bucket._artifact(first)}/model.onnx", b"broken")
-        bucket._files.rm_file(f"{bucket._artifact(first)}/manifest.json")
+        files.pipe_file(f"{place}/model.onnx", b"broken")
+        files.rm_file(f"{place}/manifest.json")
         found["lost"] = not fetched(bucket, first, folder / "lost")
         found["restored"] = bucket.restore(first) and fetched(bucket, first, folder / "restored")
         found["restoresNothingElse"] = not bucket.restore(f"sha256:{'0' * 64}")

