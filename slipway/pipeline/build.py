@@ -20,6 +20,7 @@ from slipway.pipeline.metrics import METRICS, Metric, check_labels, class_recall
 from slipway.pipeline.mixed_precision import Trial
 from slipway.pipeline.model_folder import UserModel
 from slipway.pipeline.package import Package, write_artifact, write_report
+from slipway.pipeline.probabilities import with_probabilities
 from slipway.pipeline.progress import Progress
 from slipway.pipeline.provenance import provenance
 from slipway.pipeline.report import variants_report
@@ -74,6 +75,12 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
     seconds = time.monotonic() - started
 
     check_mode(source.proto, shown(folder))
+    brought = source
+    if settings.task == "classification":
+        inputs, _ = runtime.specs(runtime.session(source.proto.SerializeToString()))
+        source = with_probabilities(source, settings, fitted(task.evaluation, inputs).inputs)
+    if source is not brought:
+        progress.phase("adding a softmax: the model answers logits (scores: raw in model.yaml leaves them)")
     converted = source.proto.SerializeToString()
     inputs, outputs = runtime.specs(runtime.session(converted))
     task = _fitted(task, source, inputs)
@@ -118,6 +125,7 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
             "alsoTrainedOn": seen,
             **variants_report(settings, metric, _noted(variants, alone), verdicts, timings),
             "conversion": differences,
+            "softmaxAdded": source is not brought,
             "training": training,
             "provenance": origin,
         }

@@ -35,6 +35,11 @@ def check_answers(
             shapes = f"labels have shape {list(evaluation.labels.shape)}, the model answers {list(output.shape)}"
             raise BadInput(f"{where}: {shapes}")
         return
+    if output.ndim != 2 and settings.metric != "custom":
+        raise BadInput(
+            f"{file}: the model answers shape {list(output.shape[1:])} a sample; classification takes one number for "
+            "each class. Write metric: custom, and a function metric() for answers of another shape"
+        )
     if width < 2:
         raise BadInput(f"{file}: the model answers {width} value a sample; classification takes one for each class")
     if highest >= width:

@@ -72,6 +72,8 @@ def _facts(report: dict[str, Any]) -> list[str]:
         )
     else:
         facts.append(f"speed: unmeasured, as no {hardware['target']} hardware is here")
+    if report.get("softmaxAdded"):
+        facts.append("a softmax was added, as the model answers logits: its first output is probabilities")
     if asked := report.get("served"):
         ways = ", ".join(f"{way} {each['metric']:.4f} ({each['samples']})" for way, each in asked["ways"].items())
         facts.append(f"as the service answers it: {metric['name']} {asked['metric']:.4f}, the worst of {ways} samples")

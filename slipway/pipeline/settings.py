@@ -29,7 +29,8 @@ class Settings(BaseModel):
 
     `minimum` (where higher is better) or `maximum` (where lower is) is the worst held-out figure that may be deployed
     at all; `budget` is how much worse than FP32, in the metric's own unit, a faster variant may be. `model`,
-    `training` and `evaluation` name files in the folder, in place of the functions of model.py.
+    `training` and `evaluation` name files in the folder, in place of the functions of model.py. `scores`: what a
+    classification's first output is; None where its numbers tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     maximum: Annotated[float, Field(allow_inf_nan=False)] | None = None
     budget: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     target: Literal["cpu", "nvidia"] = "cpu"
+    scores: Literal["logits", "probabilities", "raw"] | None = None
     missing: bool = False
     model: str | None = None
     training: str | None = None

@@ -1,5 +1,6 @@
 """Builds what the store lacks, each in a process and environment of its own."""
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ def _made(model: Model, home: Path, variant: str | None, verbose: bool, again: b
     assert model.folder is not None
     store, key = model.store, model.inputs_key
     if not again and (noted := store.note(REFUSED, key, ("message", "report"))):
-        raise Refused(f"{noted['message']} (judged before; to judge anew: {_again(model.ref, variant)})", noted["report"])
+        raise Refused(
+            f"{noted['message']} (judged before; to judge anew: {_again(model.ref, variant)})", noted["report"]
+        )
     python = environment([lock_of(model.folder)], home / "envs")
     with store.claim(key, lambda: report(f"{model.name}: waiting for another slipway that builds it")):
         if (digest := store.find(key) or _fetched(model)) is not None:
