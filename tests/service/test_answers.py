@@ -5,9 +5,11 @@ import json
 import httpx
 import numpy as np
 import pytest
-from slipway.service.artifact import Signature
+from slipway.service.api.responses import answer
+from slipway.service.artifact import Signature, TensorSpec
 from slipway.service.http.app import App
 from slipway.service.inference.model import load_model
+from slipway.service.samples.validation import Samples
 from slipway.service.settings import Settings
 
 from tests.service.conftest import EXAMPLES, runtime
@@ -34,6 +36,17 @@ async def test_a_batch_is_answered_in_order_with_labels_and_probabilities(artifa
     assert np.array_equal(np.float32(answer["outputs"]["probabilities"]), expected)
     assert answer["label"] == [("low", "middle", "high")[best] for best in expected.argmax(axis=1)]
     assert np.array_equal(np.float32(answer["probability"]), expected.max(axis=1))
+
+
+@pytest.mark.parametrize(("scores", "probable"), [([0.1, 0.9], True), ([0.1, 3.0], False), ([-0.2, -0.1], False)])
+async def test_a_probability_lies_between_0_and_1_or_is_not_answered(scores, probable):
+    tensor = TensorSpec(name="scores", dtype="float32", shape=(None, 2))
+    signature = Signature(name="m", task="classification", inputs=(tensor,), outputs=(tensor,), labels=("no", "yes"))
+    outputs = {"scores": np.array([scores, scores], np.float32)}
+    for single, count in ((True, 1), (False, 2)):
+        found = answer({"scores": outputs["scores"][:count]}, Samples({}, count, single), signature)
+        assert found["label"] == ("yes" if single else ["yes", "yes"])
+        assert ("probability" in found) == probable
 
 
 async def test_one_sample_has_one_label_and_a_regression_none(client_of):
