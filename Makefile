@@ -70,6 +70,7 @@ preview: select ## what `make up` would change
 
 down: select ## take the stack down, then look for anything left
 	@$(SLIPWAY) recover --stack $(STACK)
+	@$(SLIPWAY) stack removable --stack $(STACK)
 	@pulumi destroy --stack $(STACK) --yes --skip-preview --suppress-outputs
 	@pulumi stack rm $(STACK) --yes --preserve-config
 	@$(SLIPWAY) stack sweep --stack $(STACK)

@@ -7,9 +7,11 @@ from slipway.infra.access_file import access_file
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.cost.stack import Cost
 from slipway.infra.platforms.table import pricing, row_of
+from slipway.infra.protection import Protection
 from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs, known_model
 
 config = StackConfig.load()
+protection = Protection(config.environment)
 cost = Cost(config.cost, pricing(config), config.maxMonthlyUsd)
 platform = row_of(config).open(config)
 
@@ -19,25 +21,27 @@ access = access_file(config, platform.proxies)
 
 services: dict[str, dict[str, Any]] = {}
 for name, service in config.services.items():
-    args = ModelArtifactArgs(
-        model=service.model,
-        inputs_key=models[name].inputs_key,
-        kind=models[name].kind,
-        variant=service.variant,
-        accept_worse=service.acceptWorse,
-    )
-    artifact = ModelArtifact(name, args)
-    served = platform.serve(name, service, artifact, access)
-    services[name] = {
-        "url": served.url,
-        "model": {
-            "name": name,
-            "digest": artifact.digest,
-            "variant": artifact.variant,
-            "metric": artifact.metric,
-        },
-        "artifactUri": served.artifact or artifact.artifactUri,
-    }
+    with protection.service(name):
+        args = ModelArtifactArgs(
+            model=service.model,
+            inputs_key=models[name].inputs_key,
+            kind=models[name].kind,
+            variant=service.variant,
+            accept_worse=service.acceptWorse,
+        )
+        artifact = ModelArtifact(name, args)
+        served = platform.serve(name, service, artifact, access)
+        services[name] = {
+            "url": served.url,
+            "model": {
+                "name": name,
+                "digest": artifact.digest,
+                "variant": artifact.variant,
+                "metric": artifact.metric,
+            },
+            "artifactUri": served.artifact or artifact.artifactUri,
+        }
+protection.lock()
 
 monthly, per_1k = cost.of({name: model.folder for name, model in models.items()})
 for name, figures in per_1k.items():

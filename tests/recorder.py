@@ -13,6 +13,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks
+from pulumi.runtime.settings import set_root_resource
 from slipway.infra.home import ROOT
 
 from slipway.simulator.books import Books
@@ -57,6 +58,8 @@ class Recorder(mocks.Mocks):
     Clouds answer as the stand-ins do: inputs are checked against the SDK, outputs and functions come from their tables.
     """
 
+    before: dict[str, Any] = {}  # what the last update exported
+
     def __init__(self) -> None:
         self.declared: list[mocks.MockResourceArgs] = []
         self.outputs: dict[str, Any] = {}
@@ -73,6 +76,8 @@ class Recorder(mocks.Mocks):
         return f"{args.name}-id", {**args.inputs, **OUTPUTS[args.typ]}
 
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"outputs": self.before}
         return self.scenario.answer(args.token, args.args)
 
     def of_type(self, kind: str) -> list[mocks.MockResourceArgs]:
@@ -138,6 +143,7 @@ def run_program(
         declared = runpy.run_path(str(program)).get("services", {})
         return pulumi.Output.from_input(declared).apply(lambda known: recorder.outputs.update(services=known))
 
+    set_root_resource(None)  # type: ignore[arg-type]  # that of the run before has its transformations
     asyncio.set_event_loop(LOOP)  # a test before may have run a loop of its own, and left none
     pulumi.runtime.set_mocks(recorder, project=project, stack=stack, preview=False, monitor=Monitor(recorder))
     with warnings.catch_warnings():

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import pulumi
+
+
+class _InPlace(TypedDict):
+    enable_secret_mutable: bool
+    enable_config_map_mutable: bool
+
+
+# Settings of every Kubernetes provider. Without them it replaces a Secret or ConfigMap whose content changes: new keys
+# would take the old ones away first, and in production the engine would refuse them.
+IN_PLACE: _InPlace = {"enable_secret_mutable": True, "enable_config_map_mutable": True}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": ("ask", "predict"),
     "preflight": ("preflight", "preflight"),
     "recover": ("stack", "recover"),
+    "release": ("release", "release"),
     "stack": ("stack", "stack"),
     "venv": ("venv", "venv"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -35,8 +36,10 @@ def build(stack: str) -> None:
 
     A model that is refused or broken does not keep the others from being built; all such are named at the end.
     """
+    from slipway.infra.protection import PRODUCTION, RELEASED
+
     config, before = config_of(stack), outputs(stack, missing_ok=True)
-    if before and config.environment == "production" != before.get("environment"):
+    if before and config.environment == PRODUCTION and before.get("environment") not in (PRODUCTION, RELEASED):
         keep_data(stack)
     services, served = config.services, before.get("services", {})
     failed: dict[str, int] = {}
@@ -98,10 +101,23 @@ def show(stack: str) -> None:
 
 @stack.command()
 @STACK
+def removable(stack: str) -> None:
+    """Refuse where anything of the stack is protected, as all of production is until `slipway release`."""
+    from slipway.ops.state.release import refuse_held
+
+    refuse_held(stack)
+
+
+@stack.command()
+@STACK
 def sweep(stack: str) -> None:
     """Look for whatever a stack that was taken down may have left; remove it; fail if anything stays."""
+    from slipway.ops.state.pulumi import NoStack
+    from slipway.ops.state.release import refuse_held
     from slipway.ops.sweep import sweep_stack
 
+    with contextlib.suppress(NoStack):  # as it is after `make down`
+        refuse_held(stack)
     looked, left = sweep_stack(stack, config_of(stack))
     click.echo("Looked at:")
     for line in looked:

@@ -94,6 +94,12 @@ class Cloud:
                 where = f"in {', '.join(sorted(zones))}" if zones else "in any zone"
                 raise CloudError(f"{entry['type']}: InsufficientCapacity: {machine} is not offered {where}")
 
+    def refuse_delete(self, kind: str, id_: str) -> None:
+        """Raises CloudError where the resource's own deletion protection is on."""
+        guard, entry = (self.row(kind) or {}).get("guard"), self.books.find(kind, id_)
+        if guard and entry and entry["inputs"].get(guard):
+            raise CloudError(f"{kind} {id_}: OperationNotPermitted: {guard} is on")
+
     def replaces(self, kind: str, old: Properties, new: Properties) -> tuple[list[str], list[str]]:
         """(changed arguments, those of them that make a new one)."""
         changed = sorted(

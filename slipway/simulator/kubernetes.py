@@ -14,7 +14,8 @@ from slipway.simulator.faults import CloudError
 
 CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass")
 
-
+# What the provider makes anew rather than change, unless it is told `enable<Kind>Mutable` (its diff.go, 4.34).
+FROZEN = {"Secret": ("stringData", "data"), "ConfigMap": ("binaryData", "data")}
 OF_A_CLOUD = re.compile(r"https://[\w.-]+\.(?:eks\.amazonaws\.com|gke\.goog)")
 UNREACHABLE = "failed to read resource state due to unreachable cluster"
 
@@ -24,8 +25,11 @@ class Kubernetes(Cloud):
     server can't tell provider instances apart, so the last one's address counts."""
 
     server = ""
+    immutable: frozenset[str] = frozenset(FROZEN)
 
     def configure(self, args: Properties) -> None:
+        allowed = {kind for kind in FROZEN if str(args.get(f"enable{kind}Mutable")).lower() == "true"}
+        self.immutable = frozenset(FROZEN) - allowed
         found = OF_A_CLOUD.search(str(args.get("kubeconfig")))
         self.server = found[0].removeprefix("https://") if found else ""
 
@@ -65,4 +69,6 @@ class Kubernetes(Cloud):
         changed, replaced = super().replaces(kind, old, new)
         where = [(each.get("metadata") or {}) for each in (old, new)]
         moved = [key for key in ("name", "namespace") if where[0].get(key) != where[1].get(key)]
+        if (name := kind.rsplit(":", 1)[-1]) in self.immutable:
+            replaced += [key for key in FROZEN[name] if key in changed]
         return changed, replaced + [f"metadata.{key}" for key in moved]

@@ -148,6 +148,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
         kind, name = _kind_and_name(request.urn)
         self.cloud.reach()
+        self.cloud.refuse_delete(kind, request.id)
         with_fault = self.faults.before(f"deleting {kind} {name}")
         self.cloud.books.remove(kind, request.id)
         self.faults.after(with_fault, f"deleting {kind} {name}")

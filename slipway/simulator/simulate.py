@@ -69,12 +69,22 @@ def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
             assert not bare, "failed with no reason in accepted.yaml:\n" + "\n".join(bare)
         assert not findings.uncounted, f"checkov did not look at {', '.join(findings.uncounted)}"
     print()
+    if any(each.get("protect") for each in resources):
+        _timed("destroy: refused, nothing is deleted", lambda: _refused(stack))
+        _timed("release", stack.release)
     _timed("destroy", stack.destroy)
     left = {f"{each['type']} {each['id']}" for each in stack.books.all()}
     kept = {f"{each['type']} {each['id']}" for each in resources if each.get("retainOnDelete")}
     assert left == kept, "left in the clouds:\n" + "\n".join(left ^ kept)
     but = f" but what is retained: {', '.join(sorted(kept))}" if kept else ""
     print(f"sweep: nothing is left in the clouds{but}\nall of it took {time.monotonic() - started:.0f} s")
+
+
+def _refused(stack: Throwaway) -> str:
+    before = stack.books.all()
+    said = stack.destroy(fails=True)
+    assert stack.books.all() == before, "a destroy of what is protected has deleted something"
+    return said
 
 
 def _timed(name: str, step: Callable[[], str]) -> None:

@@ -112,6 +112,16 @@ class Throwaway:
     def destroy(self, fails: bool | None = False) -> str:
         return self.pulumi("destroy", *self._options(), "--yes", "--skip-preview", fails=fails)
 
+    def release(self, *options: str, typed: str | None = None, fails: bool | None = False) -> str:
+        """What `slipway release` says to the stack's name, or to what was `typed`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "slipway.cli", "release", self.stack, *options], input=f"{typed or self.stack}\n",
+            cwd=self.program, env=self.environment, capture_output=True, text=True, timeout=self.seconds,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert fails is None or (done.returncode != 0) == fails, said
+        return said
+
     def start_up(self) -> subprocess.Popen[bytes]:
         """An update that the test may kill."""
         command = ["pulumi", "--non-interactive", "up", *self._options(), "--yes", "--skip-preview"]

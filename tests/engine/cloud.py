@@ -12,15 +12,19 @@ from slipway.simulator.throwaway import Throwaway
 
 
 class CloudStack(Throwaway):
-    """The stack of Pulumi.<name>.yaml in a throw-away checkout; its services have `image`: none is built."""
+    """The stack of Pulumi.<name>.yaml in a throw-away checkout, or of `config`. With `image` its services have that one,
+    and none is built."""
 
-    def __init__(self, folder: Path, name: str, image: str) -> None:
+    def __init__(self, folder: Path, name: str, image: str, config: dict[str, Any] | None = None) -> None:
         super().__init__(folder, ROOT, name)
         self._image = image
+        if config:
+            self.file.write_text(yaml.safe_dump({"config": config}))
 
     def __enter__(self) -> Self:
         super().__enter__()
-        self.edit(lambda config: [each.update(image=self._image.format(name)) for name, each in services(config)])
+        if self._image:
+            self.edit(lambda config: [each.update(image=self._image.format(name)) for name, each in services(config)])
         return self
 
     def edit(self, change: Callable[[dict[str, Any]], object]) -> str:

@@ -44,10 +44,10 @@ def test_the_update_that_makes_a_stack_production_may_replace_no_data(stack, mon
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(stack.program)
     configure(stack, environment="production", bucket="models-2")
-    with pytest.raises(BadInput, match="Bucket models: holds data of production and would be replaced"):
+    with pytest.raises(BadInput, match="Bucket models: belongs to production and would be replaced"):
         keep_data("example")
     said = stack.slipway("comment", fails=True)
-    assert "| protected | Bucket models | **refused**: holds data of production" in said
+    assert "| protected | Bucket models | **refused**: belongs to production" in said
     configure(stack, bucket="models-1", stage="second")
     keep_data("example")
     stack.up()

@@ -13,7 +13,8 @@ import pulumi_kubernetes as kubernetes
 from slipway.infra.platforms.aws.config import ClusterConfig
 from slipway.infra.platforms.aws.network import Subnets
 from slipway.infra.platforms.aws.policies import AWS_POLICY, trusted_by
-from slipway.infra.protection import billed
+from slipway.infra.protection import guarded_by_cloud
+from slipway.infra.workload.cluster import IN_PLACE
 
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
@@ -68,6 +69,7 @@ class EksCluster(pulumi.ComponentResource):
         provider = kubernetes.Provider(
             "cluster",
             kubeconfig=kubeconfig,
+            **IN_PLACE,
             cluster_identifier=cluster.arn,
             opts=pulumi.ResourceOptions(parent=self, depends_on=entries),
         )
@@ -133,9 +135,9 @@ class EksCluster(pulumi.ComponentResource):
             encryption_config={"provider": {"key_arn": args.key_arn}, "resources": ["secrets"]},
             enabled_cluster_log_types=list(LOGS),
             upgrade_policy={"support_type": "STANDARD"},
-            deletion_protection=args.production,
+            deletion_protection=guarded_by_cloud(args.production),
             # The role's policies let the control plane clean up after itself, so they go last.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, logs], **billed(args.production)),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, logs]),
         )
 
     def _entries(self, cluster: aws.eks.Cluster) -> list[pulumi.Resource]:
@@ -171,7 +173,7 @@ def existing_cluster(name: str, region: str, invoke: pulumi.InvokeOptions) -> Ek
         arn=found.arn,
         security_group=found.vpc_config.cluster_security_group_id,
         kubeconfig=pulumi.Output.secret(kubeconfig),
-        provider=kubernetes.Provider("cluster", kubeconfig=kubeconfig, cluster_identifier=found.arn),
+        provider=kubernetes.Provider("cluster", kubeconfig=kubeconfig, cluster_identifier=found.arn, **IN_PLACE),
     )
 
 

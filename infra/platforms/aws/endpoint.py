@@ -13,7 +13,7 @@ from slipway.infra.names import bounded
 from slipway.infra.platforms.aws.config import EndpointConfig
 from slipway.infra.platforms.aws.firewall import Firewall, FirewallArgs
 from slipway.infra.platforms.aws.network import Subnets
-from slipway.infra.protection import billed
+from slipway.infra.protection import guarded_by_cloud
 from slipway.infra.runtime import HTTP_PORT, Runtime
 
 # TLS 1.3, and 1.2 with forward secrecy alone.
@@ -53,9 +53,9 @@ class Edge(pulumi.ComponentResource):
             drop_invalid_header_fields=True,
             desync_mitigation_mode="strictest",
             idle_timeout=config.idleSeconds,
-            enable_deletion_protection=args.production,
+            enable_deletion_protection=guarded_by_cloud(args.production),
             access_logs={"bucket": args.logs, "prefix": "edge", "enabled": True},
-            opts=pulumi.ResourceOptions(parent=self, **billed(args.production)),
+            opts=self._own,
         )
         certificate = config.certificate or self._certificate()
         listener = aws.lb.Listener(

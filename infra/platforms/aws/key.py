@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 from slipway.infra.platforms.aws.policies import document
-from slipway.infra.protection import stateful
+from slipway.infra.protection import retained
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyArgs:
-    """`production`: whether it is protected and retained."""
+    """`production`: whether a destroy leaves it."""
 
     name: str
     region: str
@@ -27,17 +27,16 @@ class StackKey(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KeyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:StackKey", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self, **retained(args.production))
         key = aws.kms.Key(
             "key",
             description=f"Everything that {args.name} keeps",
             enable_key_rotation=True,
             deletion_window_in_days=30 if args.production else 7,
             policy=_policy(args),
-            opts=pulumi.ResourceOptions(parent=self, **stateful(args.production)),
+            opts=own,
         )
-        aws.kms.Alias(
-            "key", name=f"alias/{args.name}", target_key_id=key.key_id, opts=pulumi.ResourceOptions(parent=self)
-        )
+        aws.kms.Alias("key", name=f"alias/{args.name}", target_key_id=key.key_id, opts=own)
         self.arn = key.arn
         self.register_outputs({"arn": self.arn})
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-from slipway.infra.protection import stateful
+from slipway.infra.protection import retained
 from slipway.infra.resources.image import Registry
 
 KEPT, UNTAGGED_DAYS = 20, 14
@@ -27,6 +27,7 @@ class ImageRepository(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:ImageRepository", name, None, opts)
+        own = pulumi.ResourceOptions(parent=self, **retained(args.production))
         self.repository = aws.ecr.Repository(
             name,
             name=args.repository,
@@ -35,11 +36,9 @@ class ImageRepository(pulumi.ComponentResource):
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "KMS", "kms_key": args.key_arn}],
             force_delete=not args.production,
-            opts=pulumi.ResourceOptions(parent=self, **stateful(args.production)),
+            opts=own,
         )
-        aws.ecr.LifecyclePolicy(
-            name, repository=self.repository.name, policy=_life_cycle(), opts=pulumi.ResourceOptions(parent=self)
-        )
+        aws.ecr.LifecyclePolicy(name, repository=self.repository.name, policy=_life_cycle(), opts=own)
         self.register_outputs({})
 
 

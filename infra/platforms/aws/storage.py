@@ -10,7 +10,7 @@ import pulumi
 import pulumi_aws as aws
 from slipway.infra.names import bounded
 from slipway.infra.platforms.aws.policies import document
-from slipway.infra.protection import stateful
+from slipway.infra.protection import retained
 
 LOG_DAYS = 90
 OLD_VERSION_DAYS = 30
@@ -18,7 +18,7 @@ OLD_VERSION_DAYS = 30
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """`production`: buckets are protected and retained; else a destroy empties them."""
+    """`production`: a destroy leaves the buckets and all that guards them; else it empties them."""
 
     name: str
     account: str
@@ -36,7 +36,7 @@ class Storage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Storage", name, None, opts)
-        self._args = args
+        self._args, self._own = args, pulumi.ResourceOptions(parent=self, **retained(args.production))
         self.bucket_name = bounded(63, args.name, "models", args.account)
         self.bucket_arn = f"arn:aws:s3:::{self.bucket_name}"
         logs_name = bounded(63, args.name, "logs", args.account)
@@ -44,7 +44,7 @@ class Storage(pulumi.ComponentResource):
         models = self._bucket(
             "models", self.bucket_name, {"sse_algorithm": "aws:kms", "kms_master_key_id": args.key_arn}, ()
         )
-        own = pulumi.ResourceOptions(parent=self)
+        own = self._own
         aws.s3.BucketLifecycleConfiguration(
             "models",
             bucket=models.bucket,
@@ -79,12 +79,12 @@ class Storage(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _bucket(self, name: str, physical: str, rule: Any, writers: Sequence[dict[str, Any]]) -> aws.s3.Bucket:
-        own = pulumi.ResourceOptions(parent=self)
+        own = self._own
         bucket = aws.s3.Bucket(
             name,
             bucket=physical,
             force_destroy=not self._args.production,
-            opts=pulumi.ResourceOptions(parent=self, **stateful(self._args.production)),
+            opts=own,
         )
         aws.s3.BucketServerSideEncryptionConfiguration(
             name,
@@ -109,7 +109,7 @@ class Storage(pulumi.ComponentResource):
             name,
             bucket=bucket.bucket,
             policy=document(*_tls_only(physical), *writers),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[closed]),
+            opts=pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=[closed])),
         )
         return bucket
 

@@ -13,7 +13,8 @@ import pulumi_kubernetes as kubernetes
 from slipway.infra.names import bounded
 from slipway.infra.platforms.gcp.config import ClusterConfig, MaintenanceConfig
 from slipway.infra.platforms.gcp.network import Subnet
-from slipway.infra.protection import billed
+from slipway.infra.protection import guarded_by_cloud
+from slipway.infra.workload.cluster import IN_PLACE
 
 METRICS = ("SYSTEM_COMPONENTS", "POD", "DEPLOYMENT", "HPA", "DCGM")
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
@@ -138,13 +139,12 @@ class GkeCluster(pulumi.ComponentResource):
             cost_management_config={"enabled": True},
             gateway_api_config={"channel": "CHANNEL_STANDARD"},
             authenticator_groups_config={"security_group": config.group} if config.group else None,
-            deletion_protection=args.production,
+            deletion_protection=guarded_by_cloud(args.production),
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=needs,
                 # Of the pool that Google makes and takes away at once.
                 ignore_changes=["nodeConfig", "initialNodeCount"],
-                **billed(args.production),
             ),
             **mode,
         )
@@ -221,6 +221,7 @@ def provider_of(
     return kubernetes.Provider(
         "cluster",
         kubeconfig=kubeconfig,
+        **IN_PLACE,
         cluster_identifier=f"projects/{project_id}/locations/{location}/clusters/{name}",
         opts=pulumi.ResourceOptions(parent=parent),
     )

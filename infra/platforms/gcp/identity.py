@@ -32,11 +32,12 @@ class ServiceIdentity(pulumi.ComponentResource):
             "principal://iam.googleapis.com/projects/{0}/locations/global/workloadIdentityPools/{1}/subject/ns/{2}/sa/{3}",
             args.number, args.pool, args.namespace, args.account_name,
         )  # fmt: skip
+        # Its end leaves the objects where they are, and is refused without the flag while there are any.
         folder = gcp.storage.ManagedFolder(
             name,
             bucket=args.bucket,
             name=f"{args.prefix}/",
-            force_destroy=False,
+            force_destroy=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         gcp.storage.ManagedFolderIamMember(

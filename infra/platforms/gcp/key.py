@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
+from slipway.infra.protection import retained
 
 ROTATION = f"{90 * 24 * 3600}s"
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyArgs:
-    """`existing`: a key that is there, and is granted on. `number`: of the project. `production`: protected."""
+    """`existing`: a key that is there, and is granted on. `number`: of the project. `production`: a destroy leaves the grants too."""
 
     name: str
     project: pulumi.Input[str]
@@ -40,7 +41,8 @@ class StackKey(pulumi.ComponentResource):
                 crypto_key_id=key,
                 role="roles/cloudkms.cryptoKeyEncrypterDecrypter",
                 member=member,
-                opts=pulumi.ResourceOptions(parent=self),
+                # Without them nobody reads what is retained.
+                opts=pulumi.ResourceOptions(parent=self, **retained(args.production)),
             )
             for agent, member in self._agents(args).items()
         ]
@@ -48,7 +50,7 @@ class StackKey(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _made(self, args: KeyArgs) -> pulumi.Output[str]:
-        kept = pulumi.ResourceOptions(parent=self, protect=args.production, retain_on_delete=True)
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=True)
         ring = gcp.kms.KeyRing("key", name=args.name, project=args.project, location=args.region, opts=kept)
         key = gcp.kms.CryptoKey("key", name=args.name, key_ring=ring.id, rotation_period=ROTATION, opts=kept)
         return key.id

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 from slipway.infra.names import bounded
-from slipway.infra.protection import stateful
+from slipway.infra.protection import retained
 from slipway.infra.resources.image import Registry
 
 KEPT = 20
@@ -40,7 +40,7 @@ class ImageRegistry(pulumi.ComponentResource):
         self._args = args
         newest: dict[str, Any] = {"id": "newest", "action": "KEEP", "most_recent_versions": {"keep_count": KEPT}}
         images = self._repository(
-            "images", [newest, _older(30)], pulumi.ResourceOptions(parent=self, **stateful(args.production))
+            "images", [newest, _older(30)], pulumi.ResourceOptions(parent=self, **retained(args.production))
         )
         self._repository("cache", [_older(14)], pulumi.ResourceOptions(parent=self), immutable=False)
         self.images = images.name

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_gcp as gcp
 from slipway.infra.names import bounded
-from slipway.infra.protection import stateful
+from slipway.infra.protection import retained
 
 OLD_VERSION_DAYS = 30
 UNDELETE_SECONDS = 7 * 24 * 3600
@@ -16,7 +16,7 @@ UNDELETE_SECONDS = 7 * 24 * 3600
 
 @dataclass(frozen=True, kw_only=True)
 class StorageArgs:
-    """`project_id`: as text. `production`: the bucket is protected and retained; else a destroy empties it."""
+    """`project_id`: as text. `production`: a destroy leaves the bucket; else it empties it."""
 
     name: str
     project_id: str
@@ -52,7 +52,7 @@ class Storage(pulumi.ComponentResource):
             ],
             encryption={"default_kms_key_name": args.key},
             force_destroy=not args.production,
-            opts=pulumi.ResourceOptions(parent=self, **stateful(args.production)),
+            opts=pulumi.ResourceOptions(parent=self, **retained(args.production)),
         )
         self.bucket = bucket.name
         self.register_outputs({})

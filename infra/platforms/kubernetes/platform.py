@@ -11,7 +11,7 @@ from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.platforms.cluster_platform import ClusterPlatform
 from slipway.infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
 from slipway.infra.resources.image import Registry
-from slipway.infra.workload.cluster import Cluster, Placement
+from slipway.infra.workload.cluster import IN_PLACE, Cluster, Placement
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
 from slipway.infra.workload.observability import Observability, ObservabilityArgs
 from slipway.infra.workload.route import HttpRouteArgs, http_route
@@ -28,6 +28,7 @@ class KubernetesPlatform(ClusterPlatform):
             "cluster",
             kubeconfig=str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else None,
             context=own.context,
+            **IN_PLACE,
             # Another kubeconfig is not another cluster: without this an edit of the file would replace all there is.
             cluster_identifier=own.cluster or own.context or "the cluster",
         )

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from slipway.infra.home import ROOT
+from slipway.infra.protection import PRODUCTION, RELEASED
 from slipway.ops.state.pulumi import short
 from slipway.pipeline.errors import PipelineError
 
 POLICY = ROOT / "policy"
 SAME = ("same", "read", "refresh")
+STACK = "pulumi:pulumi:Stack"
 REPLACED = ("replace", "create-replacement", "delete-replaced")
 
 
@@ -99,12 +101,20 @@ def lost(steps: Sequence[Mapping[str, Any]]) -> list[Violation]:
     """What the program protects from now on and would replace in the same update.
 
     The engine refuses to replace what is protected in the state as well; of a stack that becomes production only this
-    update records it. A policy sees no state and no steps, so it can't tell.
+    update records it. What is production and not protected was released for it. A policy sees no state and no steps,
+    so it can't tell.
     """
+    if any(_environment(each.get("oldState")) in (PRODUCTION, RELEASED) for each in steps):
+        return []
     replaced = [each for each in steps if each["op"] in REPLACED]
     named = {short(each["urn"]) for each in replaced if (each.get("newState") or {}).get("protect")}
-    said = "holds data of production and would be replaced: change nothing else in the update that first protects it"
+    said = "belongs to production and would be replaced: change nothing else in the update that first protects it"
     return [Violation("protected", name, "mandatory", said) for name in sorted(named)]
+
+
+def _environment(stack: Mapping[str, Any] | None) -> Any:
+    """As the last update exported it; None of what is no stack."""
+    return (stack.get("outputs") or {}).get("environment") if stack and stack["type"] == STACK else None
 
 
 def _violation(event: Mapping[str, Any]) -> Violation:

@@ -178,7 +178,7 @@ def test_subnets_are_in_three_zones_and_no_address_is_in_two(variant):
     ("kind", "name", "retained"),
     [("Bucket", "models", True), ("Key", "key", True), ("Cluster", "cluster", False), ("LoadBalancer", "edge", False)],
 )
-def test_production_protects_and_retains_only_what_holds_data(kind, name, retained, variant):
+def test_production_alone_protects_and_retains_what_holds_data(kind, name, retained, variant):
     kept = variant("production").request(kind, name)
     assert kept.protect and kept.retainOnDelete == retained
     loose = variant("example").request(kind, name)
