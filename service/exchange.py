@@ -1,7 +1,6 @@
 """The little of HTTP over ASGI that the hot path needs: one request, its body and its response."""
 
 import asyncio
-import contextlib
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -20,10 +19,10 @@ Headers = dict[bytes, bytes]
 
 # The key in an ASGI scope of a function that answers whole in one go, where the server has one.
 REPLY = "slipway.reply"
+# The key in an ASGI scope of whether the request's task may be cancelled once its client has left, and how it is told.
+MAY_LEAVE, LEFT = "slipway.may_leave", "the client has left"
 TOKEN = b"x-prediction-token"
 JSON, RAW, NPY = b"application/json", b"application/octet-stream", b"application/x-npy"
-# A client that sends on after its refusal is listened to this long, so that it reads the refusal and not a reset.
-_LINGER_SECONDS = 2.0
 _REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 
 
@@ -63,7 +62,6 @@ class Exchange:
         if draining:
             self.headers.append((b"connection", b"close"))
         self.started = False
-        self._read = False
 
     async def read(self, limit: int, seconds: float) -> bytes:
         """The request's body of at most `limit` bytes, which must be there within `seconds`.
@@ -80,7 +78,6 @@ class Exchange:
             raise ClientLeft
         if len(body) > limit:
             raise _too_large(limit)
-        self._read = True
         return body
 
     async def unpack(self, body: bytes, limit: int) -> bytes:
@@ -88,8 +85,13 @@ class Exchange:
         coding = coding_of(self.given)
         return await asyncio.to_thread(unpacked, body, coding, limit) if coding else body
 
+    def may_leave(self) -> None:
+        """From now on the work ends where the client leaves."""
+        self.scope[MAY_LEAVE] = True
+
     async def reply(self, status: int, body: bytes, content_type: bytes = JSON) -> int:
-        """Send a whole response, packed where that is asked for and worth it; returns its status."""
+        """Send a whole response, packed where that is asked for and worth it; returns its status. Raises ClientLeft
+        where that is known."""
         if is_worth(body, content_type):
             self.headers.append((b"vary", b"accept-encoding"))
             if is_asked(self.given.get(b"accept-encoding")):
@@ -103,11 +105,7 @@ class Exchange:
         return status
 
     async def refuse(self, refused: Refused) -> int:
-        """Send a refusal; returns its status. Where the body was not read, the connection is closed after it.
-
-        What still comes is read and dropped for a moment: closing at once resets the connection, and the
-        client then often loses the response.
-        """
+        """Send a refusal; returns its status."""
         flat, nested = refused.flat_body(), refused.body()
         flat["requestId"] = nested["error"]["requestId"] = self.request_id.decode()
         body = encode(flat if self.scope["path"].startswith("/v2") else nested)
@@ -115,18 +113,7 @@ class Exchange:
             self.headers.append((b"accept-encoding", TAKEN))
         if refused.retry_after is not None:
             self.headers.append((b"retry-after", b"%d" % refused.retry_after))
-        if self._read or self.scope["method"] in ("GET", "HEAD"):
-            return await self.reply(refused.status, body)
-        self.started = True
-        self.headers.append((b"connection", b"close"))
-        await self.send(self._start(refused.status, body, JSON))
-        await self.send({"type": "http.response.body", "body": body, "more_body": True})
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LINGER_SECONDS):
-                while (await self.receive()).get("more_body"):
-                    pass
-        await self.send({"type": "http.response.body", "body": b""})
-        return refused.status
+        return await self.reply(refused.status, body)
 
     async def _rest(self, body: bytes, limit: int, seconds: float) -> tuple[bytes, Message]:
         parts, size = [body], len(body)

@@ -41,12 +41,14 @@ class Settings:
     max_batch: int = 1024  # samples in one request
     max_text: int = 10_000  # characters of one string
     max_queue: int = 128  # requests that wait for the model; more are refused with 429
-    max_connections: int = 4096
+    max_connections: int = 4096  # beyond that, whoever has done least for longest is closed
+    max_held: int | None = None  # bytes of connections, unfinished requests and unread answers; 40 MB or eight bodies
     max_explain: int = 4  # explanations that run or wait; more are refused with 429, 0 gives none at all
     explain_seconds: float = 2.0  # for gathering one explanation's samples
     limit_range: int = 0  # 1 refuses inputs outside the minimum and maximum of the signature
     header_seconds: float = 10.0  # for a request's head to arrive
     body_seconds: float = 10.0  # for a request's body to arrive, and for an answer to be taken
+    exchange_seconds: float = 120.0  # for all of one request, until its answer is written
     timeout_seconds: float = 10.0  # for the model to answer; then 504, and its run is stopped
     keep_alive_seconds: int = 75  # above the 60 that load balancers keep an idle connection
     drain_seconds: float = 1.0  # for clients with open connections to move on after SIGTERM

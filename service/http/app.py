@@ -15,7 +15,7 @@ from slipway.service.api.openinference import OpenInference
 from slipway.service.api.predict import KINDS, Predict
 from slipway.service.encoding import encode
 from slipway.service.errors import Refused
-from slipway.service.exchange import JSON, RAW, ClientLeft, Exchange, Message, Receive, Scope, Send, content_kind
+from slipway.service.exchange import JSON, LEFT, RAW, ClientLeft, Exchange, Message, Receive, Scope, Send, content_kind
 from slipway.service.explain.queue import Explain
 from slipway.service.http.bento import Bento
 from slipway.service.http.page import Page
@@ -56,9 +56,7 @@ class App:
         self.machine = HostUsage(settings.provider)
         self.access = Access(settings.access)
         # Four examples fit in a request whatever the size of the model's inputs.
-        self._max_body = settings.max_body or max(
-            _BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size
-        )
+        self.max_body = settings.max_body or max(_BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size)
         self._bento = Bento()
         self.monitor = Monitor(model.artifact, settings, self.access)
         self.metrics.more += [self.monitor.collect, self.machine.collect]
@@ -77,7 +75,7 @@ class App:
             "task": signature.task,
             "version": version,
         }
-        limits = {"samples": settings.max_batch, "bytes": self._max_body}
+        limits = {"samples": settings.max_batch, "bytes": self.max_body}
         about |= {"model": signature.to_json(), "limits": limits, "explains": self._explain.there}
         told = self._model_routes()
         kinds = {path: _TOLD[path.removeprefix("/model/")].decode().partition(";")[0] for path in told}
@@ -106,24 +104,32 @@ class App:
         exchange = Exchange(scope, receive, send, next(self._ids), self.draining)
         begun, code = 0.0 if trusted else self.metrics.begin(endpoint), 500
         try:
-            if not trusted:
-                exchange.caller = self.access.check(exchange)
-            if methods and scope["method"] not in methods:
-                exchange.headers.append((b"allow", ", ".join(methods).encode()))
-                raise Refused(405, "wrong_method", f"{scope['path']} takes {' or '.join(methods)}")
-            code = await handler(exchange)
-            if not self.log.quiet:
-                self.log.answered(exchange, metrics.ENDPOINTS[endpoint], code, perf_counter() - begun, exchange.body)
-        except Refused as refused:
-            self.log.failed(exchange, metrics.ENDPOINTS[endpoint], refused.status, refused.code)
-            code = await exchange.refuse(refused)
+            try:
+                if not trusted:
+                    exchange.caller = self.access.check(exchange)
+                if methods and scope["method"] not in methods:
+                    exchange.headers.append((b"allow", ", ".join(methods).encode()))
+                    raise Refused(405, "wrong_method", f"{scope['path']} takes {' or '.join(methods)}")
+                code = await handler(exchange)
+                if not self.log.quiet:
+                    name = metrics.ENDPOINTS[endpoint]
+                    self.log.answered(exchange, name, code, perf_counter() - begun, exchange.body)
+            except Refused as refused:
+                self.log.failed(exchange, metrics.ENDPOINTS[endpoint], refused.status, refused.code)
+                code = await exchange.refuse(refused)
+            except ClientLeft:
+                raise
+            except Exception:
+                if exchange.started:
+                    raise
+                self.log.failed(exchange, metrics.ENDPOINTS[endpoint], 500, "internal", exception=True)
+                code = await exchange.refuse(Refused(500, "internal", "the service failed; its log says why"))
         except ClientLeft:
             code = 499
-        except Exception:
-            if exchange.started:
+        except asyncio.CancelledError as cancelled:
+            if cancelled.args != (LEFT,):
                 raise
-            self.log.failed(exchange, metrics.ENDPOINTS[endpoint], 500, "internal", exception=True)
-            code = await exchange.refuse(Refused(500, "internal", "the service failed; its log says why"))
+            code = 499
         finally:
             if not trusted:
                 self.metrics.end(endpoint, code, begun)
@@ -167,8 +173,9 @@ class App:
 
     async def _answer_explain(self, exchange: Exchange) -> int:
         content_kind(exchange.given, (JSON,))
-        body = await exchange.read(self._max_body, self.settings.body_seconds)
-        return await exchange.reply(200, await self._explain(await exchange.unpack(body, self._max_body)))
+        body = await exchange.read(self.max_body, self.settings.body_seconds)
+        exchange.may_leave()
+        return await exchange.reply(200, await self._explain(await exchange.unpack(body, self.max_body)))
 
     async def _answer_predict(self, exchange: Exchange) -> int:
         kind = content_kind(exchange.given, KINDS)
@@ -188,12 +195,13 @@ class App:
         return await exchange.reply(200, answer, kind)
 
     async def _read(self, exchange: Exchange) -> bytes:
-        body = await exchange.read(self._max_body, self.settings.body_seconds)
+        body = await exchange.read(self.max_body, self.settings.body_seconds)
         self._batcher.admit()  # before the work of parsing: what is too much has to cost little
         if b"content-encoding" in exchange.given:
-            body = await exchange.unpack(body, self._max_body)
+            body = await exchange.unpack(body, self.max_body)
         if not self.log.quiet:
             exchange.body = body
+        exchange.may_leave()
         return body
 
     async def _feedback(self, exchange: Exchange) -> int:

@@ -1,29 +1,34 @@
 """One server process: from an artifact to an accepting socket, and back without losing a request."""
 
 import asyncio
-import contextlib
 import gc
 import ipaddress
 import os
+import resource
 import signal
 import socket
+import sys
 import time
+from dataclasses import replace
 
 import uvicorn
-from slipway.service.access.access import OPEN
+from slipway.service.access.access import HEALTH, OPEN
 from slipway.service.access.access_file import AccessError
 from slipway.service.exchange import ASGIApp
 from slipway.service.http.app import App
-from slipway.service.http.connection import Limits
-from slipway.service.http.metrics_endpoint import exposition
+from slipway.service.http.limits import Limits
+from slipway.service.http.metrics_endpoint import PATH, exposition
 from slipway.service.http.self_test import prove
 from slipway.service.http.tracing import Traced, is_wanted
 from slipway.service.inference.model import load_model
 from slipway.service.settings import Settings
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # For a worker with fewer connections to take one first.
 _YIELD_SECONDS = 0.002
+# Accepted at once where no other worker is less busy: a probe waits behind those that came before it.
+_AT_ONCE = 16
+# What all clients together may have a process hold, and those of its metrics; what else it opens, as file descriptors.
+_HELD_BYTES, _METRICS_HELD_BYTES, _METRICS_CONNECTIONS, _OTHER_FILES = 40_000_000, 4_000_000, 64, 200
 
 
 def serve(settings: Settings) -> None:
@@ -69,7 +74,11 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: App, settings: Settings, asked: ASGIApp) -> None:
         """`asked` is what requests go to: `app` itself, or what stands around it."""
-        self._limits = Limits(settings, app.metrics)
+        most = max(1, min(settings.max_connections, _files() - _OTHER_FILES))
+        held = settings.max_held or max(_HELD_BYTES, 8 * app.max_body)
+        self._limits = Limits(replace(settings, max_connections=most), held, HEALTH, app.metrics.connections)
+        few = replace(settings, max_connections=_METRICS_CONNECTIONS)
+        self._metrics_limits = Limits(few, _METRICS_HELD_BYTES, frozenset((PATH,)))
         config = uvicorn.Config(
             asked,
             http=self._limits.protocol,  # type: ignore[arg-type]
@@ -79,7 +88,6 @@ class _Server(uvicorn.Server):
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=settings.shutdown_seconds,
         )
         super().__init__(config)
@@ -117,12 +125,13 @@ class _Server(uvicorn.Server):
         listener.setblocking(False)
         state = self.server_state
         self._metrics = await asyncio.get_running_loop().create_server(
-            lambda: HttpToolsProtocol(config, state, {}), sock=listener
+            lambda: self._metrics_limits.protocol(config, state, {}), sock=listener
         )
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 10 == 0:
             self._limits.sweep()
+            self._metrics_limits.sweep()
             self._app.monitor.tick()
         return await super().on_tick(counter)
 
@@ -141,8 +150,12 @@ class _Server(uvicorn.Server):
         self._app.monitor.tick()  # what was noted since the last one
 
     def _readable(self, listener: socket.socket) -> None:
-        if not self._app.metrics.busier():
-            self._accept(listener)
+        for _ in range(_AT_ONCE):
+            if self._app.metrics.busier():
+                break
+            if not self._accept(listener):
+                return
+        else:
             return
         loop = asyncio.get_running_loop()
         loop.remove_reader(listener)
@@ -153,14 +166,17 @@ class _Server(uvicorn.Server):
             self._accept(listener)
             asyncio.get_running_loop().add_reader(listener, self._readable, listener)
 
-    def _accept(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # another worker was faster, the client is gone, or no descriptor is left
+    def _accept(self, listener: socket.socket) -> bool:
+        try:
             client, _ = listener.accept()
-            self._limits.arrive()
-            loop = asyncio.get_running_loop()
-            task = loop.create_task(loop.connect_accepted_socket(self._protocol, client))
-            self._accepting.add(task)
-            task.add_done_callback(self._accepting.discard)
+        except OSError:  # none waits, another worker was faster, the client is gone, or no descriptor is left
+            return False
+        self._limits.arrive()
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(loop.connect_accepted_socket(self._protocol, client))
+        self._accepting.add(task)
+        task.add_done_callback(self._accepting.discard)
+        return True
 
     def _protocol(self) -> asyncio.Protocol:
         return self._limits.protocol(self.config, self.server_state, self.lifespan.state)
@@ -183,6 +199,13 @@ def _settle_garbage() -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(50_000, 20, 20)
+
+
+def _files() -> int:
+    """How many files this process may open, made the most that it may have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return sys.maxsize if most == resource.RLIM_INFINITY else most
 
 
 def _listen(fd: int | None, host: str, port: int) -> socket.socket:

@@ -38,7 +38,6 @@ class Batcher:
     def __init__(self, model: Model, settings: Settings, metrics: Metrics, stages: Timings) -> None:
         self._model, self._settings, self._metrics, self._stages = model, settings, metrics, stages
         self._queue: deque[_Waiting] = deque()
-        self._waiting = 0  # of the queue, those that nobody has given up
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "model")
         self._inline = _INLINE_SECONDS if model.signature.steady else _AT_ONCE_SECONDS
@@ -47,7 +46,8 @@ class Batcher:
         """The model's outputs for `samples`.
 
         Raises Refused: 422 for what the model itself can't take, 429 where too many wait, 504 where the answer would
-        come after `timeout_seconds`; the place in the queue is free then, and a run that nobody waits for is stopped.
+        come after `timeout_seconds`. Then, and where the task is cancelled, the place in the queue is free at once,
+        and a run that nobody waits for is stopped.
         """
         if self._worker is None and self._model.batch == 1 and self._is_short(samples.count, _AT_ONCE_SECONDS):
             return self._run_one(samples, None)
@@ -55,20 +55,24 @@ class Batcher:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(samples, loop.create_future())
         self._queue.append(waiting)
-        self._count(1)
+        self._metrics.waiting(len(self._queue))
         if self._worker is None:
             self._worker = loop.create_task(self._work())
         timer = loop.call_later(self._settings.timeout_seconds, self._expire, waiting)
         try:
             return await waiting.outputs
+        except asyncio.CancelledError:
+            self._leave(waiting)
+            raise
         finally:
             timer.cancel()
 
     def admit(self) -> None:
         """Raises Refused (429) while the queue is full."""
-        if self._waiting >= self._settings.max_queue:
-            wait = max(1, ceil(self._model.seconds * self._waiting))
-            raise Refused(429, "overloaded", f"{self._waiting} requests are waiting already", retry_after=wait)
+        waiting = len(self._queue)
+        if waiting >= self._settings.max_queue:
+            wait = max(1, ceil(self._model.seconds * waiting))
+            raise Refused(429, "overloaded", f"{waiting} requests are waiting already", retry_after=wait)
 
     def close(self) -> None:
         """Let go of the thread once its run is over."""
@@ -93,11 +97,9 @@ class Batcher:
             first = self._queue[0]
             if batch and (first.samples.count > room or first.shapes() != batch[0].shapes()):
                 break
-            self._queue.popleft()
-            if not first.outputs.done():
-                batch.append(first)
-                room -= first.samples.count
-                self._count(-1)
+            batch.append(self._queue.popleft())
+            room -= first.samples.count
+        self._metrics.waiting(len(self._queue))
         return batch
 
     async def _work_beside(self, batch: "list[_Waiting]") -> None:
@@ -117,7 +119,9 @@ class Batcher:
                 together = _together(self._model, [each.samples for each in batch], options)
                 self._stages.ran(sum(each.samples.count for each in batch), perf_counter() - begun)
                 return list(together)
-            except Exception:
+            except Exception as error:
+                if options is not None and options.terminate:
+                    return [error] * len(batch)
                 _log.warning("a run of %d requests failed; running each on its own", len(batch))
         answers: list[Outputs | BaseException] = []
         for each in batch:
@@ -151,19 +155,19 @@ class Batcher:
             return
         message = f"no answer within {self._settings.timeout_seconds:g} seconds"
         waiting.outputs.set_exception(Refused(504, "timeout", message))
-        if waiting.run is None:
-            self._count(-1)
-            return
-        batch, options = waiting.run
-        if all(each.outputs.done() for each in batch):
-            options.terminate = True
+        self._leave(waiting)
+
+    def _leave(self, waiting: "_Waiting") -> None:
+        """Give its place up; stop its run where all have left it."""
+        if waiting.run:
+            batch, options = waiting.run
+            options.terminate = all(each.outputs.done() for each in batch)
+        elif waiting in self._queue:
+            self._queue.remove(waiting)
+            self._metrics.waiting(len(self._queue))
 
     def _is_short(self, samples: int, limit: float) -> bool:
         return self._model.seconds * samples < limit
-
-    def _count(self, change: int) -> None:
-        self._waiting += change
-        self._metrics.waiting(self._waiting)
 
 
 class _Waiting:

@@ -135,7 +135,7 @@ class Worker:
 
     def __init__(self, folder: Path, listener: socket.socket, environment: dict[str, str], *options: str) -> None:
         environment = {"SLIPWAY_ACCESS": "open"} | environment
-        metrics = socket.create_server(("127.0.0.1", 0))
+        metrics = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.metrics = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics"
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         ready, ready_end = os.pipe()
