@@ -55,7 +55,9 @@ def test_production_becomes_nothing_else_until_it_is_released(monkeypatch):
 
 
 def registered(kind, protect=True, retain=True, needs=()):
-    return SimpleNamespace(type=kind, name="bad", custom=True, protect=protect, retainOnDelete=retain, dependencies=needs)
+    return SimpleNamespace(
+        type=kind, name="bad", custom=True, protect=protect, retainOnDelete=retain, dependencies=needs
+    )
 
 
 BROKEN = {

@@ -51,7 +51,11 @@ def ids(stack):
 
 def is_ours(record):
     """Whether the program declares it, and it does not roll: the rest is the engine's own."""
-    return not record["type"].startswith("pulumi:pulumi:") and "::default" not in record["urn"] and record["type"] not in ROLLING
+    return (
+        not record["type"].startswith("pulumi:pulumi:")
+        and "::default" not in record["urn"]
+        and record["type"] not in ROLLING
+    )
 
 
 def test_a_destroy_deletes_nothing_and_says_what_to_do(stack):
