@@ -59,7 +59,7 @@ class Protection:
 
     @contextmanager
     def service(self, name: str) -> Iterator[None]:
-        """Locks what is declared inside: a service that is taken out of the configuration stays until it is released."""
+        """Locks what is declared inside: a service that leaves the configuration stays until it is released."""
         before = len(self._declared)
         yield
         if self._production:
@@ -94,6 +94,6 @@ def _refuse_unreleased(environment: str) -> None:
     known = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value
     if (known.get("outputs") or {}).get("environment") == PRODUCTION:
         raise ConfigError(
-            f"slipway:environment: {stack} is production, and {environment!r} would take its protection off. Nothing was "
-            f"touched. Set it back to production, or run `slipway release {stack}` first"
+            f"slipway:environment: {stack} is production, and {environment!r} would take its protection off. Nothing "
+            f"was touched. Set it back to production, or run `slipway release {stack}` first"
         )

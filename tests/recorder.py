@@ -9,7 +9,7 @@ import runpy
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pulumi
 from pulumi.runtime import mocks
@@ -58,7 +58,7 @@ class Recorder(mocks.Mocks):
     Clouds answer as the stand-ins do: inputs are checked against the SDK, outputs and functions come from their tables.
     """
 
-    before: dict[str, Any] = {}  # what the last update exported
+    before: ClassVar[dict[str, Any]] = {}  # what the last update exported
 
     def __init__(self) -> None:
         self.declared: list[mocks.MockResourceArgs] = []

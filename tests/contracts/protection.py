@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slipway.infra.protection import ROLLING
+
 from tests.recorder import Recorder
 
 STACK = "pulumi:pulumi:Stack"

@@ -12,8 +12,8 @@ from slipway.simulator.throwaway import Throwaway
 
 
 class CloudStack(Throwaway):
-    """The stack of Pulumi.<name>.yaml in a throw-away checkout, or of `config`. With `image` its services have that one,
-    and none is built."""
+    """The stack of Pulumi.<name>.yaml in a throw-away checkout, or of `config`. With `image` its services have that
+    one, and none is built."""
 
     def __init__(self, folder: Path, name: str, image: str, config: dict[str, Any] | None = None) -> None:
         super().__init__(folder, ROOT, name)

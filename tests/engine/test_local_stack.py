@@ -274,6 +274,33 @@ def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout
     assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)
 
 
+def test_production_goes_nowhere_until_it_is_released(checkout, ports):
+    """Neither by a destroy, nor out of the configuration, nor as another environment; and a sweep ends no process."""
+    file, slipway = checkout.path / "Pulumi.test.yaml", (sys.executable, "-m", "slipway.cli")
+    jwt = "{jwks: 'https://issuer.example/keys', audience: a, issuer: i}"
+    production = f"config:\n  slipway:environment: production\n  slipway:access: {{jwt: {jwt}}}\n"
+    edit(file, "config:\n", production)
+    good = file.read_text()
+    checkout.up()
+    pids = [runtime.serving(port)["pids"] for port in ports.values()]
+    said = checkout.run("pulumi", "destroy", "--stack", "test", "--yes", "--skip-preview", fails=True)
+    assert "slipway release test" in said
+    for refused in (("removable",), ("sweep",)):
+        said = checkout.run(*slipway, "stack", *refused, "--stack", "test", fails=True)
+        assert "slipway release test, then make down STACK=test" in said
+    file.write_text(good[: good.index("    steep:")])
+    assert "slipway release test --update: steep" in checkout.up(fails=True)
+    file.write_text(good.replace("production", "staging"))
+    assert "run `slipway release test` first" in checkout.up(fails=True)
+    file.write_text(good)
+    assert [runtime.serving(port)["pids"] for port in ports.values()] == pids
+    for typed, fails in (("tset", True), ("test", False)):
+        done = subprocess.run(
+            [*slipway, "release", "test"], input=f"{typed}\n", cwd=checkout.path, env=checkout.environment, text=True
+        )
+        assert bool(done.returncode) == fails
+
+
 def test_down_leaves_no_process_port_file_or_state(checkout, ports, place):
     checkout.run("pulumi", "destroy", "--stack", "test", "--yes", "--skip-preview")
     checkout.run("pulumi", "stack", "rm", "test", "--yes", "--preserve-config")

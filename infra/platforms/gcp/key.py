@@ -13,7 +13,8 @@ ROTATION = f"{90 * 24 * 3600}s"
 
 @dataclass(frozen=True, kw_only=True)
 class KeyArgs:
-    """`existing`: a key that is there, and is granted on. `number`: of the project. `production`: a destroy leaves the grants too."""
+    """`existing`: a key that is there, and is granted on. `number`: of the project. `production`: a destroy leaves the
+    grants too."""
 
     name: str
     project: pulumi.Input[str]

