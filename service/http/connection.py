@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -60,7 +59,7 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=_UNREAD_BYTES)
         if not self._limits.enter(self):
-            self.app = self._limits.only_probes(self.app)  # type: ignore[arg-type, assignment]
+            self.app = self._limits.only_probes(self.app)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of everything; a wait for the model ends here."""
@@ -163,9 +162,9 @@ class Protocol(HttpToolsProtocol):
             if not self._head_since:
                 self.cycle.scope = self.scope = self.headers = None  # type: ignore[assignment]
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Coroutine[Any, Any, None]]) -> None:  # type: ignore[override]
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._working = cycle
-        task = self._task = self.loop.create_task(cycle.run_asgi(app))  # type: ignore[arg-type]
+        task = self._task = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 

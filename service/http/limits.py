@@ -1,5 +1,6 @@
 """What the connections of one port may hold together, and which of them goes first where that is not enough."""
 
+import ctypes
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ class Limits:
         self._arriving = 0
         self._chosen: list[tuple[int, Protocol]] = []
         self._any, self._chosen_until = True, 0.0
+        self._gaps = False
 
     def protocol(self, *args: Any, **kwargs: Any) -> "Protocol":
         """Makes a connection's protocol; stands in for uvicorn's class."""
@@ -88,6 +90,16 @@ class Limits:
             if victim is None:
                 return
             victim.end()
+            self._gaps = True
+
+    def tidy(self) -> None:
+        """Give back the memory of connections that were ended; to be called some times a second.
+
+        The C library keeps it otherwise, in gaps that the next flood does not fit in.
+        """
+        if self._gaps:
+            self._gaps = False
+            _trim(0)
 
     def sweep(self) -> None:
         """End connections whose client takes too long: over a head, a body, an answer, all of it, or the next one."""
@@ -137,3 +149,7 @@ class Limits:
         self._chosen.reverse()
         # Where there was none to end, nothing is looked for again until then.
         self._any, self._chosen_until = bool(ranked), now + _FRESH_SECONDS
+
+
+# Of glibc; others have nothing like it.
+_trim: Callable[[int], object] = getattr(ctypes.CDLL(None), "malloc_trim", lambda _: None)

@@ -158,22 +158,12 @@ def gauge(worker, name):
     return float(next(line for line in text.splitlines() if line.startswith(f"{name}{{")).rpartition(" ")[2])
 
 
-def test_connections_over_the_cap_are_told_so(start, artifacts, listener):
-    start(artifacts["classifier"], "--max-connections", "3")
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(socket.create_connection(listener.getsockname(), timeout=60)) for _ in range(3)]
-        time.sleep(0.3)
-        with socket.create_connection(listener.getsockname(), timeout=60) as extra:
-            answer = extra.recv(1000)
-        assert answer.startswith(b"HTTP/1.1 503") and b"retry-after: 1" in answer
-        clients[0].sendall(abuse.GOOD)
-        assert clients[0].recv(1000).startswith(b"HTTP/1.1 200")
-
-
 def test_a_head_has_a_size_and_a_form(start, artifacts, listener):
     start(artifacts["classifier"])
     for said, status in (
         (b"GET / HTTP/1.1\r\nhost: x\r\nx-a: " + b"a" * 100_000, b"431"),
+        (b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 129, b"431"),
+        (b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx-a: " + b"a" * 400_000, b"4"),
         (b"nonsense\r\n\r\n", b"400"),
         (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", b"400"),
         (b"POST /predict HTTP/1.1\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n", b"400"),
