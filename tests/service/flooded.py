@@ -3,11 +3,10 @@
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import psutil
 
@@ -35,23 +34,29 @@ class Found:
     slowest: float = 0.0
     sent: int = 0
     connections: int = 0
-    statuses: dict[int, int] = field(default_factory=dict)
 
 
-def flood(worker: Worker, kind: str, port: int, path: str, seconds: float, scale: float = 1.0) -> Found:
-    """`kind` of floods.KINDS against `port` for `seconds`, beside good requests, new connections for probes, scrapes.
+# The ports that strangers may reach, and what they may ask for there.
+PORTS = {"service": "/livez", "metrics": "/metrics"}
+
+
+def flood(worker: Worker, kind: str, attacked: str, seconds: float, scale: float = 1.0) -> Found:
+    """`kind` of floods.KINDS against one of PORTS for `seconds`, beside good requests, and probes and scrapes over
+    connections of their own.
 
     The process may map as much memory as a pod of 512 MiB has: it dies of more, as the pod does.
     """
     process = psutil.Process(worker.process.pid)
     process.rlimit(psutil.RLIMIT_DATA, (MEMORY, MEMORY))
-    asyncio.run(load(_port(worker.url), GOOD, 4, 0.5))
+    asyncio.run(load(_port(worker.url), GOOD, 4, 0.2))
     asyncio.run(_probe(_port(worker.metrics), "/metrics"))
     quiet = process.memory_info().rss
     _forget_peak(process.pid)
-    command = [sys.executable, "-m", "tests.service.floods", kind, str(port), path, str(seconds), str(scale)]
+    port = _port(worker.url if attacked == "service" else worker.metrics)
+    command = [sys.executable, "-m", "tests.service.floods", kind, str(port), PORTS[attacked], str(seconds), str(scale)]
     attacker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
+        assert attacker.stdout is not None and attacker.stdout.readline() == "begins\n"
         found = asyncio.run(_watch(worker, seconds))
         output, _ = attacker.communicate(timeout=30)
     finally:
@@ -80,7 +85,6 @@ async def _watch(worker: Worker, seconds: float) -> Found:
     good, *_ = await asyncio.gather(
         load(service, GOOD, 4, seconds, rate=40), probing(service, "/readyz"), probing(metrics, "/metrics")
     )
-    found.statuses = dict(good.statuses)
     found.good = good.statuses[200]
     found.failed = sum(good.statuses.values()) - found.good
     return found
@@ -105,7 +109,6 @@ def _peak(pid: int) -> int:
 def _forget_peak(pid: int) -> None:
     with open(f"/proc/{pid}/clear_refs", "w") as file:
         file.write("5")
-    assert os.path.exists(f"/proc/{pid}")
 
 
 def _port(url: str) -> int:

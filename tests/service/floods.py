@@ -1,7 +1,7 @@
 """What a stranger without a key can send: floods, each on a loop of its own process, against either port.
 
 `python -m tests.service.floods KIND PORT PATH SECONDS SCALE`. Sizes are those of `make test-faults`; SCALE shrinks
-the number of connections and the bytes. Prints how many bytes it got rid of and how many connections it was given.
+the number of connections. Prints `begins`, then how many bytes it sent and how many connections it was given.
 """
 
 import asyncio
@@ -175,6 +175,7 @@ KINDS = {
 
 
 async def main(kind: str, port: str, path: str, seconds: str, scale: str) -> None:
+    print("begins", flush=True)
     flood = Flood(int(port), path, float(seconds), float(scale))
     await KINDS[kind](flood)
     print(flood.sent, flood.made)
