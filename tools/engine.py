@@ -17,7 +17,7 @@ from pathlib import Path
 
 import engine_build
 import engine_download
-from engine_cache import NAMES, VERSION, Problem, cached, engine_home, locked, platform_name, say
+from engine_cache import LIST, NAMES, VERSION, Problem, cached, engine_home, locked, platform_name, say
 
 OLDEST = (3, 200, 0)  # older command lines lack calls that the Python SDK makes
 OWNED = (*NAMES, "pulumi-language-python", "pulumi-analyzer-policy-python")
@@ -101,7 +101,7 @@ def place(folder: Path, bin_dir: Path, project: Path) -> bool:
     """Make `bin_dir` hold the engine of `folder`, and say whether anything there had to change."""
     bin_dir.mkdir(parents=True, exist_ok=True)
     changed = False
-    for source in sorted(folder.iterdir()):
+    for source in sorted(each for each in folder.iterdir() if each.name != LIST):
         target = bin_dir / source.name
         if target.exists() and (target.samefile(source) or same_copy(source, target)):
             continue

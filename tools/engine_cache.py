@@ -1,5 +1,6 @@
 """The cache of Pulumi engines: where it lies, who may write to it, and how a new one appears all at once."""
 
+import json
 import os
 import platform
 import shutil
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 VERSION = "3.259.0"
+LIST = ".files.json"  # what each file was like when it was made
 # What an engine needs beside a language host: the command, the script that runs a program, dynamic providers.
 NAMES = ("pulumi", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 
@@ -32,9 +34,22 @@ def engine_home() -> Path:
 
 
 def cached() -> Path | None:
-    """The folder of the wanted version, if it is complete."""
+    """The folder of the wanted version, if it is complete, and as it was made."""
     folder = engine_home() / VERSION
-    return folder if all(os.access(folder / name, os.X_OK) for name in NAMES) else None
+    if not all(os.access(folder / name, os.X_OK) for name in NAMES):
+        return None
+    listed = folder / LIST
+    try:
+        # A version before this one wrote no list.
+        return folder if not listed.exists() or json.loads(listed.read_text()) == files_of(folder) else None
+    except (OSError, ValueError):
+        return None
+
+
+def files_of(folder: Path) -> dict[str, list[int]]:
+    """Bytes and time of each file of an engine."""
+    found = ((path, path.stat()) for path in sorted(folder.iterdir()) if path.name != LIST)
+    return {path.name: [about.st_size, int(about.st_mtime)] for path, about in found}
 
 
 def platform_name() -> str:
@@ -75,6 +90,7 @@ def staged() -> Iterator[Path]:
     try:
         yield staging
         staging.chmod(0o755)
+        (staging / LIST).write_text(json.dumps(files_of(staging)))
         shutil.rmtree(home / VERSION, ignore_errors=True)  # incomplete, or cached() would have found it
         staging.replace(home / VERSION)
     finally:

@@ -15,6 +15,7 @@ ARCHIVES = "https://get.pulumi.com/releases/sdk"
 CHECKSUMS = f"https://github.com/pulumi/pulumi/releases/download/v{VERSION}"
 KEPT = {*NAMES, "pulumi-language-python", "pulumi-analyzer-policy-python"}
 CONNECT_S, READ_S = 3, 30
+LARGEST_LIST, LARGEST = 1 << 20, 2 << 30  # bytes: of the checksums, and of the archive
 
 
 def fetch(platform: str) -> str | None:
@@ -27,7 +28,7 @@ def fetch(platform: str) -> str | None:
     try:
         url = f"{mirror or CHECKSUMS}/pulumi-{VERSION}-checksums.txt"
         with opened(url, CONNECT_S) as answer:
-            wanted = checksum(answer.read().decode(), name)
+            wanted = checksum(answer.read(LARGEST_LIST).decode(), name)
         if wanted is None:
             return f"{name} has no published checksum"
         with staged() as staging:
@@ -67,6 +68,8 @@ def save(source: IO[bytes], target: Path, size: int) -> str:
     digest, done, shown = hashlib.sha256(), 0, 0
     with target.open("wb") as file:
         while block := source.read(1 << 20):
+            if done + len(block) > LARGEST:
+                raise ValueError(f"{target.name} has more than {LARGEST >> 30} GiB, so it is not used")
             file.write(block)
             digest.update(block)
             done += len(block)

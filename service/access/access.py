@@ -24,6 +24,7 @@ HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
 PAGE = frozenset(("/ui", *(f"/ui/{name}" for name in ("page.css", "page.js", "dom.js", "inputs.js", "views.js"))))
 LOOK_SECONDS = 1.0
 _MOST_KNOWN = 256
+_SHORTEST_KEY = 32  # characters: a shorter one is quickly guessed, so none is taken, whatever the file says
 
 _log = logging.getLogger("slipway.access")
 
@@ -151,9 +152,9 @@ class Access:
         for key in self.rules.keys:  # all of them, and each in constant time: how long it takes tells nothing
             if hmac.compare_digest(key.digest, digest):
                 found = key
-        if found is None:
-            if self._tokens and secret.count(b".") == 2:
-                return self._tokens.check(secret, digest)
+        if found is None and self._tokens and secret.count(b".") == 2:
+            return self._tokens.check(secret, digest)
+        if found is None or len(secret) < _SHORTEST_KEY:
             raise Refused(401, "wrong_credentials", "the key is not known")
         if found.expires <= time.time():
             raise Refused(401, "expired_credentials", "the key has expired")

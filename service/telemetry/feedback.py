@@ -189,11 +189,36 @@ class _Seen:
         """True for a new one, False for one that is known, None for one that can't be told."""
         import sqlite3
 
+        for heal in (self._reopen, self._begin_anew):
+            try:
+                return self._tried(number, issued, oldest)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+                    raise  # it is busy, or the disk is full: the file is whole
+                heal()
+        return self._tried(number, issued, oldest)
+
+    def _reopen(self) -> None:
+        """Another process may have begun anew."""
+        self._database = None
+
+    def _begin_anew(self) -> None:
+        """A damaged file no longer says which tokens were scored: none from before is taken again."""
+        self._database = None
+        Path(self._path).unlink(missing_ok=True)
+        self._connected().execute("INSERT INTO horizon VALUES (?)", (int(time.time()),))
+
+    def _connected(self) -> Any:
+        import sqlite3
+
         if self._database is None:
             self._database = sqlite3.connect(self._path, timeout=5, isolation_level=None, check_same_thread=False)
             for statement in _TABLES:
                 self._database.execute(statement)
-        with closing(self._database.cursor()) as cursor:
+        return self._database
+
+    def _tried(self, number: bytes, issued: int, oldest: float) -> bool | None:
+        with closing(self._connected().cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
             try:
                 return self._add(cursor, number, issued, oldest)

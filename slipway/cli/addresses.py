@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from slipway.cli.stack import STACK, config_of
-from slipway.infra.local_key import key_file
+from slipway.infra.local_key import key_file, whole_key
 from slipway.ops.state.outputs import outputs
 
 URL = click.option("--url", help="A service by its address, whatever runs it; instead of --stack.")
@@ -54,4 +54,6 @@ def key(file: Path | None, stack: str | None) -> str:
         return found
     if file is None and stack is not None and config_of(stack).makes_own_key and key_file().exists():
         file = key_file()
+        if whole_key(file) is None:
+            raise click.ClickException(f"{file} holds no whole key: make up makes a new one")
     return file.read_text().strip().rpartition(" ")[2] if file else ""

@@ -113,7 +113,7 @@ def test_an_edited_service_changes_the_services_and_no_artifact(checkout, ports)
 
 def test_a_killed_service_is_noticed_by_preview_and_repaired_by_up(checkout, ports):
     run = runtime.run_folder(ports["steep"])
-    for pid in [*runtime.serving(ports["steep"])["pids"], runtime._supervisor_pid(run)]:
+    for pid in [*runtime.serving(ports["steep"])["pids"], runtime._supervisor(run).pid]:
         os.kill(pid, signal.SIGKILL)
     assert checkout.changes() == {"LocalService steep": "create"}
     drift = (sys.executable, "-m", "slipway.cli", "drift", "--stack", "test")

@@ -143,6 +143,14 @@ async def test_keys_change_without_a_restart_and_a_broken_file_changes_nothing(g
         assert not guarded.access.look()
 
 
+@pytest.mark.parametrize("key", ["a", "k" * 31])
+async def test_a_key_that_is_quickly_guessed_lets_nobody_in_whatever_the_file_says(guarded, key):
+    guarded.file.write_text(access(keys=[entry(), entry("short", key)]))
+    assert guarded.access.look()
+    async with client(guarded) as ask:
+        assert [(await ask.get("/", headers=bearer(each))).status_code for each in (key, KEY)] == [401, 200]
+
+
 def test_a_process_without_its_access_file_does_not_start(start, artifacts, tmp_path):
     worker = start(artifacts["linear"], SLIPWAY_ACCESS=str(tmp_path / "gone.json"))
     code, errors = worker.end()

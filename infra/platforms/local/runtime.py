@@ -87,8 +87,7 @@ def roll(port: int, owner: Owner, release: Release, access: str) -> None:
             access_before = (run / ACCESS).read_text() if (run / ACCESS).exists() else access
             _write_secret(run / ACCESS, access)
             _desire(run, port, owner, release)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(_supervisor_pid(run), signal.SIGHUP)
+            _signal(run, signal.SIGHUP)
         else:
             _clear(run)
             if not is_free(port):
@@ -108,7 +107,8 @@ def roll(port: int, owner: Owner, release: Release, access: str) -> None:
             return
         if serving(port):
             _write_secret(run / ACCESS, access_before)
-            _write(run / "desired.json", {**before, "generation": before["generation"] + 1})
+            if before:
+                _write(run / "desired.json", {**before, "generation": _generation()})
             raise SlipwayError(f"the new version did not get ready; the one before serves on\n{error}")
         _clear(run)
         shutil.rmtree(run)
@@ -126,9 +126,17 @@ def serving(port: int) -> dict[str, Any] | None:
     """The release that serves `port`, with its `owner` and worker `pids`; None if none does."""
     run = run_folder(port)
     status = _read(run / "status.json")
-    if not alive(run) or not status.get("serving") or not status["workers"]:
+    if not alive(run) or not status.get("serving") or not status.get("workers"):
         return None
     return {**status["serving"], "pids": status["workers"], "owner": owner_of(run)}
+
+
+def access_of(port: int) -> str:
+    """The text of the access file of the service on `port`; empty where it can't be read."""
+    try:
+        return (run_folder(port) / ACCESS).read_text()
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def why_silent(url: str) -> list[str]:
@@ -158,11 +166,11 @@ def stop(port: int, owner: Owner) -> None:
 
 
 def owner_of(run: Path) -> Owner | None:
-    """Whose a run folder is, as `roll` was told; None if the folder is gone or can't be read."""
-    try:
-        return Owner(**_read(run / "desired.json")["owner"])
-    except (KeyError, TypeError):
-        return None
+    """Whose a run folder is, as `roll` was told and its supervisor repeats; None if nothing can be read of it."""
+    for name in ("desired.json", "status.json"):
+        with contextlib.suppress(KeyError, TypeError):
+            return Owner(**_read(run / name)["owner"])
+    return None
 
 
 def alive(run: Path) -> bool:
@@ -191,8 +199,7 @@ def workers_of(run: Path) -> list[psutil.Process]:
 def _clear(run: Path) -> None:
     """Ends whatever still runs for this folder and empties it."""
     if alive(run):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(_supervisor_pid(run), signal.SIGTERM)
+        _signal(run, signal.SIGTERM)
         # Not for the process: whoever adopted it may take its time to reap it.
         end = time.monotonic() + STOP_SECONDS
         while alive(run) and time.monotonic() < end:
@@ -210,9 +217,13 @@ def _clear(run: Path) -> None:
 
 
 def _desire(run: Path, port: int, owner: Owner, release: Release) -> None:
-    generation = _read(run / "desired.json").get("generation", 0) + 1
-    wanted = {"generation": generation, "port": port, "owner": asdict(owner), "release": asdict(release)}
+    wanted = {"generation": _generation(), "port": port, "owner": asdict(owner), "release": asdict(release)}
     _write(run / "desired.json", wanted)
+
+
+def _generation() -> int:
+    """One that was never before: also where the last can't be read, the supervisor sees that something is asked."""
+    return time.time_ns()
 
 
 def _outcome(run: Path) -> str | None:
@@ -223,7 +234,7 @@ def _outcome(run: Path) -> str | None:
         living = alive(run)
         status = _read(run / "status.json")
         if status.get("generation") == wanted:
-            error: str | None = status["error"]
+            error: str | None = status.get("error")
             return error
         if not living:
             return f"the supervisor ended\n{(run / 'log').read_text(errors='replace')[-2000:]}"
@@ -233,8 +244,13 @@ def _outcome(run: Path) -> str | None:
 
 def _refuse_other_stack(run: Path, port: int, owner: Owner) -> None:
     other = owner_of(run)
+    if other is None:
+        raise SlipwayError(
+            f"port {port} is served, and the files in {run} are damaged, so nobody knows for whom: "
+            f"make down where that was started, then make up"
+        )
     # A service of the same stack may hand its port to another: renamed, it is created before it is deleted.
-    if other is None or other.stack != owner.stack:
+    if other.stack != owner.stack:
         raise SlipwayError(
             f"port {port} serves {other}: take that down first (make down in its checkout), "
             "or set another `port` for this service in Pulumi.<stack>.yaml"
@@ -261,16 +277,35 @@ def listener(port: int) -> str:
     return ""
 
 
-def _supervisor_pid(run: Path) -> int:
-    return int((run / "lock").read_text() or 0)
+def _signal(run: Path, number: signal.Signals) -> None:
+    """Sends a signal to the folder's supervisor, if it still runs, and to no other process."""
+    if process := _supervisor(run):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(number)  # not to one that has got its number since
+
+
+def _supervisor(run: Path) -> psutil.Process | None:
+    """The number in `lock` may be damaged, and another's by now: it is the process whose command says so."""
+
+    def is_it(process: psutil.Process) -> bool:
+        with contextlib.suppress(psutil.Error):
+            command = process.cmdline()
+            return len(command) > 1 and Path(command[-2]).name == SUPERVISOR.name and Path(command[-1]) == run
+        return False
+
+    with contextlib.suppress(psutil.Error, OSError, ValueError, OverflowError):
+        if is_it(named := psutil.Process(int((run / "lock").read_text()))):
+            return named
+    return next(filter(is_it, psutil.process_iter()), None)
 
 
 def _read(path: Path) -> dict[str, Any]:
+    """What a file says; nothing where it is not there, or damaged."""
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
+        content = json.loads(path.read_text())
+    except (FileNotFoundError, RecursionError, ValueError):
         return {}
-    return content
+    return content if isinstance(content, dict) else {}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

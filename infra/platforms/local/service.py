@@ -57,9 +57,13 @@ class LocalServiceProvider(ResourceProvider):
 
     @plain_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """A service that does not run, or another stack's on its port, is a deleted resource."""
+        """A service that does not run, another stack's on its port, and one whose access file is damaged, is a deleted
+        resource: made again, it rolls."""
         found = runtime.serving(int(props["port"]))
-        return ReadResult(id_ if found and found["owner"] == _owner(props) else "", props)
+        ours = found and found["owner"] == _owner(props)
+        return ReadResult(
+            id_ if ours and _hash(runtime.access_of(int(props["port"]))) == props["accessKey"] else "", props
+        )
 
     @plain_errors
     def delete(self, _id: str, props: dict[str, Any]) -> None:

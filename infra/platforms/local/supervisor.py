@@ -64,8 +64,13 @@ class Supervisor:
         await self.roll()
         failed = self.serving is None
         while self.serving and await events.get() is signal.SIGHUP:
-            desired = json.loads((self.run / "desired.json").read_text())
-            if desired["generation"] != self.desired["generation"]:
+            try:
+                desired = json.loads((self.run / "desired.json").read_text())
+                asked = desired["generation"] != self.desired["generation"]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                self.report(f"desired.json can't be read: {error!r}")
+                continue
+            if asked:
                 self.desired = desired
                 await self.roll()
         self.serving = None
@@ -209,6 +214,7 @@ class Supervisor:
         """Writes what is so now, whole or not at all."""
         status = {
             "generation": self.desired["generation"],
+            "owner": self.desired.get("owner"),
             "serving": self.serving,
             "workers": [worker.pid for worker in self.workers],
             "error": error,

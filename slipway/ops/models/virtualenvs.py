@@ -1,6 +1,7 @@
 """Virtualenvs made from lock files, once each."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -8,12 +9,14 @@ from pathlib import Path
 
 from slipway.ops.progress import report
 from slipway.pipeline.errors import BadInput, PipelineError, shown
+from slipway.service.foreign import json_object
 
 STAMP = ".complete"
 
 
 def environment(files: list[Path], envs: Path) -> Path:
-    """The python of the virtualenv that holds exactly what the lock files list; made where it is not there yet.
+    """The python of the virtualenv that holds exactly what the lock files list; made where it is not there yet, and
+    anew where a file of it was changed or lost since.
 
     It is keyed by the files' content and Python's minor version. Raises BadInput for requirements without hashes.
     """
@@ -22,9 +25,36 @@ def environment(files: list[Path], envs: Path) -> Path:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = envs / hashlib.sha256(" ".join([version, *hashes]).encode()).hexdigest()[:32]
     python = folder / "bin" / "python"
-    if not (folder / STAMP).exists():
+    if not _is_whole(folder):
         _make_once(folder, python, files)
     return python
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether each file is as large and old as the stamp says; what a process has added since does no harm."""
+    try:
+        content = (folder / STAMP).read_bytes()
+        if not content:  # of a version that only said that it is there
+            _stamp(folder)
+            return True
+        listed = json_object(content)
+        same = all(_seen(os.path.join(folder, name)) == seen for name, seen in listed.items())
+        return same and bool(listed) and os.access(folder / "bin" / "python", os.X_OK)
+    except (OSError, ValueError):
+        return False
+
+
+def _stamp(folder: Path) -> None:
+    files = (Path(place, name) for place, _, names in os.walk(folder) for name in names if name != STAMP)
+    content = json.dumps({file.relative_to(folder).as_posix(): _seen(file) for file in files})
+    temporary = folder / f"{STAMP}.new"
+    temporary.write_text(content)
+    temporary.replace(folder / STAMP)
+
+
+def _seen(file: Path | str) -> list[int]:
+    found = os.lstat(file)
+    return [found.st_size, int(found.st_mtime)]
 
 
 def _locked(file: Path) -> bytes:
@@ -53,8 +83,9 @@ def _make_once(folder: Path, python: Path, files: list[Path]) -> None:
         report("waiting for another slipway that makes this environment")
         lock.acquire()
     try:
-        if not (folder / STAMP).exists():
-            report(f"making the environment of {', '.join(shown(file) for file in files)} (once)")
+        if not _is_whole(folder):
+            what = "damaged: making it anew" if (folder / STAMP).exists() else "made (once)"
+            report(f"the environment of {', '.join(shown(file) for file in files)} is {what}")
             _make(folder, python, files)
     finally:
         lock.release()
@@ -63,9 +94,11 @@ def _make_once(folder: Path, python: Path, files: list[Path]) -> None:
 def _make(folder: Path, python: Path, files: list[Path]) -> None:
     lists = [argument for file in files for argument in ("--requirements", str(file))]
     # A virtualenv holds its own path, so it is made in place; the stamp tells a whole one from a broken-off one.
+    # uv links files to those in its own cache, which may have been damaged with them.
+    anew = ["--no-cache"] if (folder / STAMP).exists() else []
     _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
-    _uv("pip", "install", "--python", str(python), "--require-hashes", *lists)
-    (folder / STAMP).touch()
+    _uv("pip", "install", *anew, "--python", str(python), "--require-hashes", *lists)
+    _stamp(folder)
 
 
 def _uv(*arguments: str) -> None:

@@ -63,7 +63,7 @@ def _read(file: Path, parts: Iterator[_Part]) -> Iterator[_Part]:
     """The same, where what libraries raise for a file that is not what its name says becomes BadInput."""
     try:
         yield from parts
-    except (OSError, EOFError, TypeError, ValueError, csv.Error, BadZipFile) as error:
+    except (OSError, EOFError, RecursionError, TypeError, ValueError, csv.Error, BadZipFile) as error:
         raise BadInput(f"{file} can't be read as {file.suffix}: {error}") from None
 
 
@@ -160,7 +160,7 @@ def _jsonl(file: Path, specs: Specs, _columns: Sequence[str], size: int, skip: i
 def _sample(where: str, text: bytes, specs: Specs) -> dict[str, Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (RecursionError, ValueError) as error:
         raise BadInput(f"{where} is not JSON: {error}") from None
     value = value.get("inputs", value) if isinstance(value, dict) else {specs[0]["name"]: value}
     if set(value) != {spec["name"] for spec in specs}:
@@ -244,7 +244,7 @@ def image(file: Path, spec: dict[str, Any]) -> np.ndarray:
             if height and width and picture.size != (width, height):
                 picture = picture.resize((width, height), Image.Resampling.BILINEAR)
             values: np.ndarray = np.asarray(picture, np.float32)
-    except (UnidentifiedImageError, OSError) as error:
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise BadInput(f"{file} is no image that can be read: {error}") from None
     low, high = spec["minimum"] or 0.0, 255.0 if spec["maximum"] is None else spec["maximum"]
     values = low + values / 255 * (high - low)

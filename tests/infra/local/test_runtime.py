@@ -1,5 +1,6 @@
 """The supervisor, driven as the resource drives it, with a double for the service's process."""
 
+import hashlib
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ from urllib.request import urlopen
 import psutil
 import pytest
 from slipway.infra.platforms.local import runtime
+from slipway.infra.platforms.local.service import LocalServiceProvider
 from slipway.infra.resources.command import SlipwayError
 
 from tests.callers import access
@@ -132,7 +134,7 @@ def test_a_killed_worker_is_started_again(port, release):
 def test_a_killed_supervisor_takes_its_workers_along_and_the_next_release_takes_over(port, release):
     runtime.roll(port, OWNER, release("one", workers=2), access())
     pids = runtime.serving(port)["pids"]
-    os.kill(runtime._supervisor_pid(runtime.run_folder(port)), signal.SIGKILL)
+    runtime._supervisor(runtime.run_folder(port)).kill()
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in pids))
     assert runtime.serving(port) is None
     runtime.roll(port, OWNER, release("two"), access())
@@ -143,7 +145,7 @@ def test_a_stopped_worker_of_a_killed_supervisor_is_found(port, release):
     runtime.roll(port, OWNER, release("one"), access())
     worker = runtime.serving(port)["pids"][0]
     os.kill(worker, signal.SIGSTOP)
-    os.kill(runtime._supervisor_pid(runtime.run_folder(port)), signal.SIGKILL)
+    runtime._supervisor(runtime.run_folder(port)).kill()
     wait_until(lambda: not runtime.alive(runtime.run_folder(port)))
     assert [process.pid for process in runtime.workers_of(runtime.run_folder(port))] == [worker]
     runtime.stop(port, OWNER)
@@ -251,3 +253,61 @@ def test_metrics_keep_their_port_through_releases_and_change_it_when_told(port, 
     assert not runtime.is_free(second)
     runtime.stop(port, OWNER)
     assert runtime.is_free(second)
+
+
+DAMAGE = {
+    "cut": lambda content: content[: len(content) // 2],
+    "emptied": lambda content: b"",
+    "garbled": lambda content: bytes(byte ^ 0x5A for byte in content),
+}
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+@pytest.mark.parametrize("name", ["desired.json", "status.json", "lock"])
+def test_a_damaged_file_of_a_run_folder_heals_with_the_next_release(port, release, name, how):
+    runtime.roll(port, OWNER, release("one"), access())
+    file = runtime.run_folder(port) / name
+    file.write_bytes(DAMAGE[how](file.read_bytes()))
+    assert runtime.owner_of(runtime.run_folder(port)) == OWNER
+    runtime.roll(port, OWNER, release("two"), access())
+    assert answer(port)[0] == "two"
+    assert runtime.serving(port)["owner"] == OWNER
+
+
+def test_no_process_gets_a_signal_because_its_number_is_in_a_file(port, release):
+    lock = runtime.run_folder(port) / "lock"
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
+        try:
+            runtime.roll(port, OWNER, release("one"), access())
+            lock.write_text(str(other.pid))
+            runtime.roll(port, OWNER, release("two"), access())
+            assert answer(port)[0] == "two"
+            lock.write_text(str(other.pid))
+            runtime.stop(port, OWNER)
+            assert not runtime.run_folder(port).exists()
+            assert other.poll() is None
+        finally:
+            other.kill()
+
+
+def test_where_nobody_knows_whose_a_port_is_it_is_named_and_down_frees_it(port, release):
+    runtime.roll(port, OWNER, release("one"), access())
+    for name in ("desired.json", "status.json"):
+        (runtime.run_folder(port) / name).write_text("")
+    with pytest.raises(SlipwayError, match=rf"files in {runtime.run_folder(port)} are damaged.*make down"):
+        runtime.roll(port, OWNER, release("two"), access())
+    assert answer(port)[0] == "one"
+    runtime.stop(port, OWNER)
+    assert runtime.is_free(port)
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_service_whose_access_file_is_damaged_is_made_again(port, release, how, monkeypatch):
+    monkeypatch.setenv("PULUMI_BACKEND_URL", "file:///here")
+    runtime.roll(port, OWNER, release("one"), access())
+    props = {"service": "x", "stack": "slipway/test", "port": float(port)}
+    props |= {"accessKey": hashlib.sha256(access().encode()).hexdigest()}
+    assert LocalServiceProvider().read("id", props).id == "id"
+    file = runtime.run_folder(port) / "access.json"
+    file.write_bytes(DAMAGE[how](file.read_bytes()))
+    assert LocalServiceProvider().read("id", props).id == ""
