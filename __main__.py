@@ -17,6 +17,9 @@ platform = row_of(config).open(config)
 
 # All models are looked at before the first resource is registered.
 models = {name: known_model(service.model, service.variant) for name, service in config.services.items()}
+for name, service in config.services.items():
+    if misplaced := models[name].misplaced(service.model, service.accelerator):
+        pulumi.log.warn(f"{name}: {misplaced}")
 access = access_file(config, platform.proxies)
 
 services: dict[str, dict[str, Any]] = {}

@@ -20,6 +20,10 @@ def cost_per_1k(report: Mapping[str, Any] | None, estimate: Estimate, prices: Pr
     if report is None:
         return {"unmeasured": "the model is not built yet"}
     hardware = report.get("hardware", {})
+    chosen = report["choice"]["variant"]
+    rates = {each["name"]: each.get("throughputAllThreads") for each in report["variants"]}
+    if not rates.get(chosen):
+        return {"unmeasured": f"{chosen} for {hardware.get('target')} was built where no such hardware is"}
     machine = hardware.get("machine")
     nodes = _nodes(estimate)
     if machine not in nodes:
@@ -28,13 +32,8 @@ def cost_per_1k(report: Mapping[str, Any] | None, estimate: Estimate, prices: Pr
     price = prices.find(nodes[machine], region)
     if price is None:
         return {"unmeasured": f"no price of {nodes[machine]} in {region}"}
-    rates = {each["name"]: each.get("throughputAllThreads") for each in report["variants"]}
-    chosen = report["choice"]["variant"]
     figures = {"after": _usd(price.usd, rates.get(chosen)), "before": _usd(price.usd, rates.get(REFERENCE))}
-    known = {case: usd for case, usd in figures.items() if usd is not None}
-    if "after" not in known:
-        return {"unmeasured": f"no throughput of {chosen} was measured"}
-    return {**known, "machine": machine}
+    return {**{case: usd for case, usd in figures.items() if usd is not None}, "machine": machine}
 
 
 def _nodes(estimate: Estimate) -> dict[str, str]:

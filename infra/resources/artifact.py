@@ -84,11 +84,24 @@ class ModelArtifact(Resource, module="slipway", name="ModelArtifact"):
 
 class KnownModel(NamedTuple):
     """`inputs_key`: names all that goes into the model's artifact, by content; a pinned variant is part of it.
-    `kind`: of service that it is for. `folder`: of the artifact, None where it is not built yet."""
+    `kind`: of service that it is for. `folder`: of the artifact, None where it is not built yet. `target`: the hardware
+    that it is optimized for, None where nobody knows."""
 
     inputs_key: str
     kind: str
     folder: Path | None
+    target: str | None = None
+
+    def misplaced(self, model: str, accelerator: str) -> str | None:
+        """Why a service with this accelerator should have another artifact of the model; None where it fits."""
+        runs_on = {"none": "cpu"}.get(accelerator, accelerator)
+        if self.target in (None, runs_on):
+            return None
+        return (
+            f"it runs on {runs_on} (accelerator: {accelerator}), but its model was optimized and judged for "
+            f"{self.target}. Write target: {runs_on} in model.yaml, or name the digest of what "
+            f"`slipway model build {model} --target {runs_on}` builds"
+        )
 
 
 def known_model(model: str, variant: str | None) -> KnownModel:
@@ -99,7 +112,10 @@ def known_model(model: str, variant: str | None) -> KnownModel:
     """
     found = slipway_json("model", "describe", model, *_pin(variant))
     return KnownModel(
-        found["inputsKey"], _known_kind(model, found["kind"]), Path(found["path"]) if found["path"] else None
+        found["inputsKey"],
+        _known_kind(model, found["kind"]),
+        Path(found["path"]) if found["path"] else None,
+        found["target"],
     )
 
 

@@ -144,12 +144,15 @@ def _explain(artifact: Artifact, settings: Settings) -> Schema:
     payload = _payload(artifact.signature.inputs, settings, batch=False)
     more = {"target": {"type": ["string", "integer", "null"]}, "method": {"enum": list(METHODS)}}
     schema = payload | {"properties": payload["properties"] | more}
-    fields = {"value": {"type": "number"}, "baseline": {"type": "number"}, "attributions": {"type": "object"}}
+    fields: Schema = {"value": {"type": "number"}, "baseline": {"type": "number"}, "attributions": {"type": "object"}}
+    fields |= {"standardError": {"type": ["number", "null"], "minimum": 0}}
     answer = {"type": "object", "required": list(fields), "properties": fields}
     return {
         "summary": "Explain the answer to one sample",
         "description": "For each value of the sample how much of the answer comes from it: of the probability of "
-        "`target`, which is the predicted class if left out. Shapley values add up to `value` less `baseline`.",
+        "`target`, which is the predicted class if left out. Shapley values add up to `value` less `baseline`. "
+        "`standardError` is their noise; null if unknown, as there was no time for more than one pair of walks, or as "
+        "the method is occlusion.",
         "requestBody": {
             "required": True,
             "content": {"application/json": {"schema": schema, "example": artifact.read("example")}},

@@ -42,7 +42,7 @@ class Explanation:
     """How much of `value` each value of the sample accounts for, beginning from `baseline`.
 
     `attributions` are arrays of the inputs' shapes; a text's are one number for each of `words`. `standard_error` is
-    the noise of the sampling.
+    the noise of the sampling; None if unknown, as the model was too slow for more than one pair of walks.
     """
 
     method: str
@@ -51,7 +51,7 @@ class Explanation:
     baseline: float
     attributions: Arrays
     words: tuple[str, ...]
-    standard_error: float
+    standard_error: float | None
     evaluations: int
     seconds: float
 

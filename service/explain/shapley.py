@@ -26,11 +26,12 @@ Value = Callable[[Arrays], np.ndarray]
 @dataclass(frozen=True, kw_only=True)
 class Credits:
     """`credits`: for each input an array of a sample's shape, of a text one number a word. `error`: their standard
-    error, as a root mean square. `baseline`: what they start from. `evaluations`: samples that the model answered."""
+    error, as a root mean square; None if unknown, as one pair of walks alone tells nothing of the noise. `baseline`:
+    what they start from. `evaluations`: samples that the model answered."""
 
     credits: Arrays
     baseline: float
-    error: float
+    error: float | None
     evaluations: int
 
 
@@ -95,12 +96,13 @@ def shapley(sample: Sample, value: Value, seconds: float) -> Credits:
 
 
 def occlusion(sample: Sample, value: Value, _seconds: float) -> Credits:
-    """What the answer loses with each group left out alone: quick, and adds up to nothing."""
+    """What the answer loses with each group left out alone, on one background: quick, adds up to nothing, and how far
+    another background would tell otherwise is unknown."""
     owners, count = sample.groups(0)
     kept = np.concatenate([~np.eye(count, dtype=bool), np.ones((1, count), bool), np.zeros((1, count), bool)])
     *without, whole, baseline = value(sample.mixed(owners, kept, 0))
     return Credits(
-        credits=_spread(owners, whole - np.array(without)), baseline=float(baseline), error=0.0, evaluations=len(kept)
+        credits=_spread(owners, whole - np.array(without)), baseline=float(baseline), error=None, evaluations=len(kept)
     )
 
 
@@ -137,8 +139,8 @@ def _spread(owners: Arrays, credits: np.ndarray) -> Arrays:
     return {name: (credits / sizes)[owner] for name, owner in owners.items()}
 
 
-def _error(found: list[Arrays]) -> float:
+def _error(found: list[Arrays]) -> float | None:
     if len(found) < 2:
-        return 0.0
+        return None
     squares: Any = [np.var([each[name] for each in found], axis=0, ddof=1).ravel() / len(found) for name in found[0]]
     return float(np.sqrt(np.mean(np.concatenate(squares))))

@@ -25,6 +25,10 @@ export function answer(told, model) {
 export function explanation(told, inputs, model) {
   const target = typeof told.target === "string" ? `the probability of ${told.target}` : "the answer";
   const text = `Without the input ${target} would be ${figure(told.baseline)}; the input makes it ${figure(told.value)}.`;
+  if (told.standardError === null) {
+    const why = `This model is too slow to explain well: ${figure(told.seconds)} s were enough to look at each part once, so even what speaks for or against it may be chance.`;
+    return [make("h3", {}, "Why"), make("p", { id: "unsure" }, why)];
+  }
   const parts = Object.entries(told.attributions).map(([name, credits]) => {
     if (credits.words) return words(credits);
     const spec = model.inputs.find((each) => each.name === name);

@@ -21,7 +21,10 @@ def show(told: Explanation, columns: Sequence[str] = ()) -> None:
     console.print(
         f"{what}: {told.value:.4f}, from {told.baseline:.4f} where nothing is known of the sample "
         f"({told.method}, {told.evaluations:,} evaluations, {told.seconds:.2f} s)"
+        + (f", each give or take {told.standard_error:.2g}" if told.standard_error is not None else "")
     )
+    if told.standard_error is None and told.method == "shapley":
+        console.print("the model is too slow to explain well: even the signs may be chance", style="bold")
     for name, credits in told.attributions.items():
         flat = credits[..., 0] if credits.ndim == 3 and credits.shape[-1] == 1 else credits
         if not told.words and flat.ndim == 2:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 JSON = click.option("--json", "as_json", is_flag=True, help="JSON on standard output, a line for each object.")
 
+TARGET = click.option(
+    "--target", type=click.Choice(["cpu", "nvidia"]), help="Optimize for this hardware, whatever model.yaml says."
+)
+
 
 @click.group()
 def model() -> None:
@@ -21,12 +25,13 @@ def model() -> None:
 @model.command()
 @click.argument("ref")
 @click.option("--variant", help="As a build with this pinned variant.")
+@TARGET
 @JSON
-def describe(ref: str, variant: str | None, as_json: bool) -> None:
+def describe(ref: str, variant: str | None, target: str | None, as_json: bool) -> None:
     """Say what REF is now, without building: its inputsKey, and digest and path where it is built."""
     from slipway.ops.models.builds import described
 
-    found = described(ref, home(), variant)
+    found = described(ref, home(), variant, target)
     fields = _identity(found) | {"path": None if found.path is None else str(found.path)}
     if as_json:
         click.echo(json.dumps(fields))
@@ -38,21 +43,25 @@ def describe(ref: str, variant: str | None, as_json: bool) -> None:
 @model.command()
 @click.argument("refs", metavar="REF...", nargs=-1, required=True)
 @click.option("--variant", help="Build this variant or fail; without it the fastest inside the budget is taken.")
+@TARGET
 @click.option("--serving", help="The artifact that serves now, by digest or uri: a worse or slower one is refused.")
 @click.option("--accept-worse", is_flag=True, help="Take one that is worse or slower than what serves now.")
 @click.option(
     "--in-stack", is_flag=True, hidden=True, help="The service of a stack is built: its file has the remedies."
 )
+@click.option("--retrain", is_flag=True, help="Train again although nothing changed; notes it in the folder.")
 @click.option("--again", is_flag=True, help="Judge anew what was refused before.")
 @JSON
 @click.option("--verbose", is_flag=True, help="Show tracebacks and what libraries print.")
 def build(
     refs: tuple[str, ...],
     variant: str | None,
+    target: str | None,
     serving: str | None,
     accept_worse: bool,
     in_stack: bool,
     again: bool,
+    retrain: bool,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -62,6 +71,7 @@ def build(
     """
     from slipway.cli.tables import print_build, print_refusal
     from slipway.ops.models.builds import build as build_one
+    from slipway.ops.models.builds import retrained
     from slipway.ops.models.gate import BY_HAND, IN_STACK, gate
     from slipway.pipeline.errors import Refused
 
@@ -71,7 +81,10 @@ def build(
         raise click.UsageError("--serving goes with one REF")
     for ref in refs:
         try:
-            built = build_one(ref, home(), variant, verbose, again)
+            if retrain:
+                built = retrained(ref, home(), variant, verbose, target)
+            else:
+                built = build_one(ref, home(), variant, verbose, again, target)
         except Refused as error:
             if error.report:
                 print_refusal(error.report)
@@ -229,6 +242,7 @@ def _identity(found: "Model") -> dict[str, Any]:
         "ref": found.ref,
         "inputsKey": found.inputs_key,
         "kind": found.kind,
+        "target": found.target,
         "digest": found.digest,
     }
 

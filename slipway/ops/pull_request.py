@@ -29,6 +29,8 @@ def render(stack: str, preview: Preview, reports: Mapping[str, Mapping[str, Any]
     parts = [_headline(stack, preview)]
     if preview.errors:
         parts.append("\n".join(f"> {line}" for error in preview.errors for line in error.splitlines()))
+    if preview.warnings:
+        parts.append("\n".join(f"> **Look at** {_cell(each)}" for each in preview.warnings))
     if preview.blocking or preview.violations:
         parts.append("\n".join(_policy(preview)))
     if preview.steps:
@@ -162,7 +164,11 @@ def _model(name: str, report: Mapping[str, Any] | None, plots: str) -> Iterator[
             f"{_cell(note)} |"
         )
     hardware = report["hardware"]
-    yield f"\nMeasured on {hardware.get('machine') or hardware['cpu']}, {hardware['cores']} cores."
+    where = f"{hardware.get('machine') or hardware['cpu']}, {hardware['cores']} cores"
+    if any(each["latencyMs"] for each in report["variants"]):
+        yield f"\nMeasured on {where}."
+    else:
+        yield f"\nUnmeasured: it is for {hardware['target']}, and was built on {where}. {report['choice']['reason']}."
     if plots:
         yield f"[Plot of the variants]({plots})"
 

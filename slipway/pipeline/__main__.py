@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--variant")
     parser.add_argument("--service", type=json.loads, help="the command that starts a service, as JSON: for a build")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("OURS", "THEIRS"), help="two artifacts, not a build")
+    parser.add_argument("--target", help="in place of the target of model.yaml")
+    parser.add_argument("--timer", nargs=2, metavar=("PYTHON", "MODULE"), help="times models on this machine's GPU")
     parser.add_argument("--verbose", action="store_true")
     arguments = parser.parse_args()
     threading.Thread(target=_end_with, args=(arguments.parent,), daemon=True).start()
@@ -59,9 +61,11 @@ def _outcome(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _built(arguments: argparse.Namespace, progress: Progress) -> dict[str, Any]:
-    from slipway.pipeline.build import build
+    from slipway.pipeline.build import Wanted, build
 
-    return {"digest": build(arguments.folder, arguments.work, arguments.variant, arguments.service, progress)}
+    timer = [arguments.timer[0], "-m", arguments.timer[1]] if arguments.timer else None
+    wanted = Wanted(variant=arguments.variant, target=arguments.target, timer=timer, service=arguments.service)
+    return {"digest": build(arguments.folder, arguments.work, wanted, progress)}
 
 
 def _compared(arguments: argparse.Namespace) -> dict[str, Any]:

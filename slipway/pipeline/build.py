@@ -12,6 +12,7 @@ from slipway.pipeline import judge, runtime
 from slipway.pipeline.checks import check_answers, conversion, overlap
 from slipway.pipeline.company import check_rows, depends
 from slipway.pipeline.data import Dataset, fitted
+from slipway.pipeline.device import Device, measured
 from slipway.pipeline.errors import BadInput, Refused, shown
 from slipway.pipeline.graph import check_mode
 from slipway.pipeline.judge import Candidate, Verdict
@@ -23,6 +24,7 @@ from slipway.pipeline.package import Package, write_artifact, write_report
 from slipway.pipeline.probabilities import with_probabilities
 from slipway.pipeline.progress import Progress
 from slipway.pipeline.provenance import provenance
+from slipway.pipeline.reads import Reads
 from slipway.pipeline.report import variants_report
 from slipway.pipeline.scores import label_and_answer
 from slipway.pipeline.served import judge_served
@@ -48,17 +50,33 @@ class Task:
     labels: tuple[str, ...] | None
 
 
-def build(folder: Path, work: Path, pinned: str | None, service: list[str], progress: Progress) -> str:
-    """Writes `work/artifact` and TensorBoard logs in `work/logs`; returns the digest. `service`: the command that
-    starts the real service, which is called before anything is kept.
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What a build is asked for beyond its folder: a pinned `variant`, another `target` than the settings', where this
+    machine has the target's hardware the command that times models on it, and the command that starts the real service,
+    which is called before anything is kept."""
+
+    service: list[str]
+    variant: str | None = None
+    target: str | None = None
+    timer: list[str] | None = None
+
+
+def build(folder: Path, work: Path, wanted: Wanted, progress: Progress) -> str:
+    """Writes `work/artifact` and TensorBoard logs in `work/logs`; returns the digest.
 
     Raises BadInput for what the user can mend, Refused, with the report, where the gate keeps the model out.
     """
-    settings = read_settings(folder)
+    settings, pinned = read_settings(folder), wanted.variant
+    if wanted.target:
+        settings = settings.model_copy(update={"target": wanted.target})
     progress.phase("reading the model folder and its data")
-    user = UserModel(folder, settings)
+    reads = Reads(folder, settings.data)
+    with reads.noticed():
+        user = UserModel(folder, settings)
     metric = user.metric()
-    task = Task(folder, settings, metric, user.training_data(), user.evaluation_data(), user.labels())
+    with reads.noticed():
+        task = Task(folder, settings, metric, user.training_data(), user.evaluation_data(), user.labels())
     for each in (task.training, task.evaluation):
         check_labels(metric.name, each.labels, each.where)
     judge.require_enough(task.evaluation.labels, metric, settings.budget, task.evaluation.where)
@@ -71,8 +89,14 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
 
     progress.phase(f"training on {len(task.training)} samples" if not settings.model else f"loading {settings.model}")
     started = time.monotonic()
-    source = source_of(user.train(_made(work / "logs")), folder, task.training.inputs)
+    logs = _made(work / "logs")
+    with reads.noticed():
+        trained = user.train(logs)
+    source = source_of(trained, folder, task.training.inputs)
     seconds = time.monotonic() - started
+    undeclared = sorted(map(shown, map(Path, reads.files))) + sorted(reads.hosts)
+    for each in undeclared:
+        progress.phase(f"model.py reads {each}, which data: in model.yaml does not name: changes of it go unnoticed")
 
     check_mode(source.proto, shown(folder))
     brought = source
@@ -105,6 +129,11 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
     if not variants[0].elsewhere:
         progress.phase("measuring latency and memory")
         timings = measure(paths, task.evaluation.inputs, alone)
+    device: Device | None = None
+    if variants[0].elsewhere and wanted.timer:
+        progress.phase("measuring latency on this machine's GPU")
+        device = measured(wanted.timer, paths, task.evaluation.inputs, work / "device")
+        timings = device.timings
 
     candidates = [
         Candidate(
@@ -123,7 +152,8 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
             "model": folder.name,
             "samples": len(task.evaluation),
             "alsoTrainedOn": seen,
-            **variants_report(settings, metric, _noted(variants, alone), verdicts, timings),
+            "undeclaredReads": undeclared,
+            **variants_report(settings, metric, _noted(variants, alone), verdicts, timings, device),
             "conversion": differences,
             "softmaxAdded": source is not brought,
             "training": training,
@@ -132,8 +162,8 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
         choice = _judged(task, verdicts, candidates, pinned, report, alone)
         report |= {"choice": {"variant": choice.variant, "reason": choice.reason}}
         if settings.task == "classification":
-            shown_answers = {name: answers[name][0] for name in (REFERENCE, choice.variant)}
-            report["recall"], report["f1"] = _recall(task, shown_answers), _f1(task, shown_answers)
+            both = {name: answers[name][0] for name in (REFERENCE, choice.variant)}
+            report["recall"], report["f1"] = _recall(task, both), _f1(task, both)
 
         progress.phase(f"serving {choice.variant} as it will be served, and asking it held-out samples")
         package = Package(
@@ -152,7 +182,7 @@ def build(folder: Path, work: Path, pinned: str | None, service: list[str], prog
         tolerance = Tolerance(choice.variant, settings.task, metric, settings.budget)
         expected, reference = answers[choice.variant], verdicts[0].figure
         try:
-            served = judge_served(service, artifact, signature, task.evaluation, expected, reference, tolerance)
+            served = judge_served(wanted.service, artifact, signature, task.evaluation, expected, reference, tolerance)
         except NotServed as error:
             _check_others(task, choice.variant, pinned, error)
             shutil.rmtree(artifact)

@@ -49,7 +49,9 @@ def compare(folder: Path, ours: Path, theirs: Path) -> dict[str, Any]:
     calls = calls_of(sessions, data.inputs)
     rounds = {name: np.array([np.median(each) for each in calls[name]]) for name in sessions}
     # What is made for other hardware says nothing by its speed here.
-    ratio = median_ratio(rounds["ours"], rounds["theirs"]) if settings.target == "cpu" else None
+    ratio = (
+        median_ratio(rounds["ours"], rounds["theirs"]) if new.read("report")["hardware"]["target"] == "cpu" else None
+    )
     report |= {
         "comparable": True,
         "samples": len(data),

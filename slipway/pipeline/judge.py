@@ -12,6 +12,7 @@ from slipway.pipeline.metrics import Metric
 
 MARGIN = 0.03
 SMALLEST_FOR_MEAN = 30
+HALF = "fp16"
 UNMEASURED = (math.nan, math.nan, math.nan)
 
 
@@ -61,7 +62,7 @@ class Verdict:
         if self.ratio == (1.0, 1.0, 1.0):
             return "reference"
         if not self.measured:
-            return "speed unmeasured: its hardware is not here"
+            return "unmeasured: its hardware is not here"
         return "slower" if self.slower else "" if self.faster else "not faster beyond noise"
 
 
@@ -91,16 +92,15 @@ def verdict(candidate: Candidate, reference: Candidate, metric: Metric, budget: 
 def choose(verdicts: Sequence[Verdict], candidates: Sequence[Candidate], pinned: str | None = None) -> Choice:
     """The fastest inside the budget that is really faster than FP32; where two tie, the smaller; else FP32.
 
-    `verdicts` and `candidates` run in parallel, FP32 first. Where speed can't be measured here, the smallest inside
-    the budget. Raises Refused for a pinned variant that misses the budget or is slower than FP32.
+    `verdicts` and `candidates` run in parallel, FP32 first. Where speed can't be measured here, FP16 or FP32 by
+    accuracy alone: of nothing else is it known beforehand that it is not slower on a GPU. Raises Refused for a pinned
+    variant that misses the budget or is slower than FP32.
     """
     reference, others = verdicts[0], verdicts[1:]
     if pinned is not None:
         return _pinned(next(each for each in verdicts if each.name == pinned))
-    unmeasured = [each for each in others if not each.measured and each.within_budget and each.size < reference.size]
-    if unmeasured:
-        best = min(unmeasured, key=lambda each: each.size)
-        return Choice(best.name, f"smallest inside the budget, {_drop_words(best)}; its speed is unmeasured here")
+    if any(each.rounds is None for each in candidates):
+        return _unmeasured(reference, others)
     good = [each for each in others if each.within_budget and each.faster]
     if not good:
         return Choice(reference.name, "; ".join(map(_why_not, others)) or "nothing else could be made")
@@ -154,6 +154,16 @@ def _ratio(ours: Candidate, theirs: Candidate) -> tuple[float, float, float]:
     return median_ratio(ours.rounds, theirs.rounds)
 
 
+def _unmeasured(reference: Verdict, others: Sequence[Verdict]) -> Choice:
+    why = "unmeasured: no hardware of its target is here, so accuracy alone decides between fp32 and fp16"
+    half = next((each for each in others if each.name == HALF), None)
+    if half is None:
+        return Choice(reference.name, f"{why}; fp16 could not be made")
+    if half.within_budget:
+        return Choice(half.name, f"{why}; {_drop_words(half)}")
+    return Choice(reference.name, f"{why}; {_why_not(half)}")
+
+
 def _pinned(verdict: Verdict) -> Choice:
     if not verdict.within_budget:
         raise Refused(f"the pinned variant {verdict.name} misses the accuracy budget: {_drop_words(verdict)}")
@@ -167,8 +177,6 @@ def _pinned(verdict: Verdict) -> Choice:
 def _why_not(verdict: Verdict) -> str:
     if not verdict.within_budget:
         return f"{verdict.name} is not shown to lie inside the budget ({_drop_words(verdict)})"
-    if not verdict.measured:
-        return f"{verdict.name} is not smaller and its speed is unmeasured here"
     if verdict.slower:
         return f"{verdict.name} is slower ({verdict.ratio[1]:.2f} times as long)"
     return f"{verdict.name} is not faster beyond noise ({1 / verdict.ratio[1]:.2f} times as fast)"

@@ -3,8 +3,9 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from slipway.service import artifact
 from slipway.service.manifest import hash_of
@@ -22,11 +23,12 @@ def inputs_key(
     *,
     target: str,
     variant: str | None = None,
+    data: Mapping[str, str] | None = None,
     pipeline: Path = PIPELINE,
     beside: tuple[Path, ...] = BESIDE,
 ) -> str:
     """SHA-256 in hex over the content of the model folder, what the pipeline's code does, its lock, target and pinned
-    variant.
+    variant, and `data`: by declared name what tells its versions apart.
 
     Only names and contents count: no time stamp, mode, absolute path, host or symlink. Of the pipeline's code comments,
     docstrings and layout do not count either: a model is not trained again because the product explains itself better.
@@ -35,7 +37,7 @@ def inputs_key(
     files = [(f"model/{name}", hash_of(file)) for name, file in _named(folder)]
     code = [(f"pipeline/{name}", source_hash(file)) for name, file in _named(pipeline) if file.suffix == ".py"]
     code += [(f"beside/{file.name}", source_hash(file)) for file in beside]
-    inputs = {
+    inputs: dict[str, Any] = {
         "format": FORMAT,
         "name": folder.name,
         "target": target,
@@ -44,7 +46,17 @@ def inputs_key(
         "code": sorted(code),
         "lock": hash_of(pipeline / LOCK.name),
     }
+    if data:
+        inputs["data"] = sorted(data.items())
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def content_hash(path: Path) -> str:
+    """Of a file's content, or of all names and contents in a folder, as in a model folder. Raises OSError."""
+    if path.is_file():
+        return hash_of(path)
+    files = sorted((name, hash_of(file)) for name, file in _named(path))
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()
 
 
 def _named(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -28,14 +29,15 @@ class Timing:
     """`calls` in ms of every single call, `rounds` the median of each round, on one thread.
 
     `per_second` samples by batch size on one thread, `all_threads` with batches of 32 on all; `memory` in bytes: the
-    peak of a process that holds NumPy, ONNX Runtime and the model.
+    peak of a process that holds NumPy, ONNX Runtime and the model. On a GPU `all_threads` is the best of all batches,
+    and `memory` is unknown.
     """
 
     calls: np.ndarray
     rounds: np.ndarray
     per_second: dict[int, float]
     all_threads: float
-    memory: int
+    memory: int | None
 
 
 def measure(paths: dict[str, Path], inputs: Inputs, alone: Collection[str] = ()) -> dict[str, Timing]:
@@ -57,6 +59,21 @@ def measure(paths: dict[str, Path], inputs: Inputs, alone: Collection[str] = ())
             memory=memory[path],
         )
         for name, path in paths.items()
+    }
+
+
+def on_device(sessions: dict[str, ort.InferenceSession], inputs: Inputs) -> dict[str, dict[str, Any]]:
+    """{calls, rounds, perSecond} by name, as JSON holds them, of sessions on whatever device they are; the first calls
+    are not counted, as engines are made and memory is taken in them."""
+    calls = calls_of(sessions, inputs)
+    batches = _throughput(sessions, inputs, BATCHES)
+    return {
+        name: {
+            "calls": np.concatenate(calls[name]).tolist(),
+            "rounds": [float(np.median(each)) for each in calls[name]],
+            "perSecond": {1: 1000 / float(np.concatenate(calls[name]).mean())} | batches[name],
+        }
+        for name in sessions
     }
 
 

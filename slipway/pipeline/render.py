@@ -16,6 +16,13 @@ HEADINGS = (
     "note",
 )
 
+# By framework that gives gradients: what explains a model with them.
+GRADIENTS = {
+    "keras": "tf.GradientTape over the steps from the mean input",
+    "pytorch": "captum.attr.IntegratedGradients from the mean input",
+    "tensorflow": "tf.GradientTape over the steps from the mean input",
+}
+
 
 def headings(report: dict[str, Any]) -> list[str]:
     return [each.format(metric=report["metric"]["name"]) for each in HEADINGS]
@@ -34,7 +41,8 @@ def markdown(report: dict[str, Any]) -> str:
         [
             f"# {report['model']}",
             "",
-            f"Served: **{choice['variant']}**, {choice['reason']}.",
+            f"Served: **{choice['variant']}**{'' if _served(report)['latencyMs'] else ' (unmeasured)'}, "
+            f"{choice['reason']}.",
             "",
             *(_line(each) for each in table),
             "",
@@ -61,7 +69,8 @@ def _facts(report: dict[str, Any]) -> list[str]:
         f"conversion from {training['framework']}: largest difference {conversion['maxAbsDiff']:.2g}, "
         f"mean {conversion['meanAbsDiff']:.2g}",
         f"hardware: {hardware['cpu']} ({', '.join(hardware['instructions']) or 'instructions unknown'}), "
-        f"{hardware['cores']} cores, target {hardware['target']}",
+        f"{hardware['cores']} cores{', ' + hardware['gpu'] if hardware.get('gpu') else ''}, "
+        f"target {hardware['target']}",
     ]
     if served["latencyMs"]:
         best = served["bestBatch"]
@@ -70,8 +79,22 @@ def _facts(report: dict[str, Any]) -> list[str]:
             f"{best['perSecond']:,.0f} in batches of {best['size']}, {served['throughputAllThreads']:,.0f} on all "
             f"threads; balance of accuracy and speed {_figure(served['balance'])} (FP32 is 1)"
         )
+        others = [f"{each['name']} {each['tensorrtMs']:.4f}" for each in report["variants"] if each.get("tensorrtMs")]
+        if others:
+            facts.append(f"p50 in ms with TensorRT, which has to be set for a service: {', '.join(others)}")
     else:
         facts.append(f"speed: unmeasured, as no {hardware['target']} hardware is here")
+    if undeclared := report.get("undeclaredReads"):
+        facts.append(
+            f"read from outside its folder, and not declared as data: {', '.join(undeclared)}; "
+            "changes of it are no reason to train again"
+        )
+    if better := GRADIENTS.get(training["framework"]):
+        facts.append(
+            "explanations: /explain samples Shapley values from the answers, whatever the model is. This one has "
+            f"gradients where it was trained: integrated gradients there ({better}) take some 50 runs, where Shapley "
+            "values take thousands, and tell single values apart"
+        )
     if report.get("softmaxAdded"):
         facts.append("a softmax was added, as the model answers logits: its first output is probabilities")
     if asked := report.get("served"):
@@ -111,7 +134,7 @@ def _row(variant: dict[str, Any]) -> list[str]:
     judged = [variant["name"], f"{variant['metric']:.4f}", f"{variant['drop']:.4f} ({variant['dropUpper95']:.4f})"]
     latency, size = variant["latencyMs"], _size(variant["sizeBytes"])
     if latency is None:
-        return [*judged, "-", "-", "-", "-", size, "-", variant["note"]]
+        return [*judged, *["unmeasured"] * 4, size, "-", variant["note"]]
     return [
         *judged,
         f"{latency['p50']:.4f}",
@@ -119,7 +142,7 @@ def _row(variant: dict[str, Any]) -> list[str]:
         f"{variant['throughputPerSecond']:,.0f}",
         f"{variant['speedup']:.2f}x",
         size,
-        _size(variant["memoryBytes"]),
+        "-" if variant["memoryBytes"] is None else _size(variant["memoryBytes"]),
         variant["note"],
     ]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slipway.pipeline.device import Device
 from slipway.pipeline.judge import Verdict
 from slipway.pipeline.measure import Timing, cores
 from slipway.pipeline.metrics import Metric
@@ -29,6 +30,7 @@ def variants_report(
     variants: list[Variant],
     verdicts: list[Verdict],
     timings: dict[str, Timing],
+    device: Device | None = None,
 ) -> dict[str, Any]:
     """How each variant did, with the limits, hardware and versions that it holds for."""
     judged = {each.name: each for each in verdicts}
@@ -41,10 +43,12 @@ def variants_report(
             "maximum": settings.maximum,
             "budget": settings.budget,
         },
-        "hardware": hardware() | {"target": settings.target},
+        "hardware": hardware() | {"target": settings.target, "gpu": device.name if device else None},
         "versions": _versions(),
         "variants": [
-            _variant(each, judged.get(each.name), timings.get(each.name), verdicts[0], metric) for each in variants
+            _variant(each, judged.get(each.name), timings.get(each.name), verdicts[0], metric)
+            | ({"tensorrtMs": device.tensorrt.get(each.name)} if device else {})
+            for each in variants
         ],
     }
 

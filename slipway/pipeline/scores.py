@@ -7,17 +7,20 @@ LEAST = float(np.finfo(np.float32).eps)  # of a probability, so that one that is
 
 def label_and_answer(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Integer (n, 2)."""
-    return np.stack([labels, _flat(output).argmax(axis=1)], axis=1)
+    pairs: np.ndarray = np.stack([labels, _flat(output).argmax(axis=1)], axis=1)
+    return pairs
 
 
 def correct(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return (_flat(output).argmax(axis=1) == labels).astype(np.float64)
+    hit: np.ndarray = _flat(output).argmax(axis=1) == labels
+    return hit.astype(np.float64)
 
 
 def among_first(output: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     """1 where the label is among the `count` highest classes; of classes that tie the lower number comes first."""
     highest = np.argsort(-_flat(output), axis=1, kind="stable")[:, :count]
-    return (highest == labels[:, None]).any(axis=1).astype(np.float64)
+    hit: np.ndarray = (highest == labels[:, None]).any(axis=1)
+    return hit.astype(np.float64)
 
 
 def log_loss(output: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -29,8 +29,8 @@ class Settings(BaseModel):
 
     `minimum` (where higher is better) or `maximum` (where lower is) is the worst held-out figure that may be deployed
     at all; `budget` is how much worse than FP32, in the metric's own unit, a faster variant may be. `model`,
-    `training` and `evaluation` name files in the folder, in place of the functions of model.py. `scores`: what a
-    classification's first output is; None where its numbers tell.
+    `training` and `evaluation` name files in the folder, in place of the functions of model.py. `data`: what model.py
+    reads from outside the folder. `scores`: what a classification's first output is; None where its numbers tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +48,7 @@ class Settings(BaseModel):
     evaluation: str | None = None
     label: str = "label"
     labels: list[str] | None = None
+    data: list[Annotated[str, Field(min_length=1)]] = []
     license: str | None = None
     source: str | None = None
 
@@ -140,5 +141,6 @@ MEANING = {
     "metric": "; ".join(f"for {task} {', '.join(names)}" for task, names in FITTING.items()) + " (top-5, f0.5 or f2)",
     "minimum": "the lowest figure that may be deployed, up to 1, such as 0.95",
     "maximum": "the highest figure that may be deployed, above 0",
+    "data": "a list of files, folders and URIs that model.py reads, such as [../shared/points.csv, s3://bucket/points]",
     "budget": "how much worse than FP32 a faster variant may be, above 0, such as 0.01 for one point of accuracy",
 }

@@ -170,11 +170,21 @@ def test_a_table_that_words_are_looked_up_in_becomes_int8_too(slipway, toy):
 
 
 def test_for_an_nvidia_target_fp16_is_made_here_and_its_speed_left_open(slipway, toy):
-    settings = "task: classification\nmetric: accuracy\nminimum: 0.9\nbudget: 0.02\ntarget: nvidia\n"
-    ended = slipway("model", "build", toy(name="gpu", settings=settings), "--json")
+    folder = toy(name="gpu")
+    ended = slipway("model", "build", folder, "--target", "nvidia", "--json")
     found = report(ended)
+    assert found["hardware"]["target"] == "nvidia"
     assert found["choice"]["variant"] == "fp16"
-    assert "unmeasured" in found["choice"]["reason"]
+    card = (Path(ended.json()["path"]) / "card.md").read_text()
+    for said in (found["choice"]["reason"], card, ended.err):
+        assert "unmeasured" in said and "fastest" not in said
+    known = {
+        name: slipway("model", "describe", folder, "--target", name, "--json").json() for name in ("nvidia", "cpu")
+    }
+    assert (known["nvidia"]["digest"], known["cpu"]["digest"]) == (ended.json()["digest"], None)
+    ref = f"{ended.json()['uri']}@{ended.json()['digest']}"
+    assert slipway("model", "describe", ref, "--json").json()["target"] == "nvidia"
+    assert "is for nvidia, not cpu" in slipway("model", "build", ref, "--target", "cpu").err
     assert all(each["latencyMs"] is None for each in found["variants"])
     artifact = load(Path(ended.json()["path"]))
     assert artifact.signature.inputs[0].dtype == "float32"

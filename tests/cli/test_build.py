@@ -13,7 +13,7 @@ import psutil
 import pytest
 from slipway.service.artifact import load
 
-FIELDS = {"name", "ref", "inputsKey", "kind", "digest", "path", "uri", "variant", "metric", "built"}
+FIELDS = {"name", "ref", "inputsKey", "kind", "target", "digest", "path", "uri", "variant", "metric", "built"}
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_json_holds_one_line_with_the_agreed_fields_and_the_table_goes_to_stderr
     assert ended.out.count("\n") == 1
     assert set(ended.json()) == FIELDS
     assert "int8-dynamic" in ended.err
-    assert "serving" in ended.err
+    assert "toy: chose " in ended.err
 
 
 def test_the_artifact_loads_and_answers_its_own_example(built):
@@ -55,6 +55,31 @@ def test_the_report_compares_every_variant_on_this_hardware(built):
     assert report["hardware"]["cores"] >= 1
     assert report["conversion"]["maxAbsDiff"] < 1e-4
     assert report["choice"]["variant"] == built[1]["variant"]
+
+
+def test_declared_data_decides_and_undeclared_data_is_told_and_retrain_trains_all_the_same(slipway, toy, tmp_path):
+    (points := tmp_path / "shared.csv").write_text("1\n")
+    read = ("def training_data():", f"def training_data():\n    open({str(points)!r}).close()")
+    folder = toy(read, name="outside")
+    first = slipway("model", "build", folder, "--json")
+    assert f"model.py reads {points}, which data: in model.yaml does not name" in first.err, first.err
+    assert f"not declared as data: {points}" in (Path(first.json()["path"]) / "card.md").read_text()
+    points.write_text("2\n")
+    assert not slipway("model", "build", folder, "--json").json()["built"]
+    again = slipway("model", "build", folder, "--retrain", "--json")
+    assert again.json()["built"] and f"commit {folder / 'retrained.txt'}" in again.err
+    assert again.json()["inputsKey"] != first.json()["inputsKey"]
+    yaml = folder / "model.yaml"
+    yaml.write_text(yaml.read_text() + "data: [../shared.csv]\n")
+    declared = slipway("model", "build", folder, "--json")
+    assert declared.json()["built"] and "does not name" not in declared.err
+    points.write_text("3\n")
+    changed = slipway("model", "describe", folder, "--json").json()
+    assert (changed["digest"], changed["inputsKey"] == declared.json()["inputsKey"]) == (None, False)
+    (folder / "model.py").write_text("broken")
+    before = (folder / "retrained.txt").read_text()
+    assert slipway("model", "build", folder, "--retrain").code == 2
+    assert (folder / "retrained.txt").read_text() == before
 
 
 def test_an_old_opset_with_weights_in_a_constant_node_is_quantized_all_the_same(slipway, toy):

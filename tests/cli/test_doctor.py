@@ -118,6 +118,10 @@ def test_what_looks_like_markup_is_printed_as_it_is(capsys):
     show_credits(Explanation(method="shapley", target=odd, attributions=credits, words=words, **figures))
     said = capsys.readouterr().out
     assert odd in said and all(word in said for word in words)
+    assert "give or take 0" in said and "too slow" not in said
+    figures |= {"standard_error": None}
+    show_credits(Explanation(method="shapley", target=odd, attributions=credits, words=words, **figures))
+    assert "too slow to explain well" in capsys.readouterr().out
     variant = {"name": "int8-static", "metric": None, "note": odd}
     print_refusal(
         {"model": "toy", "samples": 3, "metric": {"name": "f1"}, "choice": {"variant": ""}, "variants": [variant]}

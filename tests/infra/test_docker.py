@@ -87,3 +87,13 @@ def test_what_a_docker_host_lacks_is_refused_naming_key_and_fix(service, keys, n
         StackConfig.parse(values)
     for part in named:
         assert part in str(refusal.value)
+
+
+def test_a_service_whose_accelerator_is_not_what_its_model_is_for_is_told_with_the_fix(monkeypatch):
+    told = []
+    monkeypatch.setattr("pulumi.log.warn", told.append)
+    services = {"digits": {**DIGITS, "accelerator": "nvidia"}, "linear": {"model": "models/linear", "port": 3001}}
+    run_program(platform="docker", access=KEYS, services=services)
+    (warning,) = [each for each in told if "optimized" in each]
+    assert warning.startswith("digits: it runs on nvidia (accelerator: nvidia)")
+    assert "optimized and judged for cpu" in warning and "slipway model build models/digits --target nvidia" in warning

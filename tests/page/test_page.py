@@ -104,6 +104,14 @@ def test_a_row_is_filled_in_and_its_reasons_are_named(start, models, page):
     assert opened.locator("#why li").count() == 12
 
 
+def test_a_model_that_is_too_slow_to_explain_gets_no_picture_of_chance(start, models, page):
+    opened = page(start(models["tumours"], "--explain-seconds", "0"))
+    opened.wait_for_selector("#inputs input")
+    ask(opened)
+    assert "too slow to explain well" in opened.locator("#unsure").inner_text()
+    assert opened.locator("#why li").count() == 0
+
+
 def test_a_text_is_typed_and_its_words_are_weighed(start, models, page):
     opened = page(start(models["language"]))
     opened.get_by_label("text").fill("Das ist bestimmt keine gültige Adresse")

@@ -88,6 +88,19 @@ def test_a_pinned_variant_that_fails_is_refused_with_its_figure(pinned, message)
         decide(candidate("fp32"), pinned, pinned=pinned.name)
 
 
+def for_elsewhere(**right: int) -> list[Candidate]:
+    sizes = {"fp32": 100, "fp16": 50, "pruned": 10}
+    return [Candidate(name=name, scores=scores(count), rounds=None, size=sizes[name]) for name, count in right.items()]
+
+
+def test_what_nobody_measured_is_chosen_by_accuracy_alone_and_never_for_its_size():
+    choice = decide(*for_elsewhere(fp32=980, fp16=980, pruned=980))
+    assert choice.variant == "fp16"
+    assert choice.reason.startswith("unmeasured: no hardware of its target is here") and "fastest" not in choice.reason
+    assert decide(*for_elsewhere(fp32=980, fp16=950, pruned=980)).variant == "fp32"
+    assert "fp16 could not be made" in decide(*for_elsewhere(fp32=980, pruned=980)).reason
+
+
 def test_a_model_below_its_minimum_is_refused_with_figure_limit_and_distance():
     fp32 = candidate("fp32", right=940)
     verdict = judge.verdict(fp32, fp32, ACCURACY, 0.01)

@@ -5,8 +5,12 @@ import os
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 
+from slipway.ops.models.data import fingerprints
+from slipway.ops.models.versions import mark, version
+from slipway.pipeline.errors import BadInput
 from slipway.pipeline.keys import BESIDE, PIPELINE, inputs_key
 
 
@@ -47,6 +51,39 @@ def test_the_key_is_the_same_from_another_path_umask_and_time_stamp(folder, serv
     finally:
         os.umask(previous)
     assert key(other, service) == before
+
+
+def test_declared_data_is_part_of_the_key_by_its_content_and_nothing_else(folder, tmp_path):
+    (shared := tmp_path / "shared").mkdir()
+    (points := shared / "points.csv").write_text("1,2\n")
+    declared = ["../../shared", str(points)]
+    before = fingerprints(folder, declared)
+    os.utime(points, (1, 1))
+    assert fingerprints(folder, declared) == before
+    points.write_text("1,3\n")
+    after = fingerprints(folder, declared)
+    assert all(after[name] != before[name] for name in declared)
+    keys = [inputs_key(folder, target="cpu", data=each) for each in ({}, before, after)]
+    assert len(set(keys)) == 3 and inputs_key(folder, target="cpu") == keys[0]
+    with pytest.raises(BadInput, match=r"model\.yaml: data: gone\.csv is not there"):
+        fingerprints(folder, ["gone.csv"])
+
+
+def test_a_uri_counts_by_what_its_store_says_of_it():
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/points/a.csv", b"1,2")
+    before = version("memory://points")
+    assert version("memory://points") == before
+    memory.pipe("/points/b.csv", b"1,2")
+    assert version("memory://points") != before
+    with pytest.raises(FileNotFoundError):
+        version("memory://gone")
+    assert mark("s3://a", {"ETag": "1", "LastModified": "today"}) == mark(
+        "s3://a", {"ETag": "1", "LastModified": "now"}
+    )
+    assert mark("sftp://a", {"mtime": 1, "size": 2}) != mark("sftp://a", {"mtime": 1, "size": 3})
+    with pytest.raises(ValueError, match="neither version nor time"):
+        mark("odd://a", {"size": 3})
 
 
 def test_a_link_counts_as_what_it_leads_to(folder, service, tmp_path):

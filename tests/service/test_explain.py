@@ -73,6 +73,13 @@ def test_whatever_was_sampled_the_credits_add_up_to_the_answer_less_the_mean_ans
         assert found.credits["x"].sum() == pytest.approx(whole - found.baseline, abs=1e-9)
 
 
+def test_the_noise_of_a_single_pair_of_walks_and_of_occlusion_is_unknown():
+    x, background = RNG.normal(size=4), RNG.normal(size=(8, 4))
+    for method, seconds in ((shapley, 0), (occlusion, 10)):
+        found = method(Sample({"x": x}, {"x": background}), quadratic, seconds)
+        assert (found.error, found.evaluations) == (None, 10 if method is shapley else 6)
+
+
 def test_what_a_model_does_not_look_at_gets_no_credit_and_several_inputs_share_it():
     inputs = {"a": np.array([1.0, 2.0]), "b": np.array([5.0])}
     background = {"a": np.zeros((3, 2)), "b": np.zeros((3, 1))}
@@ -110,6 +117,8 @@ def served(artifacts):
 
 def test_a_model_s_answer_is_explained_for_the_class_that_is_asked_for(served, artifacts):
     inputs = EXAMPLES["classifier"]
+    (hasty,) = served("classifier", {"inputs": inputs}, explain_seconds=0.0)
+    assert hasty.json()["standardError"] is None
     (answer, other, by_number, quick) = served(
         "classifier",
         {"inputs": inputs},
@@ -124,6 +133,7 @@ def test_a_model_s_answer_is_explained_for_the_class_that_is_asked_for(served, a
     assert answer.status_code == 200
     assert told["target"] == ("low", "middle", "high")[best]
     assert told["value"] == pytest.approx(probabilities[0, best])
+    assert told["standardError"] > 0
     assert told["baseline"] == pytest.approx(probabilities[1:, best].mean(), abs=1e-6)
     assert sum(told["attributions"]["features"]) == pytest.approx(told["value"] - told["baseline"], abs=1e-6)
     assert other.json()["value"] == pytest.approx(probabilities[0, 0])

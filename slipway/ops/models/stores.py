@@ -109,9 +109,14 @@ def _folder(uri: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else None
 
 
-def _asked(uri: str, *arguments: str) -> dict[str, Any]:
+def version(uri: str) -> str:
+    """Which version of data a URI names. Raises BadInput where it is not there or its store tells none."""
+    return str(_asked(uri, module="slipway.ops.models.versions")["version"])
+
+
+def _asked(uri: str, *arguments: str, module: str = "slipway.ops.models.copies") -> dict[str, Any]:
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [_python_for(uri), "-m", "slipway.ops.models.copies", uri, *arguments]
+    command = [_python_for(uri), "-m", module, uri, *arguments]
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     if done.returncode:
         raise BadInput((done.stderr.strip().splitlines() or [f"{uri}: no answer"])[-1])

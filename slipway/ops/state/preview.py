@@ -34,11 +34,13 @@ class Violation:
 
 @dataclass(frozen=True)
 class Preview:
-    """What a preview would do. `config`: as the engine knows it; `errors`: why it failed, empty where it did not."""
+    """What a preview would do. `config`: as the engine knows it; `errors`: why it failed, empty where it did not;
+    `warnings`: what to look at."""
 
     steps: Sequence[Mapping[str, Any]] = ()
     violations: Sequence[Violation] = ()
     errors: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -80,8 +82,7 @@ def read_preview(digest: str, events: Sequence[Mapping[str, Any]], said: str = "
         content = {}
     if not content:
         raise PipelineError(f"pulumi preview: {(said or digest).strip()[-2000:] or 'it said nothing'}")
-    errors = [each["message"].strip() for each in content.get("diagnostics") or () if each.get("severity") == "error"]
-    errors = [each.removeprefix("error: ") for each in errors]
+    errors, warnings = (_said(content, severity) for severity in ("error", "warning"))
     # Of what went wrong these only say that something did.
     if telling := [each for each in errors if not each.startswith(("preview failed", "an unhandled error occurred"))]:
         errors = telling
@@ -93,6 +94,7 @@ def read_preview(digest: str, events: Sequence[Mapping[str, Any]], said: str = "
         steps=steps,
         violations=[*broken, *lost(steps)],
         errors=errors,
+        warnings=warnings,
         config=content.get("config") or {},
     )
 
@@ -121,3 +123,8 @@ def _violation(event: Mapping[str, Any]) -> Violation:
     urn = str(event["resourceUrn"])
     message = str(event["message"]).strip().splitlines()[-1].removeprefix(f"{urn.rsplit('::', 1)[-1]}: ")
     return Violation(event["policyName"], short(urn), event["enforcementLevel"], message)
+
+
+def _said(content: Mapping[str, Any], severity: str) -> list[str]:
+    found = [each["message"].strip() for each in content.get("diagnostics") or () if each.get("severity") == severity]
+    return [each.removeprefix(f"{severity}: ") for each in found]

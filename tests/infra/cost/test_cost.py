@@ -161,6 +161,11 @@ def test_predictions_cost_the_hour_over_what_was_measured_on_that_machine():
 def test_another_machines_throughput_is_never_priced(hardware):
     report = REPORT | {"hardware": hardware}
     assert "unmeasured" in cost_per_1k(report, priced(node_group()), Prices.load(), "us-east-1")
+    elsewhere = [{"name": "fp32"}, {"name": "fp16", "throughputAllThreads": None}]
+    report = REPORT | {"hardware": {"target": "nvidia", "machine": "g6.xlarge"}, "choice": {"variant": "fp16"}}
+    assert cost_per_1k(report | {"variants": elsewhere}, priced(node_group()), Prices.load(), "us-east-1") == {
+        "unmeasured": "fp16 for nvidia was built where no such hardware is"
+    }
     assert cost_per_1k(None, priced(node_group()), Prices.load(), "us-east-1") == {
         "unmeasured": "the model is not built yet"
     }
