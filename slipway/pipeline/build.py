@@ -13,7 +13,7 @@ from slipway.pipeline.checks import check_answers, conversion, overlap
 from slipway.pipeline.company import check_rows, depends
 from slipway.pipeline.data import Dataset, fitted
 from slipway.pipeline.device import Device, measured
-from slipway.pipeline.errors import BadInput, Refused, shown
+from slipway.pipeline.errors import BadInput, PipelineError, Refused, shown
 from slipway.pipeline.graph import check_mode
 from slipway.pipeline.judge import Candidate, Verdict
 from slipway.pipeline.measure import Timing, measure
@@ -95,8 +95,8 @@ def build(folder: Path, work: Path, wanted: Wanted, progress: Progress) -> str:
     source = source_of(trained, folder, task.training.inputs)
     seconds = time.monotonic() - started
     undeclared = sorted(map(shown, map(Path, reads.files))) + sorted(reads.hosts)
-    for each in undeclared:
-        progress.phase(f"model.py reads {each}, which data: in model.yaml does not name: changes of it go unnoticed")
+    for read in undeclared:
+        progress.phase(f"model.py reads {read}, which data: in model.yaml does not name: changes of it go unnoticed")
 
     check_mode(source.proto, shown(folder))
     brought = source
@@ -129,10 +129,8 @@ def build(folder: Path, work: Path, wanted: Wanted, progress: Progress) -> str:
     if not variants[0].elsewhere:
         progress.phase("measuring latency and memory")
         timings = measure(paths, task.evaluation.inputs, alone)
-    device: Device | None = None
-    if variants[0].elsewhere and wanted.timer:
-        progress.phase("measuring latency on this machine's GPU")
-        device = measured(wanted.timer, paths, task.evaluation.inputs, work / "device")
+    device = _on_gpu(wanted, paths, task, work, progress) if variants[0].elsewhere else None
+    if device:
         timings = device.timings
 
     candidates = [
@@ -230,6 +228,18 @@ def _without(variant: Variant, name: str, reason: str) -> Variant:
     return replace(variant, path=None, note=f"can't be served: {reason}") if variant.name == name else variant
 
 
+def _on_gpu(wanted: Wanted, paths: dict[str, Path], task: Task, work: Path, progress: Progress) -> Device | None:
+    """What this machine's GPU says; None where there is none, or it can't be used, which is told."""
+    if not wanted.timer:
+        return None
+    progress.phase("measuring latency on this machine's GPU")
+    try:
+        return measured(wanted.timer, paths, task.evaluation.inputs, work / "device")
+    except PipelineError as error:
+        progress.phase(f"{error}; they stay unmeasured")
+        return None
+
+
 def _fitted(task: Task, source: Source, inputs: Any) -> Task:
     training, evaluation = fitted(task.training, inputs), fitted(task.evaluation, inputs)
     if task.settings.task == "embedding" and not evaluation.labels.size:  # the source's own answers are the measure
@@ -239,8 +249,10 @@ def _fitted(task: Task, source: Source, inputs: Any) -> Task:
 
 
 def _trial(task: Task, reference: Path) -> Trial:
-    """The drop of a file against FP32 on a part of the training data."""
+    """The drop of a file against FP32 on a part of the training data, which has each class."""
     at = np.unique(np.linspace(0, len(task.training) - 1, TRIAL_SAMPLES).astype(int))
+    if task.settings.task == "classification":
+        at = np.union1d(at, np.unique(task.training.labels, return_index=True)[1])
     inputs = {name: array[at] for name, array in task.training.inputs.items()}
     labels = task.training.labels[at]
 

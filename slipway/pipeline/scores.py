@@ -41,6 +41,8 @@ def area(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
     if scores.shape[1] == 2:
         scores, labels = scores[:, 1:] - scores[:, :1], labels - 1
     known = [each for each in range(scores.shape[1]) if 0 < (labels == each).sum() < len(labels)]
+    if not known:
+        return np.zeros(len(labels))
     found: np.ndarray = np.mean([_placements(scores[:, each], labels == each) for each in known], axis=0)
     return found
 

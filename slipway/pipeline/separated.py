@@ -28,11 +28,13 @@ class Dialect:
     encoding: str
     separator: str
     decimal: str
+    columns: int
 
     @property
     def found(self) -> str:
         """What differs from UTF-8, commas and points, in words; empty where nothing does."""
-        said = [f"columns split at {SEPARATORS[self.separator]}"] if self.separator != "," else []
+        split = self.separator != "," and self.columns > 1
+        said = [f"columns split at {SEPARATORS[self.separator]}"] if split else []
         said += ["decimal comma"] if self.decimal == "," else []
         names = {"utf-8-sig": "UTF-8 with a byte order mark", "utf-16": "UTF-16"}
         return ", ".join(said + ([names[self.encoding]] if self.encoding in names else []))
@@ -41,20 +43,24 @@ class Dialect:
 def dialect(file: Path) -> Dialect:
     """Raises BadInput where it is not UTF-8 or UTF-16, or where numbers can be read in two ways."""
     encoding, text = _decoded(file)
-    separator = max(SEPARATORS, key=lambda each: _columns(text, each))
+    fits = {each: _fit(text, each) for each in SEPARATORS}
+    separator = max(fits, key=lambda each: fits[each])
+    columns = fits[separator][1]
+    if columns < 2:  # one column, whose cells may have commas in them
+        separator = "\t"
     cells = [cell for column in zip_longest(*_rows(text, separator)[1:], fillvalue="") for cell in _numbers(column)]
     if both := next((each for each in cells if _BOTH.fullmatch(each)), None):
         raise BadInput(f"{shown(file)}: {both!r} groups its thousands; write such numbers without groups")
     commas = [each for each in cells if _COMMA.fullmatch(each) or _THOUSANDS.fullmatch(each)]
     if not commas:
-        return Dialect(encoding=encoding, separator=separator, decimal=".")
+        return Dialect(encoding=encoding, separator=separator, decimal=".", columns=columns)
     if point := next((each for each in cells if _POINT.fullmatch(each)), None):
         raise BadInput(f"{shown(file)}: {commas[0]!r} and {point!r}: write all fractions with a point, or with a comma")
     if all(_THOUSANDS.fullmatch(each) for each in commas):
         plain = commas[0].replace(",", "")
         point = commas[0].replace(",", ".")
         raise BadInput(f"{shown(file)}: {commas[0]!r} can be read as {plain} or {point}; write it in one of these ways")
-    return Dialect(encoding=encoding, separator=separator, decimal=",")
+    return Dialect(encoding=encoding, separator=separator, decimal=",", columns=columns)
 
 
 def _decoded(file: Path) -> tuple[str, str]:
@@ -82,7 +88,7 @@ def _numbers(column: Sequence[str]) -> list[str]:
     return cells if all(_NUMBER.fullmatch(each) for each in cells) else []
 
 
-def _columns(text: str, separator: str) -> tuple[float, int]:
+def _fit(text: str, separator: str) -> tuple[float, int]:
     """How well the rows fit: the share that has as many columns as the header, of two or more; then how many."""
     header, *rows = _rows(text, separator) or [[]]
     if len(header) < 2:

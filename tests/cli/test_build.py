@@ -13,6 +13,8 @@ import psutil
 import pytest
 from slipway.service.artifact import load
 
+from slipway.pipeline.render import markdown
+
 FIELDS = {"name", "ref", "inputsKey", "kind", "target", "digest", "path", "uri", "variant", "metric", "built"}
 
 
@@ -80,6 +82,14 @@ def test_declared_data_decides_and_undeclared_data_is_told_and_retrain_trains_al
     before = (folder / "retrained.txt").read_text()
     assert slipway("model", "build", folder, "--retrain").code == 2
     assert (folder / "retrained.txt").read_text() == before
+
+
+def test_the_card_of_a_model_with_gradients_says_how_it_is_explained_better(built):
+    report = load(Path(built[1]["path"])).read("report")
+    assert "gradients" not in markdown(report)
+    for framework, better in (("keras", "tf.GradientTape"), ("pytorch", "captum")):
+        report["training"]["framework"] = framework
+        assert better in markdown(report)
 
 
 def test_an_old_opset_with_weights_in_a_constant_node_is_quantized_all_the_same(slipway, toy):

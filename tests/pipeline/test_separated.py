@@ -32,6 +32,9 @@ def test_commas_in_a_column_of_words_say_nothing_of_the_numbers(tmp_path):
 def test_one_column_has_no_separator_to_be_found(tmp_path):
     (tmp_path / "a.csv").write_text("x\n1.5\n2.5\n")
     assert dialect(tmp_path / "a.csv").found == ""
+    (tmp_path / "a.csv").write_text("x\n1,5\n2,5\n")
+    found = dialect(tmp_path / "a.csv")
+    assert (found.separator != ",", found.found) == (True, "decimal comma")
 
 
 @pytest.mark.parametrize(
