@@ -18,7 +18,7 @@ def test_a_flood_takes_little_memory_and_no_good_request(kind, port, start, arti
     seen = flood(worker, kind, port, SECONDS)
     found(
         f"Flood of the {port} port: {kind.replace('_', ' ')}",
-        f"{seen.sent / 1e6:,.0f} MB, {seen.connections:,} connections in {SECONDS:.0f} s, load {os.getloadavg()[0]:.0f}",
+        f"{seen.sent / 1e6:,.0f} MB, {seen.connections:,} connections, {SECONDS:.0f} s, load {os.getloadavg()[0]:.0f}",
         f"+{seen.grown / 1e6:.0f} MB; good requests: {seen.good} of {seen.good + seen.failed} answered with 200; "
         f"probes and scrapes: {seen.probes - seen.late} of {seen.probes} within a second, "
         f"at most {seen.in_a_row} late in a row",
