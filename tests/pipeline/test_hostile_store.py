@@ -1,5 +1,6 @@
 """A store that others may write to harms nobody who reads it or writes to it, whatever lies there."""
 
+import ast
 import hashlib
 import json
 import os
@@ -16,6 +17,8 @@ from slipway.service.inference.fetch import fetch
 from slipway.ops.models import stores
 from slipway.ops.models.builds import described
 from slipway.ops.models.restore import restore
+from slipway.ops.predict.output_file import Output
+from slipway.ops.predict.samples import batches
 from slipway.pipeline.bucket import Bucket
 from slipway.pipeline.errors import BadInput
 from tests.artifacts import promoted, sealed
@@ -254,3 +257,49 @@ def test_folders_and_files_of_a_shared_folder_have_its_rights(tmp_path, shared):
         "keys": "0o2775",
         f"keys/{KEY}.json": "0o664",
     }
+
+
+@pytest.mark.parametrize("suffix", [".part", ".state", ".state.new"])
+def test_a_job_in_a_folder_of_others_follows_no_link(suffix, tmp_path, victim):
+    (tmp_path / f"out.jsonl{suffix}").symlink_to(victim / "file")
+    plan = {"files": []}
+    with suppress(BadInput), Output(tmp_path / "out.jsonl", plan, restart=False) as output:
+        output.append(b"a row", 1)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"[]",
+        b"[" * 100_000,
+        b'{"plan": {}, "rows": -1, "bytes": -1, "sha256": ""}',
+        b'{"plan": [], "rows": 0, "bytes": "x", "sha256": 7}',
+        b'{"plan": {}, "rows": 1, "bytes": 99, "sha256": ""}',
+    ],
+)
+def test_a_job_s_state_of_any_other_form_is_named(state, tmp_path):
+    (tmp_path / "out.jsonl.part").write_text("rows")
+    (tmp_path / "out.jsonl.state").write_bytes(state)
+    with pytest.raises(BadInput, match="--restart begins anew"):
+        Output(tmp_path / "out.jsonl", {}, restart=False)
+
+
+def test_samples_that_are_nested_without_end_are_named(tmp_path):
+    (tmp_path / "deep.json").write_bytes(b"[" * 100_000)
+    with pytest.raises(BadInput, match=r"deep\.json is not JSON"):
+        next(batches([tmp_path / "deep.json"], [{"name": "x", "dtype": "float32", "shape": [None, 4]}], (), 1))
+
+
+UNPICKLING = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+
+
+@pytest.mark.parametrize("room", ["infra", "policy", "service", "slipway", "tools"])
+def test_nothing_of_ours_unpickles(room):
+    for file in (ROOT / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                named = {each.name.partition(".")[0] for each in node.names} | {(getattr(node, "module", "") or "")}
+                assert not named & UNPICKLING, f"{file}:{node.lineno}"
+            if isinstance(node, ast.Call):
+                allowed = [each.value for each in node.keywords if each.arg == "allow_pickle"]
+                assert all(isinstance(each, ast.Constant) and each.value is False for each in allowed), file

@@ -31,7 +31,7 @@ def _lock(stack: str) -> str:
     held = live_locks(backend_folder(os.environ.get("PULUMI_BACKEND_URL", "")), project, stack)
     if not held:
         return ""
-    with contextlib.suppress(OSError, ValueError, KeyError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         owner = json.loads(held[0].read_text())
         return f"{owner['username']}@{owner['hostname']}, process {owner['pid']}, since {owner['timestamp'][:19]}"
     return held[0].name

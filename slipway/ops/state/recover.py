@@ -181,7 +181,7 @@ def _glance(folder: Path | None, project: str, stack: str) -> set[str]:
                 f"{file} can't be read as a state; slipway recover --backup puts the one before it in its place"
             ) from None
         entries = sorted((folder / ".pulumi" / "history" / project / stack).glob("*.history.json"))
-        failed = bool(entries) and json.loads(entries[-1].read_text()).get("result") == "failed"
+        failed = bool(entries) and _may_have_failed(entries[-1])
     resources = deployment.get("resources") or []
     found = {
         BROKEN: not _in_order(resources),
@@ -190,6 +190,14 @@ def _glance(folder: Path | None, project: str, stack: str) -> set[str]:
         FAILED: failed and any(each["type"] in CLOUD_PROVIDERS for each in resources),
     }
     return {name for name, there in found.items() if there}
+
+
+def _may_have_failed(entry: Path) -> bool:
+    """What the history says of an update; one that can't be read is looked after as if it had failed."""
+    try:
+        return bool(json.loads(entry.read_text())["result"] == "failed")
+    except (ValueError, KeyError, TypeError):
+        return True
 
 
 def _in_order(resources: list[dict[str, Any]]) -> bool:
