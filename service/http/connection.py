@@ -25,8 +25,8 @@ _PIPELINED, _REQUEST_BYTES = 32, 4096
 _UNREAD_BYTES = 4096
 # A client that sends on after its answer is listened to this long, so that it reads the answer and not a reset.
 _LINGER_SECONDS = 1.0
-# Between two looks at what is dropped. libuv reads up to 8 MB of one connection before it turns to the others.
-_PAUSE_SECONDS = 0.005
+# Between two large reads of what is dropped: libuv takes up to 8 MB of one connection before it turns to the others.
+_PAUSE_BYTES, _PAUSE_SECONDS = 65_536, 0.005
 # The slowest that an answer of any size may be taken.
 _BYTES_PER_SECOND = 65_536
 
@@ -77,7 +77,8 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._deaf:
-            self._drop()
+            if len(data) > _PAUSE_BYTES:
+                self._pause()
         elif not self.transport.is_closing():
             self._parse(data)
 
@@ -154,10 +155,9 @@ class Protocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if waiting:
             self._start_asgi_task(*waiting.pop())
-        elif self.cycle.more_body:
-            self._lingers = self._deaf = True
-            self._answered_at = time.monotonic()
         else:
+            if self.cycle.more_body:
+                self._lingers = self._deaf = True
             self._answered_at = time.monotonic()
             if not self._head_since:
                 self.cycle.scope = self.scope = self.headers = None  # type: ignore[assignment]
@@ -289,7 +289,7 @@ class Protocol(HttpToolsProtocol):
             if self._head_bytes > _HEAD_BYTES:
                 self._refuse_head()
 
-    def _drop(self) -> None:
+    def _pause(self) -> None:
         if not self.transport.is_closing():
             self.transport.pause_reading()
             self.loop.call_later(_PAUSE_SECONDS, self._listen)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from slipway.service.http.connection import Protocol
 
 # What a connection takes that holds nothing: transport, parser, and what is left of its last request.
-CONNECTION_BYTES = 8192
+CONNECTION_BYTES = 7500
 # Connections over the cap, where none can be ended: their probes are answered.
 _SPARE = 64
 # A choice of connections to end is used for so long: whether they may still be ended is looked at again.
@@ -84,13 +84,15 @@ class Limits:
 
         `coming`: bytes of a connection that is to be counted in.
         """
+        if self.held + coming > self.budget:
+            self.tidy()
+            self._gaps = True
         now = time.monotonic()
         while self._is_full(self.budget * 7 // 8, coming):
             victim = self._next(now)
             if victim is None:
                 return
             victim.end()
-            self._gaps = True
 
     def tidy(self) -> None:
         """Give back the memory of connections that were ended; to be called some times a second.

@@ -28,7 +28,7 @@ _YIELD_SECONDS = 0.002
 # Accepted at once where no other worker is less busy: a probe waits behind those that came before it.
 _AT_ONCE = 16
 # What all clients together may have a process hold, and those of its metrics; what else it opens, as file descriptors.
-_HELD_BYTES, _METRICS_HELD_BYTES, _METRICS_CONNECTIONS, _OTHER_FILES = 36_000_000, 4_000_000, 64, 200
+_HELD_BYTES, _METRICS_HELD_BYTES, _METRICS_CONNECTIONS, _OTHER_FILES = 32_000_000, 4_000_000, 64, 200
 
 
 def serve(settings: Settings) -> None:

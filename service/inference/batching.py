@@ -97,8 +97,10 @@ class Batcher:
             first = self._queue[0]
             if batch and (first.samples.count > room or first.shapes() != batch[0].shapes()):
                 break
-            batch.append(self._queue.popleft())
-            room -= first.samples.count
+            self._queue.popleft()
+            if not first.outputs.done():  # its task is about to leave
+                batch.append(first)
+                room -= first.samples.count
         self._metrics.waiting(len(self._queue))
         return batch
 
