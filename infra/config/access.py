@@ -79,7 +79,7 @@ class AccessConfig(Settings):
 
     jwt: JwtConfig | None = Field(default=None, description="take JSON Web Tokens")
     allow: list[str] = Field(default=[], description="the only networks that may ask: [10.0.0.0/8]")
-    trustedProxies: list[str] = Field(default=[], description="proxies whose x-forwarded-for is believed")
+    trustedProxies: list[str] = Field(default=[], description="proxies whose x-forwarded-for or Forwarded is believed")
     rate: RateConfig = Field(default=RateConfig(), description="limits: {perKey: 100, perAddress: 50}")
 
     @field_validator("allow", "trustedProxies")
