@@ -111,7 +111,8 @@ def test_the_plots_lie_beside_a_comment_that_is_written_to_a_file_and_links_to_t
 
 def test_a_worse_model_is_blocked_with_its_figures(stack, place):
     serving = next(each for each in stack.resources() if each["type"].endswith("ModelArtifact"))["outputs"]
-    refused = slipway(stack, "model", "build", place / "models" / "worse" / "toy", "--serving", serving["artifactUri"])
+    options = ["--in-stack", "--serving", serving["artifactUri"]]  # as slipway stack build does
+    refused = slipway(stack, "model", "build", place / "models" / "worse" / "toy", *options)
     assert refused.returncode == BLOCKED
     (place / "refused").write_text(refused.stderr)
     options = ["--refused", place / "refused", "--model", place / "models" / "worse" / "toy"]
@@ -119,6 +120,7 @@ def test_a_worse_model_is_blocked_with_its_figures(stack, place):
     assert said.startswith("## `example`: blocked\n")
     assert "> toy: its accuracy 0." in said
     assert "beyond the budget of 0.02" in said
+    assert "acceptWorse: true for its service in the stack's file" in said and "--accept-worse" not in said
 
 
 def test_a_bigger_pool_over_budget_is_blocked_with_the_difference(stack, place):
