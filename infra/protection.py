@@ -90,7 +90,9 @@ def _refuse_unreleased(environment: str) -> None:
     stack = pulumi.get_stack()
     if os.environ.get(RELEASING) == stack:
         return
-    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{stack}"
+    own = pulumi.get_organization()
+    # Backends without organizations call it so, and old ones of them know a stack by its name alone.
+    name = stack if own == "organization" else f"{own}/{pulumi.get_project()}/{stack}"
     known = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value
     if (known.get("outputs") or {}).get("environment") == PRODUCTION:
         raise ConfigError(

@@ -47,6 +47,11 @@ def create(servicer, kind, /, **inputs):
     return type(servicer).Create.__wrapped__(servicer, request, None)
 
 
+def delete(servicer, kind, id_):
+    request = provider_pb2.DeleteRequest(urn=f"urn:pulumi:s::p::{kind}::it", id=id_)
+    return type(servicer).Delete.__wrapped__(servicer, request, None)
+
+
 @pytest.mark.parametrize(
     ("kind", "inputs", "argument", "why"),
     [
@@ -121,6 +126,23 @@ def test_a_zone_without_the_gpu_refuses_the_nodes(books):
     with pytest.raises(CloudError, match=r"nvidia-l4 is not offered in europe-west4-c"):
         create(gcp, "gcp:container/nodePool:NodePool", **POOL, nodeLocations=["europe-west4-c"])
     create(gcp, "gcp:container/nodePool:NodePool", **POOL)
+
+
+def test_what_has_a_deletion_protection_of_its_own_is_not_deleted_until_it_is_off(books):
+    aws, kind = stand_in("aws:", books), "aws:lb/loadBalancer:LoadBalancer"
+    guarded, loose = (create(aws, kind, name=f"edge-{on}", enableDeletionProtection=on) for on in (True, False))
+    with pytest.raises(CloudError, match="enableDeletionProtection is on"):
+        delete(aws, kind, guarded.id)
+    delete(aws, kind, loose.id)
+    assert [each["id"] for each in books.all()] == [guarded.id]
+
+
+@pytest.mark.parametrize(("settings", "replaced"), [({}, ["stringData"]), ({"enableSecretMutable": "true"}, [])])
+def test_a_secret_with_other_content_is_made_anew_unless_the_provider_is_told_otherwise(books, settings, replaced):
+    cluster = cloud_for("kubernetes", books, Scenario())
+    cluster.configure(settings)
+    old, new = ({"metadata": {"name": "a"}, "stringData": {"key": each}} for each in "ab")
+    assert cluster.replaces("kubernetes:core/v1:Secret", old, new) == (["stringData"], replaced)
 
 
 def test_a_quota_refuses_one_too_many(books):

@@ -28,6 +28,7 @@ def test_a_row_names_what_the_sdk_has(kind, row):
     assert not known.deprecated
     assert {path.split(".")[0] for path in row.get("replaces", [])} <= known.arguments.keys()
     assert row.get("outputs", {}).keys() <= known.outputs
+    assert row.get("guard", next(iter(known.arguments))) in known.arguments
     assert row.get("named", next(iter(known.arguments))) in known.arguments
 
 
