@@ -95,7 +95,7 @@ def lock(folder: Path) -> Path:
 def use_environment(folder: Path) -> object:
     python = environment([lock(folder)], folder / "own")
     inside = python.parent.parent
-    return (inside / "pyvenv.cfg").read_text().splitlines()[0], (inside / "bin" / "activate").stat().st_size
+    return (inside / "pyvenv.cfg").read_text().splitlines()[0], (inside / "bin" / "activate").read_bytes()
 
 
 def in_environment(folder: Path, inside: str) -> Path:

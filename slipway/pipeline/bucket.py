@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from slipway.pipeline.errors import BadInput
-from slipway.pipeline.objects import objects
+from slipway.pipeline.objects import objects, unusable
 from slipway.service.foreign import json_object
 from slipway.service.manifest import (
     LARGEST,
@@ -41,8 +41,7 @@ def _reaching(
         except (ArtifactError, BadInput):
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
-            raise BadInput(f"{self.uri} can't be used: {reason}; look at its name and your credentials") from error
+            raise unusable(self.uri, error) from error
 
     return told
 

@@ -38,6 +38,12 @@ class Objects(Protocol):
         """The content of each version of up to `most` bytes that the store keeps."""
 
 
+def unusable(uri: str, error: Exception) -> BadInput:
+    """What a file system said of a store."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return BadInput(f"{uri} can't be used: {reason}; look at its name and your credentials")
+
+
 def objects(uri: str) -> Objects:
     """Raises BadInput for a URI that can't be a store, or whose client is not installed."""
     parts = urlsplit(uri)
@@ -56,8 +62,10 @@ class Remote:
 
         try:
             self._files, self._root = url_to_fs(uri)
-        except Exception as error:  # each file system has its own
+        except (ImportError, TypeError, ValueError) as error:
             raise BadInput(f"{uri} can't be reached: {error}") from error
+        except Exception as error:  # each file system has its own
+            raise unusable(uri, error) from error
         if "file" in self._files.protocol:  # which follows links, and makes folders where nothing is mounted
             raise _unfit(uri)
 

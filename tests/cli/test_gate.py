@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
+from slipway.service.artifact import seal
 
 import slipway.cli.stack
 
@@ -77,11 +78,13 @@ def test_a_model_with_other_inputs_can_not_be_compared(slipway, toy, serving):
 @pytest.mark.parametrize("how", ["gone", "damaged"])
 def test_a_serving_artifact_that_can_not_be_read_is_told(slipway, toy, tmp_path, serving, how):
     store = tmp_path / "artifacts"
-    copy = store / Path(serving["path"]).name
+    shutil.copytree(serving["path"], store / "made")
+    (store / "made" / "card.md").write_text("another that this machine lacks")
+    digest = seal(store / "made")
     if how == "damaged":
-        shutil.copytree(serving["path"], copy)
+        copy = (store / "made").rename(store / digest.replace(":", "-"))
         (copy / "model.onnx").write_bytes(b"broken")
-    ended = build(slipway, toy(("(1, 400)", "(32, 400)")), "--serving", f"{store.as_uri()}@{serving['digest']}")
+    ended = build(slipway, toy(("(1, 400)", "(32, 400)")), "--serving", f"{store.as_uri()}@{digest}")
     assert ended.code == 3, ended.err
     assert "what serves now can't be compared" in ended.err
     assert "damaged or not in its store" in ended.err
