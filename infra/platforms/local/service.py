@@ -61,9 +61,8 @@ class LocalServiceProvider(ResourceProvider):
         resource: made again, it rolls."""
         found = runtime.serving(int(props["port"]))
         ours = found and found["owner"] == _owner(props)
-        return ReadResult(
-            id_ if ours and _hash(runtime.access_of(int(props["port"]))) == props["accessKey"] else "", props
-        )
+        whole = props.get("accessKey") in (None, _hash(runtime.access_of(int(props["port"]))))
+        return ReadResult(id_ if ours and whole else "", props)
 
     @plain_errors
     def delete(self, _id: str, props: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from slipway.ops.progress import report
@@ -35,7 +36,8 @@ def _is_whole(folder: Path) -> bool:
     try:
         content = (folder / STAMP).read_bytes()
         if not content:  # of a version that only said that it is there
-            _stamp(folder)
+            with suppress(OSError):
+                _stamp(folder)
             return True
         listed = json_object(content)
         same = all(_seen(os.path.join(folder, name)) == seen for name, seen in listed.items())
@@ -84,8 +86,8 @@ def _make_once(folder: Path, python: Path, files: list[Path]) -> None:
         lock.acquire()
     try:
         if not _is_whole(folder):
-            what = "damaged: making it anew" if (folder / STAMP).exists() else "made (once)"
-            report(f"the environment of {', '.join(shown(file) for file in files)} is {what}")
+            why = "again, as it is damaged" if (folder / STAMP).exists() else "once"
+            report(f"making the environment of {', '.join(shown(file) for file in files)} ({why})")
             _make(folder, python, files)
     finally:
         lock.release()
@@ -93,12 +95,16 @@ def _make_once(folder: Path, python: Path, files: list[Path]) -> None:
 
 def _make(folder: Path, python: Path, files: list[Path]) -> None:
     lists = [argument for file in files for argument in ("--requirements", str(file))]
-    # A virtualenv holds its own path, so it is made in place; the stamp tells a whole one from a broken-off one.
     # uv links files to those in its own cache, which may have been damaged with them.
-    anew = ["--no-cache"] if (folder / STAMP).exists() else []
+    damaged = folder.with_suffix(".damaged")
+    if (folder / STAMP).exists():
+        damaged.touch()
+    anew = ["--no-cache"] if damaged.exists() else []
+    # A virtualenv holds its own path, so it is made in place; the stamp tells a whole one from a broken-off one.
     _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
     _uv("pip", "install", *anew, "--python", str(python), "--require-hashes", *lists)
     _stamp(folder)
+    damaged.unlink(missing_ok=True)
 
 
 def _uv(*arguments: str) -> None:
