@@ -109,8 +109,9 @@ def show(ref: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found.report()))
         return
-    card = (found.store.path(found.digest or "") / "card.md").read_text(encoding="utf-8")
-    lines = [line for line in card.splitlines() if not line.startswith("![")]
+    card = (found.store.path(found.digest or "") / "card.md").read_text(encoding="utf-8", errors="replace")
+    # Others may have written it, and a terminal does what it is told by such characters.
+    lines = ["".join(filter(str.isprintable, line)) for line in card.splitlines() if not line.startswith("![")]
     console().print(Markdown("\n".join(lines)))
     click.echo(f"{found.path}\nTensorBoard logs: {found.store.logs(found.digest or '')}")
 

@@ -11,9 +11,10 @@ from contextlib import suppress
 import pytest
 from fsspec.core import url_to_fs
 from slipway.infra.home import ROOT
-from slipway.service.artifact import ArtifactError, verify
+from slipway.service.artifact import ArtifactError, seal, verify
 from slipway.service.inference.fetch import fetch
 
+from slipway.cli.model import show
 from slipway.ops.models import stores
 from slipway.ops.models.builds import described
 from slipway.ops.models.restore import restore
@@ -215,6 +216,18 @@ def test_what_nobody_listed_makes_an_artifact_damaged_but_what_file_systems_leav
 def test_a_model_s_name_out_of_a_store_names_no_place(tmp_path, shared):
     with pytest.raises(BadInput, match="can't name a model"):
         described(promoted(shared, name="../../victim"), tmp_path / "home")
+
+
+def test_a_card_out_of_a_store_tells_the_terminal_nothing(tmp_path, shared, monkeypatch, capsys):
+    made = promoted(shared)
+    artifact = shared / made.rpartition("@")[2].replace(":", "-")
+    (artifact / "card.md").write_text("# A card\x1b]0;owned\x07 \x1b[2J")
+    digest = seal(artifact)
+    artifact.rename(shared / digest.replace(":", "-"))
+    monkeypatch.setenv("SLIPWAY_HOME", str(tmp_path / "home"))
+    show.main([f"{shared.as_uri()}@{digest}"], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "A card" in said and "\x1b]" not in said and "\x1b[2J" not in said and "\x07" not in said
 
 
 @pytest.mark.parametrize(
