@@ -31,6 +31,17 @@ _PAUSE_BYTES, _PAUSE_SECONDS = 65_536, 0.005
 _BYTES_PER_SECOND = 65_536
 
 
+class _Trailers(list[tuple[bytes, bytes]]):
+    """Where what the parser calls headers goes once the head is over: they would pass for headers behind the back of
+    whoever checked those."""
+
+    def append(self, _: tuple[bytes, bytes]) -> None:
+        """Drop it."""
+
+
+_TRAILERS = _Trailers()
+
+
 class Protocol(HttpToolsProtocol):
     """One connection; owned by uvicorn, counted and timed by Limits.
 
@@ -42,7 +53,7 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._limits = limits
         self.held, self.ended = 0, 0.0
-        self.headers = []
+        self.headers = _TRAILERS
         # When the head that is expected or arriving began, 0 while none is; then when its request began.
         self._head_since = self._began = time.monotonic()
         self._answered_at = 0.0
@@ -76,11 +87,32 @@ class Protocol(HttpToolsProtocol):
         self.cycle = self._task = None  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        size, cycle, limits = len(data), self.cycle, self._limits
         if self._deaf:
-            if len(data) > _PAUSE_BYTES:
+            if size > _PAUSE_BYTES:
                 self._pause()
-        elif not self.transport.is_closing():
-            self._parse(data)
+            return
+        if self.transport.is_closing():
+            return
+        within = cycle is not None and cycle.more_body
+        self.held += size
+        limits.held += size
+        self._frame_bytes += size
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._unsupported_upgrade_warning()
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        if self._head_since:
+            self._go_on_with_head(size, only_head=cycle is self.cycle and not within)
+        elif self.cycle is not None and self.cycle.more_body:
+            self._hold(size)  # what grows is copied: for a moment, and with its gaps for longer, it takes twice as much
+            if self._frame_bytes > _FRAME_BYTES:
+                most = f"{_FRAME_BYTES:,} bytes of chunks without body"
+                self.refuse(Refused(431, "trailers_too_large", f"the body has more than {most}"))
+        if limits.held > limits.budget:
+            limits.make_room()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -101,18 +133,10 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = self._head_lines = self._head_held = 0
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._head_since:
-            return  # a trailer: it would pass for a header, behind the back of whoever checked those
-        if len(self.headers) == _HEAD_LINES:
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > _HEAD_LINES:
             self._refuse_head()
             raise _Enough
-        name = name.lower()
-        if name == b"expect" and value.lower() == b"100-continue":
-            self.expect_100_continue = True
-        self.headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
         waiting = self.pipeline
         if len(waiting) >= _PIPELINED:
             # Those that wait are answered, the last of them with `connection: close`: the client asks again.
@@ -121,8 +145,9 @@ class Protocol(HttpToolsProtocol):
         self._began, self._head_since, self._frame_bytes = self._head_since, 0.0, 0
         super().on_headers_complete()
         self.scope[REPLY] = partial(self._reply, self.cycle)  # type: ignore[literal-required]
+        lines, self.headers = len(self.headers), _TRAILERS
         if waiting:
-            self._hold(_REQUEST_BYTES + _LINE_BYTES * len(self.headers))
+            self._hold(_REQUEST_BYTES + _LINE_BYTES * lines)
             self.flow.resume_reading()  # a client that leaves is not noticed otherwise
 
     def on_body(self, body: bytes) -> None:
@@ -146,13 +171,18 @@ class Protocol(HttpToolsProtocol):
         """Go on with the next request that has come, or wait for one."""
         working, waiting = self._working, self.pipeline
         self._working = self._task = None
-        if working is not None:
+        if working is not None and working.body:
             working.body.clear()
-        kept = self._unread_held + (self._head_held if self._head_since else 0)
-        self._release((self.held - kept) // (len(waiting) + 1))
+        if waiting or self._head_since or self._unread_held:
+            kept = self._unread_held + (self._head_held if self._head_since else 0)
+            self._release((self.held - kept) // (len(waiting) + 1))
+        else:
+            self._limits.held -= self.held
+            self.held = 0
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if waiting:
             self._start_asgi_task(*waiting.pop())
         else:
@@ -160,7 +190,7 @@ class Protocol(HttpToolsProtocol):
                 self._lingers = self._deaf = True
             self._answered_at = time.monotonic()
             if not self._head_since:
-                self.cycle.scope = self.scope = self.headers = None  # type: ignore[assignment]
+                self.cycle.scope = self.scope = None  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._working = cycle
@@ -186,6 +216,7 @@ class Protocol(HttpToolsProtocol):
         if self._deaf:
             return
         self._deaf, self._head_since = True, 0.0
+        self.scope, self.headers = None, _TRAILERS  # type: ignore[assignment]
         cycle = self.cycle
         if cycle is not None and not (cycle.response_complete or cycle.more_body):
             cycle.keep_alive = False
@@ -257,27 +288,6 @@ class Protocol(HttpToolsProtocol):
         elif now - self._began > settings.exchange_seconds:
             self.transport.abort()
 
-    def _parse(self, data: bytes) -> None:
-        size, cycle = len(data), self.cycle
-        within = cycle is not None and cycle.more_body
-        self._hold(size)
-        self._frame_bytes += size
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._unsupported_upgrade_warning()
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-        if self._head_since:
-            self._go_on_with_head(size, only_head=cycle is self.cycle and not within)
-        elif self.cycle is not None and self.cycle.more_body:
-            self._hold(size)  # what grows is copied: for a moment, and with its gaps for longer, it takes twice as much
-            if self._frame_bytes > _FRAME_BYTES:
-                most = f"{_FRAME_BYTES:,} bytes of chunks without body"
-                self.refuse(Refused(431, "trailers_too_large", f"the body has more than {most}"))
-        if self._limits.held > self._limits.budget:
-            self._limits.make_room()
-
     def _go_on_with_head(self, size: int, *, only_head: bool) -> None:
         """Count `size` bytes that ended within a head; what came before it in them can't be told apart."""
         lines = len(self.headers)
@@ -286,8 +296,8 @@ class Protocol(HttpToolsProtocol):
         self._head_lines, self._head_held = lines, self._head_held + size + more
         if only_head:
             self._head_bytes += size
-            if self._head_bytes > _HEAD_BYTES:
-                self._refuse_head()
+        if self._head_bytes > _HEAD_BYTES or lines > _HEAD_LINES:
+            self._refuse_head()
 
     def _pause(self) -> None:
         if not self.transport.is_closing():
