@@ -32,7 +32,7 @@ RETAINED = {
         "BucketServerSideEncryptionConfiguration": 2, "BucketOwnershipControls": 2, "BucketLifecycleConfiguration": 2,
         "BucketLogging": 1, "Key": 1, "Alias": 1,
     },
-    "gcp": {"Bucket": 1, "KeyRing": 1, "CryptoKey": 1, "CryptoKeyIAMMember": 4},
+    "gcp": {"Bucket": 1, "Repository": 1, "KeyRing": 1, "CryptoKey": 1, "CryptoKeyIAMMember": 4},
 }  # fmt: skip
 
 
