@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from slipway.infra.home import ROOT
 
 if TYPE_CHECKING:
@@ -41,7 +39,9 @@ def timed(folder: Path, session: Callable[[str, str, int], ort.InferenceSession]
     `session` makes one of a file on a provider, or raises where another would run it. Raises RuntimeError where none
     does.
     """
-    from slipway.pipeline.measure import on_device  # late, as the command has no ONNX Runtime
+    import numpy as np  # late, as the command needs neither
+
+    from slipway.pipeline.measure import on_device
 
     models = json.loads((folder / "models.json").read_bytes())
     with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
