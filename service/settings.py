@@ -42,7 +42,7 @@ class Settings:
     max_text: int = 10_000  # characters of one string
     max_queue: int = 128  # requests that wait for the model; more are refused with 429
     max_connections: int = 4096  # beyond that, whoever has done least for longest is closed
-    max_held: int | None = None  # bytes of connections, unfinished requests and unread answers; 32 MB, or 8 bodies
+    max_held: int | None = None  # bytes of connections, unfinished requests and unread answers; 32 MB, or 12 bodies
     max_explain: int = 4  # explanations that run or wait; more are refused with 429, 0 gives none at all
     explain_seconds: float = 2.0  # for gathering one explanation's samples
     limit_range: int = 0  # 1 refuses inputs outside the minimum and maximum of the signature

@@ -75,7 +75,7 @@ class _Server(uvicorn.Server):
     def __init__(self, app: App, settings: Settings, asked: ASGIApp) -> None:
         """`asked` is what requests go to: `app` itself, or what stands around it."""
         most = max(1, min(settings.max_connections, _files() - _OTHER_FILES))
-        held = settings.max_held or max(_HELD_BYTES, 8 * app.max_body)
+        held = settings.max_held or max(_HELD_BYTES, 12 * app.max_body)
         self._limits = Limits(replace(settings, max_connections=most), held, HEALTH, app.metrics.connections)
         few = replace(settings, max_connections=_METRICS_CONNECTIONS)
         self._metrics_limits = Limits(few, _METRICS_HELD_BYTES, frozenset((PATH,)))
