@@ -121,7 +121,7 @@ def test_probes_are_answered_where_all_connections_are_at_work(start, artifacts)
 
 
 def test_bodies_that_stall_make_room_for_one_that_comes(start, artifacts):
-    worker = start(artifacts["classifier"], "--max-held", "1000000")
+    worker = start(artifacts["classifier"], "--max-held", "2000000")
     whole = request("/predict", json.dumps({"inputs": {"features": [[1, 2, 3, 4]] * 1000}}).encode() + b" " * 300_000)
     with contextlib.ExitStack() as stack:
         stalled = [stack.enter_context(socket.create_connection(("127.0.0.1", port_of(worker)))) for _ in range(6)]
