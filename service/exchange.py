@@ -42,7 +42,8 @@ def content_kind(headers: Headers, kinds: tuple[bytes, ...]) -> bytes:
         charset = parameters.strip().lower()
         if charset.startswith(b"charset=") and charset[8:].strip(b'"') not in (b"utf-8", b"us-ascii"):
             raise Refused(415, "wrong_charset", "send JSON in UTF-8")
-    coding_of(headers)
+    if b"content-encoding" in headers:
+        coding_of(headers)
     return announced
 
 

@@ -194,12 +194,12 @@ class RequestLog:
             self._log.error("failed", exc_info=exception, extra={"data": line})
 
     def _told(self, body: bytes) -> Any:
+        if len(body) > _MOST_BYTES:
+            return f"{len(body)} bytes"
         try:
-            masked = self._masker.value(json.loads(body)) if len(body) <= _MOST_BYTES else None
+            masked = self._masker.value(json.loads(body))
             text = json.dumps(masked, ensure_ascii=False)
         except (ValueError, RecursionError, OverflowError):
-            masked = None
-        if masked is None:
             return f"{len(body)} bytes"
         return masked if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."
 

@@ -16,7 +16,7 @@ from tests.callers import HEADERS, access
 from tests.service.credentials import JWT
 from tests.service.wire_cases import MAKERS, TEXTS, Case
 
-CONNECTIONS = 8
+CONNECTIONS = 16
 _PATIENCE = 30.0  # BentoML is loaded by the first request for a path of its own
 ALWAYS = [("host", "x"), *HEADERS.items(), ("x-forwarded-for", "192.0.2.7")]
 OPTIONS = ("--body-seconds", "1", "--explain-seconds", "0.01", "--log-requests", "0.2", "--log-inputs", "0.2")
