@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import numpy as np
 import onnxruntime
 
@@ -17,9 +18,9 @@ from tests.service.credentials import JWT
 from tests.service.wire_cases import MAKERS, TEXTS, Case
 
 CONNECTIONS = 16
-_PATIENCE = 30.0  # BentoML is loaded by the first request for a path of its own
+_PATIENCE = 30.0
 ALWAYS = [("host", "x"), *HEADERS.items(), ("x-forwarded-for", "192.0.2.7")]
-OPTIONS = ("--body-seconds", "1", "--explain-seconds", "0.01", "--log-requests", "0.2", "--log-inputs", "0.2")
+OPTIONS = ("--body-seconds", "5", "--explain-seconds", "0.01", "--log-requests", "0.2", "--log-inputs", "0.2")
 
 
 class Fuzz:
@@ -47,6 +48,8 @@ class Fuzz:
         reading.start()
         cases = (makers[number % len(makers)](rng) for number in range(count))
         port = int(worker.url.rpartition(":")[2])
+        # BentoML is loaded by the first request for a path of its own.
+        httpx.get(f"{worker.url}/docs.json", headers=dict(ALWAYS), timeout=300)
         asyncio.run(self._all(port, cases))
         worker.leave()
         worker.process.wait(30)
