@@ -116,9 +116,10 @@ def sweep(stack: str) -> None:
     from slipway.ops.state.release import refuse_held
     from slipway.ops.sweep import sweep_stack
 
+    config = config_of(stack)
     with contextlib.suppress(NoStack):  # as it is after `make down`
         refuse_held(stack)
-    looked, left = sweep_stack(stack, config_of(stack))
+    looked, left = sweep_stack(stack, config)
     click.echo("Looked at:")
     for line in looked:
         click.echo(f"  {line}")

@@ -163,7 +163,7 @@ def build(folder: Path, work: Path, wanted: Wanted, progress: Progress) -> str:
             both = {name: answers[name][0] for name in (REFERENCE, choice.variant)}
             report["recall"], report["f1"] = _recall(task, both), _f1(task, both)
 
-        progress.phase(f"serving {choice.variant} as it will be served, and asking it held-out samples")
+        progress.phase(f"calling the real service on {choice.variant} with held-out samples")
         package = Package(
             model=paths[choice.variant],
             inputs=inputs,

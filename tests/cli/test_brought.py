@@ -114,7 +114,7 @@ def test_f1_and_an_own_metric_decide(slipway, toy):
 
 
 def test_scores_that_are_no_probabilities_have_no_log_loss_and_as_many_places_as_classes_decide_nothing(slipway, toy):
-    settings = "task: classification\nmetric: log-loss\nmaximum: 1\nbudget: 0.1\n"
+    settings = "task: classification\nmetric: log-loss\nmaximum: 1\nbudget: 0.1\nscores: raw\n"
     scores = ('"Softmax", ["scores"], ["p"]', '"Identity", ["scores"], ["p"]')
     ended = slipway("model", "build", toy(scores, name="scores", settings=settings))
     assert (ended.code, "log-loss takes probabilities; the model answers -" in ended.err) == (2, True), ended.err

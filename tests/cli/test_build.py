@@ -121,7 +121,8 @@ def test_the_same_content_elsewhere_is_not_built_again(slipway, toy, built):
 def test_describe_tells_what_is_built_without_building(slipway, toy, built):
     described = slipway("model", "describe", built[0], "--json").json()
     assert described == {key: built[1][key] for key in ("name", "inputsKey", "kind", "digest", "path")} | {
-        "ref": str(built[0])
+        "ref": str(built[0]),
+        "target": "cpu",
     }
     unbuilt = slipway("model", "describe", toy(("(2, 400)", "(3, 400)"), name="new"), "--json").json()
     assert (unbuilt["digest"], unbuilt["path"]) == (None, None)

@@ -64,7 +64,7 @@ def described(ref: str, home: Path, variant: str | None = None, hardware: str | 
         name = _name(store.path(digest)) if digest else ""
         kind = Manifest.read(store.path(digest)).kind if digest else ONNX
         found = Model(name, ref, target.digest, store, target.uri, digest, None, kind=kind)
-        return replace(found, target=found.report()["hardware"].get("target")) if digest else found
+        return replace(found, target=found.report().get("hardware", {}).get("target")) if digest else found
     settings = read_settings(target)
     hardware = hardware or settings.target
     key, store, bucket = _key(target, variant, hardware), stores.local(home), stores.shared()
