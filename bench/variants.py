@@ -71,30 +71,33 @@ def ours(folder: Path, work: Path) -> dict[str, Any]:
     import numpy as np
     from onnxruntime.quantization import quantize_dynamic, quantize_static
 
-    from slipway.pipeline import build, judge, measure, runtime
+    from slipway.pipeline import judge, measure, onnx_file, runtime
+    from slipway.pipeline.form import in_form
     from slipway.pipeline.model_folder import UserModel
-    from slipway.pipeline.quantize import _Reader
+    from slipway.pipeline.progress import Progress
+    from slipway.pipeline.quantize import _Reader, calibration
     from slipway.pipeline.report import hardware
     from slipway.pipeline.settings import read_settings
     from slipway.pipeline.sources import source_of
+    from slipway.pipeline.task import task_of
+    from slipway.pipeline.trial import trial
     from slipway.pipeline.variants import make_variants
 
     settings = read_settings(folder)
     user = UserModel(folder, settings)
-    metric = user.metric()
-    task = build.Task(folder, settings, metric, user.training_data(), user.evaluation_data(), user.labels())
+    task = task_of(folder, settings, user, Progress(folder.name, sys.stderr))
+    metric = task.metric
     (work / "logs").mkdir()
-    source = source_of(user.train(work / "logs"), folder, task.training.inputs)
-    inputs, _ = runtime.specs(runtime.session(source.proto.SerializeToString()))
-    task = build._fitted(task, source, inputs)
-    made = make_variants(source.proto, task.training.inputs, work, "cpu", lambda fp32: build._trial(task, fp32))
+    source = source_of(user.train(work / "logs"), folder, task.training.inputs, work, settings.task, settings.output)
+    form = in_form(task, source)
+    task, source = form.task, form.source
+    made = make_variants(source.path, form.like, task.training.inputs, "cpu", lambda fp32: trial(task, fp32))
     paths = {each.name: each.path for each in made if each.path}
-    plain = work / "source.onnx"
-    plain.write_bytes(source.proto.SerializeToString())
+    plain = source.path
     notes = {}
     for name, make in {
         "quantize_dynamic": lambda target: quantize_dynamic(plain, target),
-        "quantize_static": lambda target: quantize_static(plain, target, _Reader(task.training.inputs)),
+        "quantize_static": lambda target: quantize_static(plain, target, _Reader(calibration(task.training.inputs))),
     }.items():
         try:
             make(work / f"{name}.onnx")
@@ -111,7 +114,7 @@ def ours(folder: Path, work: Path) -> dict[str, Any]:
             name=name,
             scores=metric.scores(answers[name], task.evaluation.labels),
             rounds=timings[name].rounds,
-            size=path.stat().st_size,
+            size=onnx_file.size(path),
         )
         for name, path in paths.items()
     ]

@@ -41,7 +41,11 @@ async def prove(app: App, model: Model) -> None:
 def _prove_held_out(model: Model) -> None:
     with np.load(model.artifact.path / HELD_OUT) as held:
         inputs = {spec.name: _typed(held[f"input:{spec.name}"], spec.dtype) for spec in model.signature.inputs}
-        outputs = {spec.name: _typed(held[f"output:{spec.name}"], spec.dtype) for spec in model.signature.outputs}
+        outputs = {
+            spec.name: _typed(held[f"output:{spec.name}"], spec.dtype)
+            for spec in model.signature.outputs
+            if f"output:{spec.name}" in held
+        }
     count = len(next(iter(inputs.values())))
     for size, how in ((1, "alone"), (count, "together")):
         if size > 1 and any(spec.shape[0] is not None for spec in model.signature.inputs):

@@ -1,53 +1,29 @@
-"""One build, in the model's own environment: train, convert, optimize, measure, judge, write the artifact."""
+"""One build, in the model's own environment: train, convert, optimize, measure, judge, serve, keep."""
 
-import shutil
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from slipway.pipeline import judge, runtime
-from slipway.pipeline.checks import check_answers, conversion, overlap
-from slipway.pipeline.company import check_rows, depends
-from slipway.pipeline.data import Dataset, fitted
+from slipway.pipeline import guard, judge, onnx_file, room
+from slipway.pipeline.answers import Answers, answered
+from slipway.pipeline.checks import conversion
+from slipway.pipeline.choice import Judged, check_pin, keep_best
 from slipway.pipeline.device import Device, measured
-from slipway.pipeline.errors import BadInput, PipelineError, Refused, shown
-from slipway.pipeline.graph import check_mode
-from slipway.pipeline.judge import Candidate, Verdict
+from slipway.pipeline.errors import PipelineError, shown
+from slipway.pipeline.findings import trained
+from slipway.pipeline.form import in_form
+from slipway.pipeline.judge import Candidate
 from slipway.pipeline.measure import Timing, measure
-from slipway.pipeline.metrics import METRICS, Metric, check_labels, class_recalls
-from slipway.pipeline.mixed_precision import Trial
 from slipway.pipeline.model_folder import UserModel
-from slipway.pipeline.package import Package, write_artifact, write_report
-from slipway.pipeline.probabilities import with_probabilities
 from slipway.pipeline.progress import Progress
 from slipway.pipeline.provenance import provenance
 from slipway.pipeline.reads import Reads
-from slipway.pipeline.report import variants_report
-from slipway.pipeline.scores import label_and_answer
-from slipway.pipeline.served import judge_served
-from slipway.pipeline.service_process import NotServed
 from slipway.pipeline.settings import Settings, read_settings
 from slipway.pipeline.sources import source_of
 from slipway.pipeline.sources.base import Source
-from slipway.pipeline.tolerance import Tolerance
-from slipway.pipeline.variants import REFERENCE, Variant, make_variants
-
-TRIAL_SAMPLES = 500
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is built: the folder, its settings, metric and data, and the labels of the classes."""
-
-    folder: Path
-    settings: Settings
-    metric: Metric
-    training: Dataset
-    evaluation: Dataset
-    labels: tuple[str, ...] | None
+from slipway.pipeline.task import Task, task_of
+from slipway.pipeline.trial import trial
+from slipway.pipeline.variants import make_variants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,278 +43,104 @@ def build(folder: Path, work: Path, wanted: Wanted, progress: Progress) -> str:
 
     Raises BadInput for what the user can mend, Refused, with the report, where the gate keeps the model out.
     """
-    settings, pinned = read_settings(folder), wanted.variant
-    if wanted.target:
-        settings = settings.model_copy(update={"target": wanted.target})
+    settings = _settings(folder, wanted)
+    guard.start()
     progress.phase("reading the model folder and its data")
     reads = Reads(folder, settings.data)
     with reads.noticed():
         user = UserModel(folder, settings)
-    metric = user.metric()
-    with reads.noticed():
-        task = Task(folder, settings, metric, user.training_data(), user.evaluation_data(), user.labels())
-    for each in (task.training, task.evaluation):
-        check_labels(metric.name, each.labels, each.where)
-    judge.require_enough(task.evaluation.labels, metric, settings.budget, task.evaluation.where)
-    seen = overlap(task.training, task.evaluation)
-    for each in (task.training, task.evaluation):
-        if each.columns:
-            progress.phase(f"read {len(each)} samples from {each.where}")
-    if seen == len(task.evaluation):
-        progress.phase(f"all {seen} held-out samples are in the training data as well: they have few distinct rows")
-
+        task = task_of(folder, settings, user, progress)
     progress.phase(f"training on {len(task.training)} samples" if not settings.model else f"loading {settings.model}")
-    started = time.monotonic()
-    logs = _made(work / "logs")
-    with reads.noticed():
-        trained = user.train(logs)
-    source = source_of(trained, folder, task.training.inputs)
-    seconds = time.monotonic() - started
+    source, seconds = _trained(user, task, reads, work)
     undeclared = sorted(map(shown, map(Path, reads.files))) + sorted(reads.hosts)
     for read in undeclared:
         progress.phase(f"model.py reads {read}, which data: in model.yaml does not name: changes of it go unnoticed")
 
-    check_mode(source.proto, shown(folder))
-    brought = source
-    if settings.task == "classification":
-        inputs, _ = runtime.specs(runtime.session(source.proto.SerializeToString()))
-        source = with_probabilities(source, settings, fitted(task.evaluation, inputs).inputs)
-    if source is not brought:
+    lean = room.lean(onnx_file.size(source.path), room.free())
+    form = in_form(task, source)
+    task, source = form.task, form.source
+    if form.softmax:
         progress.phase("adding a softmax: the model answers logits (scores: raw in model.yaml leaves them)")
-    converted = source.proto.SerializeToString()
-    inputs, outputs = runtime.specs(runtime.session(converted))
-    task = _fitted(task, source, inputs)
-    check_rows(converted, task.evaluation.inputs, shown(folder))
     progress.phase("optimizing and quantizing")
     variants = make_variants(
-        source.proto,
-        task.training.inputs,
-        _made(work / "variants"),
-        settings.target,
-        lambda reference: _trial(task, reference),
+        source.path, form.like, task.training.inputs, settings.target, lambda reference: trial(task, reference), lean
     )
-    _check_pin(pinned, variants)
+    variants[0] = replace(variants[0], note="; ".join(filter(None, (*source.notes, variants[0].note))))
+    check_pin(wanted.variant, variants)
+
+    progress.phase(f"measuring {task.metric.name} on {len(task.evaluation)} held-out samples")
+    variants, answers = answered(task, variants)
+    differences = conversion(source, task.evaluation.inputs, answers.together)
     paths = {each.name: each.path for each in variants if each.path is not None}
+    timings, device = _timed(task, paths, answers, wanted, work, progress)
+    candidates = _candidates(task, paths, answers, timings)
+    verdicts = [judge.verdict(each, candidates[0], task.metric, settings.budget) for each in candidates]
+    facts = {
+        "alsoTrainedOn": task.seen,
+        "undeclaredReads": undeclared,
+        "conversion": differences,
+        "softmaxAdded": form.softmax,
+        "training": trained(task, source, answers.training, verdicts[0].figure, seconds),
+        "provenance": provenance(settings, source.path, task.training, task.evaluation),
+    }
+    judged = Judged(
+        variants=variants,
+        candidates=candidates,
+        verdicts=verdicts,
+        answers=answers,
+        timings=timings,
+        device=device,
+        facts=facts,
+    )
+    return keep_best(task, judged, wanted.variant, wanted.service, _made(work / "artifact"), progress)
 
-    progress.phase(f"measuring {metric.name} on {len(task.evaluation)} held-out samples")
-    answers = {name: runtime.predict(runtime.session(path), task.evaluation.inputs) for name, path in paths.items()}
-    check_answers(answers[REFERENCE][0], settings, task.evaluation, _highest(task), task.labels, folder)
-    differences = conversion(source, task.evaluation.inputs, answers[REFERENCE])
-    alone = _alone(task, paths, answers)
-    timings: dict[str, Timing] = {}
-    if not variants[0].elsewhere:
-        progress.phase("measuring latency and memory")
-        timings = measure(paths, task.evaluation.inputs, alone)
-    device = _on_gpu(wanted, paths, task, work, progress) if variants[0].elsewhere else None
-    if device:
-        timings = device.timings
 
-    candidates = [
+def _settings(folder: Path, wanted: Wanted) -> Settings:
+    settings = read_settings(folder)
+    return settings.model_copy(update={"target": wanted.target}) if wanted.target else settings
+
+
+def _trained(user: UserModel, task: Task, reads: Reads, work: Path) -> tuple[Source, float]:
+    """The model as a file in `work/variants`, and the seconds that training and converting it took."""
+    started, logs = time.monotonic(), _made(work / "logs")
+    with reads.noticed():
+        model = user.train(logs)
+    settings = task.settings
+    source = source_of(
+        model, task.folder, task.training.inputs, _made(work / "variants"), settings.task, settings.output
+    )
+    return source, time.monotonic() - started
+
+
+def _candidates(task: Task, paths: dict[str, Path], answers: Answers, timings: dict[str, Timing]) -> list[Candidate]:
+    return [
         Candidate(
             name=name,
-            scores=metric.scores(answers[name][0], task.evaluation.labels),
+            scores=task.metric.scores(answers.outputs[name][0], task.evaluation.labels),
             rounds=timings[name].rounds if name in timings else None,
-            size=path.stat().st_size,
+            size=onnx_file.size(path),
         )
         for name, path in paths.items()
     ]
-    verdicts = [judge.verdict(each, candidates[0], metric, settings.budget) for each in candidates]
-    training = _training(task, source, paths[REFERENCE], verdicts[0].figure, seconds)
-    origin = provenance(settings, source.proto, task.training, task.evaluation)
-    while True:
-        report = {
-            "model": folder.name,
-            "samples": len(task.evaluation),
-            "alsoTrainedOn": seen,
-            "undeclaredReads": undeclared,
-            **variants_report(settings, metric, _noted(variants, alone), verdicts, timings, device),
-            "conversion": differences,
-            "softmaxAdded": source is not brought,
-            "training": training,
-            "provenance": origin,
-        }
-        choice = _judged(task, verdicts, candidates, pinned, report, alone)
-        report |= {"choice": {"variant": choice.variant, "reason": choice.reason}}
-        if settings.task == "classification":
-            both = {name: answers[name][0] for name in (REFERENCE, choice.variant)}
-            report["recall"], report["f1"] = _recall(task, both), _f1(task, both)
-
-        progress.phase(f"calling the real service on {choice.variant} with held-out samples")
-        package = Package(
-            model=paths[choice.variant],
-            inputs=inputs,
-            outputs=outputs,
-            labels=task.labels,
-            training=task.training,
-            evaluation=task.evaluation,
-            answers=answers[choice.variant],
-            alone=choice.variant in alone,
-            elsewhere=variants[0].elsewhere,
-        )
-        artifact = _made(work / "artifact")
-        signature = write_artifact(artifact, package, report)
-        tolerance = Tolerance(choice.variant, settings.task, metric, settings.budget)
-        expected, reference = answers[choice.variant], verdicts[0].figure
-        try:
-            served = judge_served(wanted.service, artifact, signature, task.evaluation, expected, reference, tolerance)
-        except NotServed as error:
-            _check_others(task, choice.variant, pinned, error)
-            shutil.rmtree(artifact)
-            variants = [_without(each, choice.variant, str(error)) for each in variants]
-            verdicts = [each for each in verdicts if each.name != choice.variant]
-            candidates = [each for each in candidates if each.name != choice.variant]
-            continue
-        chosen = next(each for each in verdicts if each.name == choice.variant)
-        _gate(task, replace(chosen, figure=served["metric"]), report, alone)
-        return write_report(artifact, report | {"served": served})
 
 
-def _alone(task: Task, paths: dict[str, Path], answers: dict[str, list[np.ndarray]]) -> dict[str, str]:
-    """The variants whose answers depend on the other samples of a batch, with how. The service runs their samples one
-    at a time, so their `answers` are replaced by those."""
-    found = {}
-    for name, path in paths.items():
-        tolerance = Tolerance(name, task.settings.task, task.metric, task.settings.budget)
-        if (reason := depends(path, task.evaluation, answers[name], tolerance)) is not None:
-            found[name] = reason
-            answers[name] = runtime.predict(runtime.session(path), task.evaluation.inputs, 1)
-    return found
-
-
-def _noted(variants: list[Variant], alone: dict[str, str]) -> list[Variant]:
-    """With the reason why a variant's samples are run one at a time."""
-    words = "samples run one at a time, as an answer depends on its batch"
-    return [
-        replace(each, note="; ".join(filter(None, (each.note, f"{words}: {alone[each.name]}"))))
-        if each.name in alone
-        else each
-        for each in variants
-    ]
-
-
-def _check_others(task: Task, variant: str, pinned: str | None, error: NotServed) -> None:
-    """Raises unless another variant can take the place of one that can't be served."""
-    if pinned is not None:
-        raise Refused(f"the pinned variant {variant} can't be served: {error}") from error
-    if variant == REFERENCE:
-        raise BadInput(f"{shown(task.folder)}: the model was built, but can't be served: {error}") from error
-
-
-def _without(variant: Variant, name: str, reason: str) -> Variant:
-    return replace(variant, path=None, note=f"can't be served: {reason}") if variant.name == name else variant
-
-
-def _on_gpu(wanted: Wanted, paths: dict[str, Path], task: Task, work: Path, progress: Progress) -> Device | None:
-    """What this machine's GPU says; None where there is none, or it can't be used, which is told."""
+def _timed(
+    task: Task, paths: dict[str, Path], answers: Answers, wanted: Wanted, work: Path, progress: Progress
+) -> tuple[dict[str, Timing], Device | None]:
+    """On this machine's processor, or on its GPU where the model is for one and one can be used, which is told."""
+    inputs = task.evaluation.inputs
+    if task.settings.target == "cpu":
+        progress.phase("measuring latency and memory")
+        return measure(paths, inputs, answers.alone), None
     if not wanted.timer:
-        return None
+        return {}, None
     progress.phase("measuring latency on this machine's GPU")
     try:
-        return measured(wanted.timer, paths, task.evaluation.inputs, work / "device")
+        device = measured(wanted.timer, paths, inputs, work / "device")
     except PipelineError as error:
         progress.phase(f"{error}; they stay unmeasured")
-        return None
-
-
-def _fitted(task: Task, source: Source, inputs: Any) -> Task:
-    training, evaluation = fitted(task.training, inputs), fitted(task.evaluation, inputs)
-    if task.settings.task == "embedding" and not evaluation.labels.size:  # the source's own answers are the measure
-        training = replace(training, labels=source.predict(training.inputs)[0])
-        evaluation = replace(evaluation, labels=source.predict(evaluation.inputs)[0])
-    return replace(task, training=training, evaluation=evaluation)
-
-
-def _trial(task: Task, reference: Path) -> Trial:
-    """The drop of a file against FP32 on a part of the training data, which has each class."""
-    at = np.unique(np.linspace(0, len(task.training) - 1, TRIAL_SAMPLES).astype(int))
-    if task.settings.task == "classification":
-        at = np.union1d(at, np.unique(task.training.labels, return_index=True)[1])
-    inputs = {name: array[at] for name, array in task.training.inputs.items()}
-    labels = task.training.labels[at]
-
-    def figure(path: Path) -> float:
-        output = runtime.predict(runtime.session(path), inputs)[0]
-        return task.metric.total(task.metric.scores(output, labels))
-
-    base = figure(reference)
-    return Trial(inputs, lambda path: task.metric.drop(base, figure(path)), task.settings.budget / 2)
-
-
-def _judged(
-    task: Task,
-    verdicts: list[Verdict],
-    candidates: list[Candidate],
-    pinned: str | None,
-    report: dict[str, Any],
-    alone: dict[str, str],
-) -> judge.Choice:
-    try:
-        choice = judge.choose(verdicts, candidates, pinned)
-    except Refused as error:
-        raise _refused(error, report) from None
-    _gate(task, next(each for each in verdicts if each.name == choice.variant), report, alone)
-    return choice
-
-
-def _gate(task: Task, chosen: Verdict, report: dict[str, Any], alone: dict[str, str]) -> None:
-    try:
-        judge.gate(task.folder.name, chosen, task.metric, task.settings.limit)
-    except Refused as error:
-        why = (
-            f". An answer of it depends on the rest of its batch: {alone[chosen.name]}" if chosen.name in alone else ""
-        )
-        raise _refused(Refused(f"{error}{why}"), report) from None
-
-
-def _refused(error: Refused, report: dict[str, Any]) -> Refused:
-    return Refused(str(error), report | {"choice": {"variant": None, "reason": str(error)}})
-
-
-def _check_pin(pinned: str | None, variants: list[Variant]) -> None:
-    if pinned is None:
-        return
-    found = next((each for each in variants if each.name == pinned), None)
-    if found is None:
-        raise BadInput(f"there is no variant {pinned}; the variants are {', '.join(each.name for each in variants)}")
-    if found.path is None:
-        raise Refused(f"the pinned variant {pinned} could not be made: {found.note}")
-
-
-def _highest(task: Task) -> int:
-    """The highest class in either set, 0 where there are no classes."""
-    if task.settings.task != "classification":
-        return 0
-    return int(max(task.evaluation.labels.max(), task.training.labels.max()))
-
-
-def _training(task: Task, source: Source, reference: Path, held_out: float, seconds: float) -> dict[str, Any]:
-    output = runtime.predict(runtime.session(reference), task.training.inputs)[0]
-    figure = task.metric.total(task.metric.scores(output, task.training.labels))
-    return {
-        "framework": source.framework,
-        "samples": len(task.training),
-        "seconds": round(seconds, 2),
-        "training": figure,
-        "heldOut": held_out,
-        "gap": task.metric.drop(figure, held_out),
-    }
-
-
-def _recall(task: Task, outputs: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    """By variant and class: the share of its held-out samples that is answered right."""
-    names = task.labels
-    return {
-        variant: {
-            names[at] if names else str(at): figure
-            for at, figure in class_recalls(label_and_answer(output, task.evaluation.labels)).items()
-        }
-        for variant, output in outputs.items()
-    }
-
-
-def _f1(task: Task, outputs: dict[str, np.ndarray]) -> dict[str, float]:
-    f1 = METRICS["f1"]
-    return {name: f1.total(f1.scores(output, task.evaluation.labels)) for name, output in outputs.items()}
+        return {}, None
+    return device.timings, device
 
 
 def _made(folder: Path) -> Path:

@@ -10,38 +10,49 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from slipway.pipeline.data import Dataset, Inputs
+from slipway.pipeline.differences import TOLERANCE, apart, distances
 from slipway.pipeline.errors import BadInput, shown
 from slipway.pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from slipway.pipeline.sources.base import Source
 
-TOLERANCE = 1e-3
 CHANCE = 1e-6
 
 
 def check_answers(
-    output: np.ndarray, settings: Settings, evaluation: Dataset, highest: int, labels: Any, folder: Path
+    output: np.ndarray,
+    settings: Settings,
+    evaluation: Dataset,
+    highest: int,
+    labels: Any,
+    folder: Path,
+    names: list[str],
 ) -> None:
-    """The model's first output against the labels. Raises BadInput where they can't belong together."""
-    where, file = evaluation.where, shown(folder / "model.py")
-    if output.dtype.kind not in "fiub" or not np.isfinite(output).all():
-        raise BadInput(f"{file}: the model answers NaN or infinity on the evaluation data")
+    """The judged output, the first of `names`, against the labels. Raises BadInput where they can't belong together."""
+    where, file = evaluation.where, shown(folder / "model.py" if (folder / "model.py").exists() else folder)
     if len(output) != len(evaluation):
         raise BadInput(f"{file}: the model answers {len(output)} values for {len(evaluation)} samples")
+    remedy = f". Of its outputs {', '.join(names)} name the judged one in model.yaml, as output" if names[1:] else ""
+    if output.dtype.kind not in "fiub":
+        raise BadInput(f"{file}: the model's output {names[0]} holds text or lists, and no numbers to judge{remedy}")
+    if not np.isfinite(output).all():
+        raise BadInput(f"{file}: the model answers NaN or infinity on the evaluation data")
     width = int(np.prod(output.shape[1:]))
     if settings.task != "classification":
         if width != int(np.prod(evaluation.labels.shape[1:])):
             shapes = f"labels have shape {list(evaluation.labels.shape)}, the model answers {list(output.shape)}"
-            raise BadInput(f"{where}: {shapes}")
+            raise BadInput(f"{where}: {shapes}{remedy}")
         return
+    if width < 2:
+        raise BadInput(
+            f"{file}: the model answers {width} value a sample; classification takes one for each class{remedy}"
+        )
     if output.ndim != 2 and settings.metric != "custom":
         raise BadInput(
             f"{file}: the model answers shape {list(output.shape[1:])} a sample; classification takes one number for "
-            "each class. Write metric: custom, and a function metric() for answers of another shape"
+            f"each class. Write metric: custom, and a function metric() for answers of another shape{remedy}"
         )
-    if width < 2:
-        raise BadInput(f"{file}: the model answers {width} value a sample; classification takes one for each class")
     if highest >= width:
         raise BadInput(f"{where}: labels go up to class {highest}; the model knows {width} classes, 0 to {width - 1}")
     if labels is not None and len(labels) != width:
@@ -81,16 +92,20 @@ def _bytes(sample: np.ndarray) -> bytes:
 
 def conversion(source: Source, inputs: Inputs, answers: list[np.ndarray]) -> dict[str, float]:
     """How far the FP32 variant is from the source on the same inputs. Raises BadInput beyond TOLERANCE."""
-    largest, total, count, scale = 0.0, 0.0, 0, 1.0
-    for theirs, ours in zip(source.predict(inputs), answers, strict=True):
-        if theirs.shape != ours.shape:
+    largest, total, count = 0.0, 0.0, 0
+    try:
+        wanted = source.predict(inputs)
+    except Exception as error:
+        text = " ".join(str(error).split())[:400]
+        raise BadInput(
+            f"{source.framework} can't answer the evaluation data: {type(error).__name__}: {text}"
+        ) from error
+    for theirs, ours in zip(wanted, answers, strict=False):  # a model beside its graph may answer the first alone
+        if theirs.shape != ours.shape and (theirs.size != ours.size or len(theirs) != len(ours)):
             raise BadInput(f"{source.framework} answers shape {list(theirs.shape)}, its conversion {list(ours.shape)}")
-        if ours.dtype.kind not in "fiub":
-            continue
-        difference = np.abs(theirs.astype(np.float64) - ours.astype(np.float64))
-        largest, scale = max(largest, float(difference.max())), max(scale, float(np.abs(theirs).max()))
-        total, count = total + float(difference.sum()), count + ours.size
-    if not largest <= TOLERANCE * scale:
-        limit = f"more than {TOLERANCE * scale:g}"
-        raise BadInput(f"the converted model differs from {source.framework} by up to {largest:.3g}, {limit}")
+        if difference := apart(theirs.reshape(ours.shape), ours):
+            raise BadInput(f"the converted model differs from {source.framework} by {difference}")
+        if ours.dtype.kind in "fiub" and ours.size:
+            each = distances(theirs.reshape(ours.shape), ours)
+            largest, total, count = max(largest, float(each.max())), total + float(each.sum()), count + ours.size
     return {"maxAbsDiff": largest, "meanAbsDiff": total / max(count, 1)}

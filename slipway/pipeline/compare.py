@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.pipeline import runtime
+from slipway.pipeline import onnx_file, runtime
 from slipway.pipeline.confidence import drop_upper, median_ratio
 from slipway.pipeline.data import fitted
 from slipway.pipeline.errors import BadInput
@@ -84,7 +84,7 @@ def _side(artifact: Artifact, figure: float, calls: list[np.ndarray]) -> dict[st
         "variant": artifact.read("report")["choice"]["variant"],
         "metric": figure,
         "latencyMs": {"p50": p50, "p99": p99},
-        "sizeBytes": artifact.model.stat().st_size,
+        "sizeBytes": onnx_file.size(artifact.model),
     }
 
 

@@ -1,6 +1,7 @@
 """Samples with their labels, checked before anything is trained or measured on them."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ Inputs = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Inputs by name, each (n, ...), and labels: int64 (n,) classes, or float64 (n, ...) values.
+    """Inputs by name, each (n, ...), and labels: int64 (n,) classes, or text (n,) until those have numbers, or float64
+    (n, ...) values.
 
     `columns`: they come from a file, whose columns may go side by side into one input.
     """
@@ -33,7 +35,8 @@ def checked(inputs: Any, labels: Any, *, task: str, where: str, missing: bool = 
     An embedding needs no labels: without them they are (n, 0). Raises BadInput naming the input and sample.
     """
     if not isinstance(inputs, dict) or not inputs:
-        raise BadInput(f'{where} must return inputs by name such as {{"image": array}}; got {type(inputs).__name__}')
+        given = "none" if isinstance(inputs, dict) else type(inputs).__name__
+        raise BadInput(f'{where} must return inputs by name such as {{"image": array}}; got {given}')
     arrays = {str(name): _array(value, f"{where}: input {name}", missing) for name, value in inputs.items()}
     count = next((len(each) for each in arrays.values() if each.ndim), 0)
     unlabelled = labels is None and task == "embedding"
@@ -44,25 +47,42 @@ def checked(inputs: Any, labels: Any, *, task: str, where: str, missing: bool = 
             raise BadInput(f"{where}: input {name} has {held}, labels has {len(answers)}; they must be equal")
     if len(answers) == 0:
         raise BadInput(f"{where} returned no samples")
+    for name, array in arrays.items():
+        if not array.size:
+            raise BadInput(f"{where}: input {name} has samples of shape {list(array.shape[1:])}, which hold nothing")
     return Dataset(arrays, answers, where)
 
 
 def fitted(data: Dataset, specs: tuple[TensorSpec, ...]) -> Dataset:
     """The dataset in the dtypes of the model's inputs. Raises BadInput where names, dtypes or shapes do not fit."""
-    if data.columns:
-        data = replace(data, inputs=_joined(data.inputs, specs))
+    data = replace(data, inputs=_joined(data.inputs, specs, data.columns))
     names = {spec.name for spec in specs}
     if names != set(data.inputs):
         raise BadInput(f"{data.where} gives the inputs {_listed(data.inputs)}; the model takes {_listed(names)}")
     return replace(data, inputs={spec.name: _fit(data, spec) for spec in specs})
 
 
-def _joined(columns: Inputs, specs: tuple[TensorSpec, ...]) -> Inputs:
-    """Columns (n,) by name as (n, 1) where the model says so, or all side by side where it has one input."""
+def write_inputs(file: Path, inputs: Inputs) -> None:
+    """As an npz file, whatever the inputs are called. Raises OSError."""
+    plain = (array.astype(str) if array.dtype == object else array for array in inputs.values())
+    np.savez(file, *plain, names=np.array(list(inputs)))
+
+
+def read_inputs(file: Path) -> Inputs:
+    """What `write_inputs` wrote."""
+    with np.load(file, allow_pickle=False) as arrays:
+        found = {str(name): arrays[f"arr_{at}"] for at, name in enumerate(arrays["names"])}
+    return {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in found.items()}
+
+
+def _joined(columns: Inputs, specs: tuple[TensorSpec, ...], from_file: bool) -> Inputs:
+    """Columns (n,) by name as (n, 1) where the model says so; those of a file side by side where it has one input."""
     wanted = {spec.name: spec for spec in specs}
     if wanted.keys() == columns.keys():
         flat = {name for name, array in columns.items() if array.ndim == 1 and len(wanted[name].shape) == 2}
         return {name: array[:, None] if name in flat else array for name, array in columns.items()}
+    if not from_file:
+        return columns
     numbers = all(each.ndim == 1 and each.dtype.kind in "fiub" for each in columns.values())
     if len(specs) == 1 and columns and numbers and len(specs[0].shape) == 2:
         return {specs[0].name: np.stack(list(columns.values()), axis=1).astype(specs[0].dtype)}
@@ -107,8 +127,10 @@ def _labels(value: Any, task: str, where: str) -> np.ndarray:
         return labels.astype(np.float64)
     if labels.ndim != 1:
         raise BadInput(f"{where}: labels have shape {list(labels.shape)}; classification takes one class a sample")
-    if labels.dtype.kind not in "iub" or (len(labels) and labels.min() < 0):
-        raise BadInput(f"{where}: labels must be class numbers 0, 1, 2 ...; got {labels.dtype} such as {labels[:1]}")
+    if labels.dtype.kind in "UO" and all(isinstance(each, str) for each in labels.tolist()):
+        return labels.astype(object)
+    if labels.dtype.kind not in "iub":
+        raise BadInput(f"{where}: labels must be class numbers or names; got {labels.dtype} such as {labels[:1]}")
     return labels.astype(np.int64)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.pipeline.data import Inputs
+from slipway.pipeline.data import Inputs, write_inputs
 from slipway.pipeline.errors import PipelineError
 from slipway.pipeline.measure import Timing
 
@@ -29,8 +29,7 @@ def measured(timer: list[str], paths: dict[str, Path], inputs: Inputs, work: Pat
     """What the command `timer FOLDER` found of the models. Raises PipelineError where it found nothing."""
     work.mkdir()
     few = {name: array[:SAMPLES] for name, array in inputs.items()}
-    plain = {name: array.astype(str) if array.dtype == object else array for name, array in few.items()}
-    np.savez(work / "inputs.npz", **plain)  # type: ignore[arg-type]
+    write_inputs(work / "inputs.npz", few)
     (work / "models.json").write_text(json.dumps({name: str(path) for name, path in paths.items()}), encoding="utf-8")
     done = subprocess.run([*timer, str(work)], capture_output=True, text=True, check=False)
     if done.returncode:

@@ -17,10 +17,10 @@ def described(file: Path) -> str:
     return f"{shown(file)} ({found})" if found else shown(file)
 
 
-def read_samples(file: Path, label: str, names: list[str] | None) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+def read_samples(file: Path, label: str) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """Arrays by name, and the labels: the array or column `label`, None where there is none.
 
-    Labels that are words become their place in `names`. Raises BadInput for a file that can't be read.
+    Raises BadInput for a file that can't be read.
     """
     if file.suffix not in SUFFIXES:
         raise BadInput(f"{shown(file)}: data files end in {', '.join(SUFFIXES)}")
@@ -37,7 +37,7 @@ def read_samples(file: Path, label: str, names: list[str] | None) -> tuple[dict[
     except Exception as error:  # zipfile, numpy and arrow each have their own
         raise BadInput(f"{described(file)} can't be read: {' '.join(str(error).split())[:200]}") from error
     labels = arrays.pop(label, None)
-    return arrays, None if labels is None else _numbered(labels, names, f"{described(file)}: {label}")
+    return arrays, labels
 
 
 def _npz(file: Path) -> dict[str, Any]:
@@ -62,15 +62,3 @@ def _table(file: Path) -> dict[str, Any]:
 
         table = parquet.read_table(file)
     return {name: table.column(name).to_numpy() for name in table.column_names}
-
-
-def _numbered(labels: np.ndarray, names: list[str] | None, where: str) -> np.ndarray:
-    if labels.dtype.kind not in "UO":
-        return labels
-    words = [str(each) for each in labels]
-    if names is None:
-        raise BadInput(f"{where} holds words such as {words[0]!r}: list them as labels in model.yaml, in class order")
-    unknown = sorted(set(words) - set(names))
-    if unknown:
-        raise BadInput(f"{where} holds {unknown[0]!r}, which is not among the labels {', '.join(names)}")
-    return np.array([names.index(each) for each in words], dtype=np.int64)

@@ -130,7 +130,7 @@ def require_enough(labels: np.ndarray, metric: Metric, budget: float, where: str
     needed = samples_needed(metric, budget)
     if metric.kind == "classes" or metric.name == "auc":
         classes, counts = np.unique(labels, return_counts=True)
-        rarest, samples = int(classes[counts.argmin()]), int(counts.min())
+        rarest, samples = classes[counts.argmin()], int(counts.min())
         what = f"{samples} samples of class {rarest}"
     else:
         samples, what = len(labels), f"{len(labels)} samples"

@@ -46,9 +46,12 @@ def measure(paths: dict[str, Path], inputs: Inputs, alone: Collection[str] = ())
     sessions = {name: runtime.session(path) for name, path in paths.items()}
     calls = calls_of(sessions, inputs)
     batches = _throughput(sessions, inputs, BATCHES, alone)
-    sessions = {name: runtime.session(path, threads=cores()) for name, path in paths.items()}
-    singly = sessions if _fixed(sessions) else {name: sessions[name] for name in alone}
+    sessions.clear()  # at no time more than one of each file is in memory
+    sessions |= {name: runtime.session(path, threads=cores()) for name, path in paths.items()}
+    singly = dict(sessions) if _fixed(sessions) else {name: sessions[name] for name in alone}
     together = _throughput(sessions, inputs, (ALL_THREADS_BATCH,), alone) | _throughput(singly, inputs, (1,))
+    sessions.clear()
+    singly.clear()
     memory = peak_memory(list(paths.values()), _batch(inputs, 0, 1))
     return {
         name: Timing(
@@ -153,7 +156,7 @@ def _throughput(
 
 def _fixed(sessions: dict[str, ort.InferenceSession]) -> bool:
     """Whether the models take one sample at a time only."""
-    return any(isinstance(each.shape[0], int) for running in sessions.values() for each in running.get_inputs())
+    return any(map(runtime.is_fixed, sessions.values()))
 
 
 def _batch(inputs: Inputs, start: int, size: int) -> Inputs:

@@ -8,9 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
-
-from slipway.pipeline.data import Inputs
+from slipway.pipeline.data import Inputs, read_inputs, write_inputs
 
 CALLS = 5
 
@@ -19,21 +17,16 @@ def peak_memory(models: list[Path], sample: Inputs) -> dict[Path, int]:
     """Bytes by model, each measured in a child of one fresh process, so that none inherits another's memory."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "sample.npz"
-        np.savez(file, **{name: _plain(array) for name, array in sample.items()})  # type: ignore[arg-type]
+        write_inputs(file, sample)
         command = [sys.executable, "-m", "slipway.pipeline.memory", str(file), *map(str, models)]
         answer = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     return dict(zip(models, json.loads(answer.stdout), strict=True))
 
 
-def _plain(array: np.ndarray) -> np.ndarray:
-    return array.astype(str) if array.dtype == object else array
-
-
 def _main(file: str, models: list[str]) -> None:
     from slipway.pipeline import runtime
 
-    with np.load(file, allow_pickle=False) as arrays:
-        sample = {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in arrays.items()}
+    sample = read_inputs(Path(file))
     peaks = []
     for model in models:
         child = os.fork()

@@ -80,7 +80,7 @@ class UserModel:
         settings = self._settings
         if file:
             where = described(self.folder / file)
-            inputs, labels = read_samples(self.folder / file, settings.label, settings.labels)
+            inputs, labels = read_samples(self.folder / file, settings.label)
             if labels is None and settings.task != "embedding":
                 raise BadInput(f"{where} has no labels: no array or column is called {settings.label}")
         else:

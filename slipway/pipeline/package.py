@@ -2,15 +2,15 @@
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
-from slipway.pipeline import runtime
+from slipway.pipeline import onnx_file, runtime
 from slipway.pipeline.data import Dataset, Inputs
+from slipway.pipeline.errors import BadInput
 from slipway.pipeline.render import markdown
 from slipway.pipeline.statistics import statistics
 from slipway.service.artifact import HELD_OUT, Signature, TensorSpec, seal
@@ -41,7 +41,8 @@ def write_artifact(folder: Path, package: Package, report: dict[str, Any]) -> Si
 
     `explanation.npz` holds for each input `baseline:<name>`, what an attribution starts from (the mean, or the most
     frequent value where there is none), and `background:<name>`, a few training samples. `held_out.npz` of a model for
-    hardware that is not here: samples, `input:<name>`, and what they must be answered there, `output:<name>`.
+    hardware that is not here: samples, `input:<name>`, and what they must be answered there, `output:<name>`. Raises
+    BadInput where no sample could be an example, as the model answers each with NaN or infinity.
     """
     inputs, training, evaluation = package.inputs, package.training, package.evaluation
     signature = Signature(
@@ -53,9 +54,10 @@ def write_artifact(folder: Path, package: Package, report: dict[str, Any]) -> Si
         steady=_is_steady(package.model, inputs),
         alone=package.alone,
     )
-    at = _whole(evaluation.inputs)
+    answers = {spec.name: each for spec, each in zip(package.outputs, package.answers, strict=True)}
+    at = _whole(evaluation.inputs, answers)
     sample = {name: array[at : at + 1] for name, array in evaluation.inputs.items()}
-    shutil.copyfile(package.model, folder / "model.onnx")
+    onnx_file.copy(package.model, folder / "model.onnx")
     _write(folder / "signature.json", signature.to_json())
     _write(
         folder / "example.json",
@@ -106,14 +108,21 @@ def _ranged(spec: TensorSpec, array: np.ndarray) -> TensorSpec:
     )
 
 
-def _whole(inputs: Inputs) -> int:
-    """The first sample without a missing value."""
+def _whole(inputs: Inputs, answers: Inputs) -> int:
+    """The first sample without a missing value whose answers are numbers; where each misses one, the first of those
+    whose answers are."""
     count = len(next(iter(inputs.values())))
-    missing = np.zeros(count, dtype=bool)
+    missing, odd = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     for array in inputs.values():
         if array.dtype.kind == "f":
             missing |= np.isnan(array.reshape(count, -1)).any(axis=1)
-    return int(missing.argmin())
+    for array in answers.values():
+        if array.dtype.kind == "f":
+            odd |= ~np.isfinite(array.reshape(count, -1)).all(axis=1)
+    if odd.all():
+        name = next(name for name, each in answers.items() if each.dtype.kind == "f" and not np.isfinite(each).all())
+        raise BadInput(f"the model's output {name} holds NaN or infinity, which no answer can carry")
+    return int(np.argmin(missing.astype(int) + 2 * odd))
 
 
 def _explanation(training: Inputs) -> dict[str, np.ndarray]:
@@ -129,9 +138,14 @@ def _explanation(training: Inputs) -> dict[str, np.ndarray]:
 
 
 def _held_out(package: Package) -> dict[str, np.ndarray]:
+    """Without the outputs whose samples differ in shape."""
     at = np.unique(np.linspace(0, len(package.evaluation) - 1, HELD_OUT_SAMPLES).astype(int))
     inputs = {f"input:{name}": array[at] for name, array in package.evaluation.inputs.items()}
-    outputs = {f"output:{spec.name}": array[at] for spec, array in zip(package.outputs, package.answers, strict=True)}
+    outputs = {
+        f"output:{spec.name}": array[at]
+        for spec, array in zip(package.outputs, package.answers, strict=True)
+        if array.dtype != object or spec.dtype == "string"
+    }
     return {name: array.astype(str) if array.dtype == object else array for name, array in (inputs | outputs).items()}
 
 
@@ -142,10 +156,12 @@ def _mode(array: np.ndarray) -> np.ndarray:
 
 
 def _plain(array: np.ndarray) -> Any:
-    """Nested lists; float32 in the fewest digits that read back as the same float32."""
+    """Nested lists; float32 in the fewest digits that read back as the same float32, a missing number as null."""
     array = np.asarray(array)  # a single string is none
     if array.dtype == np.float32:
         array = np.array([float(str(each)) for each in array.ravel()]).reshape(array.shape)
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        array = np.where(np.isnan(array), np.array(None, object), array.astype(object))
     return array.tolist()
 
 

@@ -1,21 +1,22 @@
 """Where an artifact comes from: licence, source, and hashes of what went in."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
+from slipway.pipeline import onnx_file
 from slipway.pipeline.data import Dataset
 from slipway.pipeline.settings import Settings
 
 
-def provenance(settings: Settings, model: onnx.ModelProto, training: Dataset, evaluation: Dataset) -> dict[str, Any]:
+def provenance(settings: Settings, model: Path, training: Dataset, evaluation: Dataset) -> dict[str, Any]:
     """What model.yaml says of licence and source, and SHA-256 of the converted model and of either data set."""
     return {
         "license": settings.license,
         "source": settings.source,
-        "modelSha256": hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest(),
+        "modelSha256": onnx_file.content_hash(model),
         "trainingDataSha256": _hash(training),
         "evaluationDataSha256": _hash(evaluation),
     }

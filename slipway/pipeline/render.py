@@ -102,8 +102,8 @@ def _facts(report: dict[str, Any]) -> list[str]:
         facts.append(f"as the service answers it: {metric['name']} {asked['metric']:.4f}, the worst of {ways} samples")
     return [
         *facts,
-        f"size: {_size(served['sizeBytes'])}, {served['compression']:.0%} less than FP32; "
-        f"zipped {_size(served['compressedBytes'])}",
+        f"size: {_size(served['sizeBytes'])}, {served['compression']:.0%} less than FP32"
+        + (f"; zipped {_size(served['compressedBytes'])}" if served["compressedBytes"] else ""),
         f"licence: {origin['license'] or 'not stated'}; source: {origin['source'] or 'not stated'}",
         f"SHA-256 of the training data {origin['trainingDataSha256'][:16]}, of the evaluation data "
         f"{origin['evaluationDataSha256'][:16]}, of the converted model {origin['modelSha256'][:16]}",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slipway.pipeline import onnx_file
 from slipway.pipeline.device import Device
 from slipway.pipeline.judge import Verdict
 from slipway.pipeline.measure import Timing, cores
@@ -19,6 +20,7 @@ from slipway.pipeline.variants import Variant
 RUNTIME = ("onnx", "onnxruntime", "onnxslim", "numpy")
 FRAMEWORKS = ("keras", "tensorflow-cpu", "tf2onnx", "scikit-learn", "skl2onnx", "torch")
 DMI = Path("/sys/devices/virtual/dmi/id")
+ZIPPED = 2**29
 INSTRUCTIONS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
 TIMED = ("latencyMs", "throughputPerSecond", "throughputAllThreads", "bestBatch", "memoryBytes", "speedup", "balance")
 JUDGED = ("metric", "interval95", "drop", "dropUpper95", "sizeBytes", "compressedBytes", "compression")
@@ -78,7 +80,7 @@ def _variant(
         "drop": verdict.drop,
         "dropUpper95": verdict.drop_upper,
         "sizeBytes": verdict.size,
-        "compressedBytes": len(zlib.compress(variant.path.read_bytes())),
+        "compressedBytes": _compressed(variant.path),
         "compression": (reference.size - verdict.size) / reference.size,
         "withinBudget": verdict.within_budget,
         "faster": verdict.faster,
@@ -97,6 +99,11 @@ def _variant(
         "speedup": 1 / verdict.ratio[1],
         "balance": _balance(verdict, reference, metric),
     }
+
+
+def _compressed(path: Path) -> int | None:
+    """Bytes of the zipped file; None for one so large that this takes a minute and tells nobody anything."""
+    return len(zlib.compress(path.read_bytes())) if onnx_file.size(path) < ZIPPED else None
 
 
 def _balance(verdict: Verdict, reference: Verdict, metric: Metric) -> float | None:

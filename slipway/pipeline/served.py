@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slipway.pipeline import runtime
 from slipway.pipeline.data import Dataset, Inputs
 from slipway.pipeline.service_process import NotServed, running
 from slipway.pipeline.tolerance import Tolerance
@@ -136,4 +137,4 @@ def _taken(inputs: Inputs, at: np.ndarray) -> Inputs:
 
 
 def _joined(parts: Iterable[Arrays]) -> Arrays:
-    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+    return [runtime.joined(each) for each in zip(*parts, strict=True)]

@@ -29,8 +29,9 @@ class Settings(BaseModel):
 
     `minimum` (where higher is better) or `maximum` (where lower is) is the worst held-out figure that may be deployed
     at all; `budget` is how much worse than FP32, in the metric's own unit, a faster variant may be. `model`,
-    `training` and `evaluation` name files in the folder, in place of the functions of model.py. `data`: what model.py
-    reads from outside the folder. `scores`: what a classification's first output is; None where its numbers tell.
+    `training` and `evaluation` name files in the folder, in place of the functions of model.py. `output`: the one that
+    is judged, where it is not the first. `data`: what model.py reads from outside the folder. `scores`: what a
+    classification's judged output is; None where its numbers tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +47,7 @@ class Settings(BaseModel):
     model: str | None = None
     training: str | None = None
     evaluation: str | None = None
+    output: str | None = None
     label: str = "label"
     labels: list[str] | None = None
     data: list[Annotated[str, Field(min_length=1)]] = []

@@ -30,9 +30,7 @@ def test_logits_are_served_as_probabilities_and_the_card_says_so(built):
     session = ort.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
     (answer,) = session.run(None, {"x": np.random.default_rng(0).normal(size=(9, 64)).astype(np.float32)})
     assert answer.sum(axis=1) == pytest.approx(np.ones(9), abs=1e-3)
-    assert [each["name"] for each in json.loads((folder / "signature.json").read_bytes())["outputs"]] == [
-        "probabilities"
-    ]
+    assert [each["name"] for each in json.loads((folder / "signature.json").read_bytes())["outputs"]] == ["p"]
     assert "adding a softmax: the model answers logits" in said
     assert "a softmax was added" in (folder / "card.md").read_text()
 

@@ -31,6 +31,7 @@ BAD = {
         ["model.py:17: train() failed: RuntimeError: no luck"],
     ),
     "an exit in train": ([("return network()", "raise SystemExit(0)")], ["train() failed: SystemExit"]),
+    "a crash in train": ([("return network()", "os.abort()")], ["SIGABRT in the model's own code or framework"]),
     "no model": ([("return network()", "return None")], ["returned builtins.NoneType", "return a Keras, scikit-learn"]),
     "a missing file": ([("return network()", 'return "gone.onnx"')], ["gone.onnx", "missing"]),
     "a file that is no model": ([("return network()", 'return "model.py"')], ["model.py is not an ONNX model"]),

@@ -26,6 +26,13 @@ def test_a_network_with_two_inputs_keeps_names_batch_and_answers_in_every_form(k
         assert found["outputs"] == ["scores"]
 
 
+@pytest.mark.parametrize(("form", "name"), [("with an input", "image"), ("called first", "image"), ("masked", "words")])
+def test_a_sequential_network_has_one_input_of_the_datas_name_and_the_same_answers(keras, form, name):
+    assert keras[form]["inputs"] == [name]
+    assert len(keras[form]["outputs"]) == 1
+    assert keras[form]["worst"] < CLOSE
+
+
 def test_an_operator_that_onnx_lacks_is_told_with_its_node_and_layer(keras):
     assert "ONNX has no operator" in keras["bare"]
     assert "of layer turned" in keras["bare"]
@@ -59,7 +66,40 @@ def test_classifiers_answer_probabilities_first_and_alone(sklearn):
 def test_what_skl2onnx_can_not_convert_is_told_with_its_step(sklearn):
     assert "skl2onnx does not convert Pipeline" in sklearn["odd"]
     assert "FunctionTransformer" in sklearn["odd"]
-    assert "train it on class numbers" in sklearn["named"]
+    assert "RandomForestClassifier tells several classes of a sample at once" in sklearn["several"]
+
+
+@pytest.mark.parametrize(
+    ("case", "classes"),
+    {
+        "named": ["no", "yes"],
+        "numbered otherwise": [3, 7],
+        "columns": ["no", "yes"],
+        "boosted": ["no", "yes"],
+        "two scores": ["no", "yes"],
+        "outliers": [-1, 1],
+        "texts": [0, 1],
+        "beside": ["no", "yes"],
+    }.items(),
+)
+def test_models_as_people_bring_them_answer_scores_in_the_order_of_their_classes(sklearn, case, classes):
+    found = sklearn[case]
+    assert found["worst"] < CLOSE
+    assert found["classes"] == classes
+    assert len(found["outputs"]) == 1
+
+
+def test_columns_of_one_axis_are_a_table(sklearn):
+    assert sklearn["columns"]["inputs"] == {"size": ["float32", [None, 1]], "colour": ["string", [None, 1]]}
+
+
+def test_a_graph_beside_its_source_is_compared_with_the_source(sklearn):
+    assert sklearn["beside another"] > 0.5
+
+
+def test_a_converter_that_is_missing_is_told_with_the_line_for_requirements(sklearn):
+    assert "takes the package skl2onnx. Add the line skl2onnx to" in sklearn["missing"]
+    assert "slipway model lock" in sklearn["missing"]
 
 
 @pytest.fixture(scope="module")

@@ -39,13 +39,11 @@ def timed(folder: Path, session: Callable[[str, str, int], ort.InferenceSession]
     `session` makes one of a file on a provider, or raises where another would run it. Raises RuntimeError where none
     does.
     """
-    import numpy as np  # late, as the command needs neither
-
+    from slipway.pipeline.data import read_inputs  # late, as the command needs no NumPy
     from slipway.pipeline.measure import on_device
 
     models = json.loads((folder / "models.json").read_bytes())
-    with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
-        inputs = {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in arrays.items()}
+    inputs = read_inputs(folder / "inputs.npz")
     found, reasons = {}, {}
     for provider in PROVIDERS:
         try:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from slipway.infra.home import ROOT
-from slipway.pipeline.errors import PipelineError, from_outcome
+from slipway.pipeline.errors import BadInput, PipelineError, from_outcome
+
+CRASHES = (signal.SIGABRT, signal.SIGSEGV, signal.SIGILL, signal.SIGFPE, signal.SIGBUS)
 
 
 def run_pipeline(python: Path, folder: Path, work: Path, home: Path, *options: str, verbose: bool) -> dict[str, Any]:
@@ -60,6 +62,9 @@ def _outcome(code: int, work: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         log = work / "native.log"
         last = log.read_text(errors="replace").splitlines()[-20:] if log.exists() else []
+        if -code in CRASHES:  # what optimizes and runs the model is guarded: this was train(), or its exporter
+            words = f"the build process ended with {signal.Signals(-code).name} in the model's own code or framework"
+            raise BadInput("\n  ".join([words, *last])) from None
         how = f"signal {-code}" if code < 0 else f"code {code}"
         raise PipelineError("\n  ".join([f"the build process ended with {how}", *last])) from None
     if "message" in outcome:

@@ -3,22 +3,62 @@
 import contextlib
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import onnx
 
+from slipway.pipeline import runtime
+from slipway.pipeline.classes import Class
 from slipway.pipeline.data import Inputs
 from slipway.pipeline.errors import BadInput
+
+Predict = Callable[[Inputs], list[np.ndarray]]
+Change = Callable[[list[np.ndarray]], list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A model as ONNX, in memory or as a file; `predict` answers as the model did where it came from, one array per
+    output of the graph, None where the graph itself is the source. `classes`: in the order of its scores, where the
+    model knows them."""
+
+    framework: str
+    model: onnx.ModelProto | Path
+    predict: Predict | None = None
+    classes: tuple[Class, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Source:
-    """A model as ONNX; `predict` answers as the model did where it came from, one array per output."""
+    """The same once it is in the form that is served: a file, from which all variants are made. `original`: what the
+    model answered where it came from, None where the graph is the model. `notes`: what of the model is left out or
+    served in another way, and why."""
 
     framework: str
-    proto: onnx.ModelProto
-    predict: Callable[[Inputs], list[np.ndarray]]
+    path: Path
+    original: Predict | None
+    classes: tuple[Class, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    def predict(self, inputs: Inputs) -> list[np.ndarray]:
+        """The original's answers; where the graph itself is the original, its own without any optimization."""
+        if self.original is not None:
+            return self.original(inputs)
+        return runtime.predict(runtime.session(self.path, optimized=False), inputs)
+
+    def answering(self, change: Change) -> "Source":
+        """Once the graph's outputs were changed so: the original's answers, changed alike."""
+        original = self.original
+        if original is None:
+            return replace(self)
+        return replace(self, original=lambda inputs: change(original(inputs)))
+
+    def keeping(self, places: list[int]) -> "Source":
+        """Once the graph answers the outputs at some places alone. An original with one answer, as an estimator beside
+        a graph, answers the first of them."""
+        return self.answering(lambda answers: answers if len(answers) == 1 else [answers[at] for at in places])
 
 
 def require_known(proto: onnx.ModelProto, layers: list[str], remedy: str) -> None:

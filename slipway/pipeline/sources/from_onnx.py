@@ -1,32 +1,36 @@
-"""ONNX as it is: any exporter's file, or a graph made in model.py."""
+"""ONNX as it is: any exporter's file, its weights in it or beside it."""
 
 from pathlib import Path
 
 import onnx
 
-from slipway.pipeline import runtime
+from slipway.pipeline import onnx_file, room
 from slipway.pipeline.errors import BadInput, shown
-from slipway.pipeline.sources.base import Source, first_line
+from slipway.pipeline.sources.base import Converted, first_line
 
-LARGEST = 2**31
+PROTOBUF = 2**31
 
 
-def load(path: Path) -> Source:
-    """The model in a file. Raises BadInput where it is none, or larger than one protobuf message can be."""
-    size = path.stat().st_size
-    if size >= LARGEST:
-        raise BadInput(f"{shown(path)} has {size / 2**30:.1f} GiB; an ONNX file may have less than 2 GiB")
+def load(path: Path) -> Converted:
+    """The model in a file; one above protobuf's limit stays a file. Raises BadInput where it is none, lacks weights,
+    or is too large for the memory here."""
+    if (size := path.stat().st_size) >= PROTOBUF:
+        raise BadInput(
+            f"{shown(path)} has {size / 2**30:.1f} GiB, and one ONNX file may have less than 2 GiB: export it with its "
+            "weights beside it (external data)"
+        )
     try:
-        proto = onnx.load(path)
+        files = onnx_file.files(path)
     except Exception as error:
         raise BadInput(f"{shown(path)} is not an ONNX model: {first_line(error)}") from error
-    return convert(proto)
-
-
-def convert(proto: onnx.ModelProto) -> Source:
-    """Answers of ONNX Runtime without any optimization are what the variants are compared with."""
+    for file in files:
+        if not file.is_file():
+            raise BadInput(f"{shown(path)} has weights in {file.name}, which is missing beside it")
+    size = onnx_file.size(path)
+    room.lean(size, room.free())
+    if size >= room.LARGEST:
+        return Converted("onnx", path)
     try:
-        plain = runtime.session(proto.SerializeToString(), optimized=False)
+        return Converted("onnx", onnx.load(path))
     except Exception as error:
-        raise BadInput(f"ONNX Runtime does not load the model: {first_line(error)}") from error
-    return Source("onnx", proto, lambda inputs: runtime.predict(plain, inputs))
+        raise BadInput(f"{shown(path)}: its weights can't be read: {first_line(error)}") from error

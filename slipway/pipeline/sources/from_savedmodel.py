@@ -9,13 +9,13 @@ import onnx
 from slipway.pipeline import runtime
 from slipway.pipeline.data import Inputs
 from slipway.pipeline.errors import BadInput, shown
-from slipway.pipeline.sources.base import Source, first_line, rename, require_known
+from slipway.pipeline.sources.base import Converted, first_line, rename, require_known
 
 OPSET = 17
 SIGNATURE = "serving_default"
 
 
-def load(path: Path) -> Source:
+def load(path: Path) -> Converted:
     """Inputs and outputs keep the names of the signature. Raises BadInput where there is none."""
     import tensorflow as tf
 
@@ -41,10 +41,10 @@ def load(path: Path) -> Source:
     proto = _converted(path, "from_function", ordered, input_signature=specs)
     rename(proto.graph, {given.name: spec.name for given, spec in zip(proto.graph.input, specs, strict=True)})
     rename(proto.graph, {given.name: name for given, name in zip(proto.graph.output, outputs, strict=True)})
-    return Source("tensorflow", proto, _in_chunks(answers))
+    return Converted("tensorflow", proto, _in_chunks(answers))
 
 
-def _from_graph(path: Path, reason: Exception) -> Source:
+def _from_graph(path: Path, reason: Exception) -> Converted:
     """The graph without the Python objects beside it: older files hold optimizers that TensorFlow can't revive now."""
     import tensorflow as tf
 
@@ -73,7 +73,7 @@ def _from_graph(path: Path, reason: Exception) -> Source:
         found: list[np.ndarray] = session.run(answered, {inputs[name]: array for name, array in given.items()})
         return found
 
-    return Source("tensorflow", proto, _in_chunks(answers))
+    return Converted("tensorflow", proto, _in_chunks(answers))
 
 
 def _converted(path: Path, how: str, model: Any, **named: Any) -> onnx.ModelProto:

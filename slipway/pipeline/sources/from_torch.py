@@ -12,12 +12,12 @@ import onnx
 from slipway.pipeline import runtime
 from slipway.pipeline.data import Inputs
 from slipway.pipeline.errors import BadInput
-from slipway.pipeline.sources.base import Source, first_line
+from slipway.pipeline.sources.base import Converted, Predict, first_line
 
 OPSET = 17
 
 
-def convert(model: Any, training: Inputs) -> Source:
+def convert(model: Any, training: Inputs) -> Converted:
     """Inputs go to forward() in the order of the data, and keep their names; the batch axis is left free."""
     import torch
 
@@ -39,16 +39,25 @@ def convert(model: Any, training: Inputs) -> Source:
             f"PyTorch does not export {type(model).__name__} to ONNX ({place}): {first_line(error)}"
         ) from error
 
+    return Converted("pytorch", proto, answers(model, names))
+
+
+def answers(model: Any, names: list[str]) -> Predict:
+    """The module's own answers; inputs go to forward() in the order of their names."""
+    import torch
+
+    model = model.eval().cpu()
+
     def predictions(inputs: Inputs) -> list[np.ndarray]:
         parts = []
         for at in range(0, len(next(iter(inputs.values()))), runtime.CHUNK):
             given = [torch.from_numpy(inputs[name][at : at + runtime.CHUNK]) for name in names]
             with torch.no_grad():
                 answer = model(*given)
-            parts.append([each.numpy() for each in (answer if count > 1 else [answer])])
+            parts.append([each.numpy() for each in (answer if isinstance(answer, tuple | list) else [answer])])
         return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
-    return Source("pytorch", proto, predictions)
+    return predictions
 
 
 def _exported(model: Any, example: tuple[Any, ...], names: list[str], outputs: list[str]) -> onnx.ModelProto:

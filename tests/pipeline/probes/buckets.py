@@ -5,7 +5,6 @@ Run in the environment of tests/pipeline/buckets.txt with an empty folder: one J
 
 import json
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,3 @@ def seen(scheme: str, folder: Path) -> dict[str, Any]:
 def fetched(bucket: Bucket, digest: str, folder: Path) -> bool:
     folder.mkdir()
     return bucket.fetch(digest, folder)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -133,7 +133,3 @@ def fetched(uri: str, digest: str, folder: Path, pod: dict[str, str]) -> tuple[i
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ["PYTHONPATH"], **pod}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stderr
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -4,13 +4,12 @@ Run in a Keras environment with a folder that holds the package: one JSON object
 """
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from slipway.pipeline import runtime
-from slipway.pipeline.sources import source_of
+from tests.pipeline.probes.sources import source_of
 
 SAMPLES_OF_SOUND = 43844  # two seconds
 
@@ -19,7 +18,7 @@ def main(folder: Path) -> None:
     sound = np.random.default_rng(0).normal(0, 0.1, (3, SAMPLES_OF_SOUND, 1)).astype("float32")
     inputs = {"input_2": sound}
     source = source_of("basic_pitch/saved_models/icassp_2022/nmp", folder, inputs)
-    running = runtime.session(source.proto.SerializeToString())
+    running = runtime.session(source.path)
     specs, outputs = runtime.specs(running)
     pairs = zip(source.predict(inputs), runtime.predict(running, inputs), strict=True)
     print(
@@ -31,7 +30,3 @@ def main(folder: Path) -> None:
             }
         )
     )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

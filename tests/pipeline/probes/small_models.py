@@ -1,7 +1,7 @@
-"""Writes small random models of many forms into a folder, `<number>.onnx`, and some with one thing wrong."""
+"""Writes small random models of many forms into a folder, `<number>.onnx`, and some with one thing wrong; what is
+noted of outputs that are no rows."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +9,23 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from slipway.pipeline import runtime
+from slipway.pipeline.batch import with_rows
+
 COUNT = 40
 
 
-def main() -> None:
-    folder = Path(sys.argv[1])
+def main(folder: Path) -> None:
     for number in range(COUNT):
         onnx.save(small(number), folder / f"{number}.onnx")
     onnx.save(normalized_by_its_batch(), folder / "normalized.onnx")
+    notes = {}
     for name, shape in (("vector", [7]), ("scalar", []), ("row", [1, 3])):
-        onnx.save(with_constant(shape), folder / f"{name}.onnx")
-    print(json.dumps({"folder": str(folder)}))
+        path = folder / f"{name}.onnx"
+        onnx.save(with_constant(shape), path)
+        inputs, _ = runtime.interface(path)
+        notes[name] = with_rows(path, inputs, {"x": np.ones((5, 3), np.float32)}).notes
+    print(json.dumps({"folder": str(folder), "notes": notes}))
 
 
 def small(seed: int) -> onnx.ModelProto:
@@ -101,7 +107,3 @@ def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> o
 
 def _info(name: str, code: int, shape: list[Any]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, code, shape)
-
-
-if __name__ == "__main__":
-    main()

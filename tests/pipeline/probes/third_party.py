@@ -6,18 +6,17 @@ agrees within 5 % of the largest answer on every sample, and it is faster beyond
 
 import json
 import logging
-import sys
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from slipway.pipeline import runtime
 from slipway.pipeline.confidence import median_ratio
 from slipway.pipeline.errors import PipelineError
-from slipway.pipeline.graph import optimize, reason
+from slipway.pipeline.graph import Reference, reason
 from slipway.pipeline.measure import calls_of
 from slipway.pipeline.mixed_precision import Trial
 from slipway.pipeline.quantize import dynamic
@@ -38,8 +37,7 @@ def main(folder: Path) -> None:
 
 
 def outcome(file: Path) -> dict[str, Any]:
-    proto = onnx.load(file)
-    plain = runtime.session(proto.SerializeToString(), optimized=False)
+    plain = runtime.session(file, optimized=False)
     samples = [generated(plain, file, at) for at in range(SAMPLES)]
     right = [plain.run(None, each) for each in samples]
     try:
@@ -48,22 +46,31 @@ def outcome(file: Path) -> dict[str, Any]:
     except PipelineError as error:
         served = f"; /predict could not serve it: {error}"
     with tempfile.TemporaryDirectory() as work:
-        variants = made(proto, samples, Path(work), batched=not served)
+        source = Path(work) / "source.onnx"
+        shutil.copyfile(file, source)
+        like = Reference(runtime.edges(plain), joined(samples), joined(right)) if not served else None
+        variants = made(source, samples, like)
         return judged(variants, samples, right, file.stat().st_size, served)
 
 
-def made(proto: onnx.ModelProto, samples: list[dict[str, Any]], work: Path, batched: bool) -> list[Variant]:
-    if batched:
-        training = {name: np.concatenate([each[name] for each in samples]) for name in samples[0]}
-        return make_variants(proto, training, work, "cpu", lambda fp32: trial(fp32, training))
-    note = optimize(proto, work / "fp32.onnx")  # its inputs carry state, so samples can't be put together
-    variants = [Variant("fp32", work / "fp32.onnx", note)]
+def joined(samples: list[Any]) -> Any:
+    """Samples of inputs by name, or of outputs in order, in one batch."""
+    if isinstance(samples[0], dict):
+        return {name: np.concatenate([each[name] for each in samples]) for name in samples[0]}
+    return [np.concatenate(each) for each in zip(*samples, strict=True)]
+
+
+def made(source: Path, samples: list[dict[str, Any]], like: Reference | None) -> list[Variant]:
+    if like is not None:
+        return make_variants(source, like, like.inputs, "cpu", lambda fp32: trial(fp32, like.inputs))
+    variants = [Variant("fp32", source)]  # its inputs carry state, so samples can't be put together
+    quantized = source.with_name("int8-dynamic.onnx")
     try:
-        dynamic(work / "fp32.onnx", work / "int8-dynamic.onnx")
-        runtime.session(work / "int8-dynamic.onnx")
-        variants.append(Variant("int8-dynamic", work / "int8-dynamic.onnx"))
+        dynamic(source, quantized)
+        runtime.session(quantized)
+        variants.append(Variant("int8-dynamic", quantized))
     except Exception as error:
-        variants.append(Variant("int8-dynamic", None, reason(error, work / "int8-dynamic.onnx")))
+        variants.append(Variant("int8-dynamic", None, reason(error, quantized)))
     return variants
 
 
@@ -136,7 +143,3 @@ def generated(running: Any, file: Path, seed: int) -> dict[str, np.ndarray]:
         values = generator.random(shape) if dtype == "float32" else generator.integers(0, 256, shape)
         found[given.name] = values.astype(dtype)
     return found
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -1,7 +1,6 @@
 """Run where torch is: a network with two inputs, and one whose operator ONNX does not have."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 
 from slipway.pipeline import runtime
 from slipway.pipeline.errors import BadInput
-from slipway.pipeline.sources import source_of
+from tests.pipeline.probes.sources import source_of
 
 
 class Two(torch.nn.Module):
@@ -39,7 +38,7 @@ def main(folder: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(70, 4)).astype("float32")
     inputs = {"row": rows, "kind": np.arange(70) % 5}
     source = source_of(Two(), folder, inputs)
-    running = runtime.session(source.proto.SerializeToString())
+    running = runtime.session(source.path)
     specs, outputs = runtime.specs(running)
     worst = np.abs(runtime.predict(running, inputs)[0] - source.predict(inputs)[0]).max()
     names = {spec.name: [spec.dtype, list(spec.shape)] for spec in specs}
@@ -64,7 +63,3 @@ def refusal(model: torch.nn.Module, folder: Path, inputs: dict[str, np.ndarray])
         return "taken"
     except BadInput as error:
         return str(error)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -1,0 +1,90 @@
+"""What each variant answers to the held-out samples, as it will be served."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from slipway.pipeline import runtime
+from slipway.pipeline.checks import check_answers
+from slipway.pipeline.company import depends
+from slipway.pipeline.data import Dataset
+from slipway.pipeline.errors import BadInput, PipelineError
+from slipway.pipeline.graph import reason
+from slipway.pipeline.task import Task
+from slipway.pipeline.variants import REFERENCE, Variant
+from slipway.service.artifact import TensorSpec
+
+Outputs = list[np.ndarray]
+ALONE = "samples run one at a time, as an answer depends on its batch"
+
+
+@dataclass
+class Answers:
+    """By variant. `outputs`: to all held-out samples, as it is served; `specs`: of its inputs and outputs; `alone`: how
+    its answers depend on the batch, where they do, so that samples are run one at a time. `together`: FP32's outputs in
+    batches, however it is served; `training`: FP32's figure on the training data."""
+
+    outputs: dict[str, Outputs] = field(default_factory=dict)
+    specs: dict[str, tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]] = field(default_factory=dict)
+    alone: dict[str, str] = field(default_factory=dict)
+    together: Outputs = field(default_factory=list)
+    training: float = 0.0
+
+
+def answered(task: Task, variants: list[Variant]) -> tuple[list[Variant], Answers]:
+    """Loads each variant once. One that can't answer, or not in numbers, was not made: its reason is in its note, as is
+    that for running samples one at a time.
+
+    Raises BadInput where that is FP32, or where its answers do not belong to the labels.
+    """
+    answers = Answers()
+    return [each if each.path is None else _noted(task, each, each.path, answers) for each in variants], answers
+
+
+def _noted(task: Task, variant: Variant, path: Path, answers: Answers) -> Variant:
+    try:
+        running = runtime.session(path)
+        _answer(task, variant.name, running, answers)
+    except PipelineError:
+        raise
+    except Exception as error:
+        why = reason(error, path)
+        if variant.name == REFERENCE:
+            raise _not_run(task.evaluation, why) from error
+        answers.outputs.pop(variant.name, None)
+        return replace(variant, path=None, note=f"not made: {why}")
+    if variant.name not in answers.alone:
+        return variant
+    note = f"{ALONE}: {answers.alone[variant.name]}"
+    return replace(variant, note="; ".join(filter(None, (variant.note, note))))
+
+
+def _answer(task: Task, name: str, running: ort.InferenceSession, answers: Answers) -> None:
+    inputs, metric = task.evaluation.inputs, task.metric
+    together = runtime.predict(running, inputs)
+    if name == REFERENCE:
+        names = [each.name for each in running.get_outputs()]
+        check_answers(together[0], task.settings, task.evaluation, task.highest, task.labels, task.folder, names)
+        answers.together = together
+    elif together[0].dtype.kind == "f" and not np.isfinite(together[0]).all():
+        raise ValueError("it answers NaN or infinity")
+    answers.outputs[name], answers.specs[name] = together, runtime.specs(running)
+    if (how := depends(running, task.evaluation, together, task.tolerance(name))) is not None:
+        answers.outputs[name] = runtime.predict(running, inputs, 1)
+        answers.alone[name] = how
+    if name == REFERENCE:
+        output = _on_training(task, running, 1 if how else runtime.CHUNK)
+        answers.training = metric.total(metric.scores(output, task.training.labels))
+
+
+def _on_training(task: Task, running: ort.InferenceSession, size: int) -> np.ndarray:
+    try:
+        return runtime.predict(running, task.training.inputs, size)[0]
+    except Exception as error:
+        raise _not_run(task.training, runtime.shortened(" ".join(str(error).split()))) from error
+
+
+def _not_run(data: Dataset, why: str) -> BadInput:
+    return BadInput(f"ONNX Runtime can't run the model on {data.where}: {why}")

@@ -1,0 +1,51 @@
+"""Model and data in the form in which they are judged and served, before anything is optimized."""
+
+from dataclasses import dataclass, replace
+
+from slipway.pipeline import runtime
+from slipway.pipeline.batch import few, with_rows
+from slipway.pipeline.classes import in_order
+from slipway.pipeline.data import fitted
+from slipway.pipeline.errors import BadInput
+from slipway.pipeline.graph import Reference, reference
+from slipway.pipeline.guard import Failed, guarded
+from slipway.pipeline.probabilities import with_probabilities
+from slipway.pipeline.sources.base import Source
+from slipway.pipeline.task import Task
+
+
+@dataclass(frozen=True)
+class Form:
+    """`task`: its data as the model takes them, with labels in the model's order. `source`: with one row a sample in
+    each output. `like`: what every later step has to leave as it is. `softmax`: whether one was added."""
+
+    task: Task
+    source: Source
+    like: Reference
+    softmax: bool
+
+
+def in_form(task: Task, source: Source) -> Form:
+    """Changes the source's file. Raises BadInput where data and model do not fit, or it can't be served."""
+    inputs, outputs = guarded(runtime.interface, source.path)
+    training, evaluation = fitted(task.training, inputs), fitted(task.evaluation, inputs)
+    rows = with_rows(source.path, inputs, training.inputs)
+    if rows.dropped:
+        source = source.keeping([at for at in range(len(outputs)) if at not in rows.dropped])
+    source = replace(source, notes=(*source.notes, *rows.notes))
+    if task.classifies:
+        known = source.classes
+        if known and outputs[0].shape[-1:] not in ((len(known),), (None,)):
+            known = None
+        (training, evaluation), labels = in_order((training, evaluation), task.labels, known)
+        task = replace(task, labels=labels)
+    soft = with_probabilities(source, task.settings, evaluation.inputs)
+    if task.settings.task == "embedding" and not evaluation.labels.size:  # the source's own answers are the measure
+        training = replace(training, labels=soft.predict(training.inputs)[0])
+        evaluation = replace(evaluation, labels=soft.predict(evaluation.inputs)[0])
+    task = replace(task, training=training, evaluation=evaluation)
+    try:
+        like = guarded(reference, soft.path, few(training.inputs))
+    except Failed as failed:
+        raise BadInput(f"ONNX Runtime can't run the model as it is to be served: {failed}") from failed
+    return Form(task, soft, like, soft is not source)
