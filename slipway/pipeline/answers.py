@@ -14,7 +14,6 @@ from slipway.pipeline.errors import BadInput, PipelineError
 from slipway.pipeline.graph import reason
 from slipway.pipeline.task import Task
 from slipway.pipeline.variants import REFERENCE, Variant
-from slipway.service.artifact import TensorSpec
 
 Outputs = list[np.ndarray]
 ALONE = "samples run one at a time, as an answer depends on its batch"
@@ -27,7 +26,7 @@ class Answers:
     batches, however it is served; `training`: FP32's figure on the training data."""
 
     outputs: dict[str, Outputs] = field(default_factory=dict)
-    specs: dict[str, tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]] = field(default_factory=dict)
+    specs: dict[str, runtime.Specs] = field(default_factory=dict)
     alone: dict[str, str] = field(default_factory=dict)
     together: Outputs = field(default_factory=list)
     training: float = 0.0

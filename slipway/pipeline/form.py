@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from slipway.pipeline import runtime
-from slipway.pipeline.batch import few, with_rows
+from slipway.pipeline.batch import with_rows
 from slipway.pipeline.classes import in_order
 from slipway.pipeline.data import fitted
 from slipway.pipeline.errors import BadInput
 from slipway.pipeline.graph import Reference, reference
 from slipway.pipeline.guard import Failed, guarded
 from slipway.pipeline.probabilities import with_probabilities
+from slipway.pipeline.runs import few
 from slipway.pipeline.sources.base import Source
 from slipway.pipeline.task import Task
 
@@ -27,7 +27,7 @@ class Form:
 
 def in_form(task: Task, source: Source) -> Form:
     """Changes the source's file. Raises BadInput where data and model do not fit, or it can't be served."""
-    inputs, outputs = guarded(runtime.interface, source.path)
+    inputs, outputs = source.specs
     training, evaluation = fitted(task.training, inputs), fitted(task.evaluation, inputs)
     rows = with_rows(source.path, inputs, training.inputs)
     if rows.dropped:

@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from slipway.pipeline.axes import batch_first
 from slipway.pipeline.classes import Class
 from slipway.pipeline.errors import BadInput
+from slipway.pipeline.graph_classes import classes_of, is_label, without_maps
 
-WORDS = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING)
 OPSET = 17
 SEPARATE_WEIGHTS = 4  # the IR version since which weights need not be inputs
 LOCALE = "C.UTF-8" if sys.platform == "linux" else "C"  # slim images have no other; either knows no language
 
 
 @dataclass
-class Form:
+class Interface:
     """`kept`: places of the outputs that are served among those that there were; `classes` in the order of the judged
     output, None where the graph does not name them; `notes`: what was left out and why."""
 
@@ -29,7 +30,7 @@ class Form:
     notes: list[str] = field(default_factory=list)
 
 
-def put_in_form(proto: onnx.ModelProto, task: str, judged: str | None) -> Form:
+def put_in_form(proto: onnx.ModelProto, task: str, judged: str | None) -> Interface:
     """Changes `proto` in place. `judged`: the output that model.yaml names, else the first or, of a classifier as
     scikit-learn's converter writes it, the one of the scores.
 
@@ -47,7 +48,7 @@ def put_in_form(proto: onnx.ModelProto, task: str, judged: str | None) -> Form:
     _require_inference(graph)
     _name_apart(graph)
     before = [each.name for each in graph.output]
-    classes = _without_maps(graph) or _classifier(graph)
+    classes = without_maps(graph) or classes_of(graph)
     notes = []
     for output in [each for each in graph.output if not each.type.HasField("tensor_type")]:
         if output.name != judged and len(graph.output) > 1:
@@ -58,8 +59,8 @@ def put_in_form(proto: onnx.ModelProto, task: str, judged: str | None) -> Form:
     copies = [onnx.ValueInfoProto.FromString(each.SerializeToString()) for each in outputs]
     del graph.output[:]
     graph.output.extend(copies)
-    _batch_first(graph)
-    return Form([before.index(each.name) for each in copies], classes, notes)
+    batch_first(graph)
+    return Interface([before.index(each.name) for each in copies], classes, notes)
 
 
 def _require_inference(graph: onnx.GraphProto) -> None:
@@ -98,7 +99,7 @@ def _judged(graph: onnx.GraphProto, task: str, judged: str | None, notes: list[s
         if judged not in names:
             raise BadInput(f"model.yaml: output: the model has no output {judged}; it has {', '.join(names)}")
         return judged
-    if task != "classification" or not _is_label(graph.output[0]):
+    if task != "classification" or not is_label(graph.output[0]):
         return names[0]
     scores: list[str] = [each.name for each in graph.output if each.type.tensor_type.elem_type in (1, 10, 11)]
     if len(scores) > 1:
@@ -111,95 +112,6 @@ def _judged(graph: onnx.GraphProto, task: str, judged: str | None, notes: list[s
     graph.output.remove(graph.output[0])
     notes.append(f"output {names[0]} is left out: it is the class that {scores[0]} tells")
     return scores[0]
-
-
-def _is_label(output: onnx.ValueInfoProto) -> bool:
-    """Whether it is one class a sample."""
-    kind = output.type.tensor_type
-    return kind.elem_type in WORDS and (not kind.HasField("shape") or len(kind.shape.dim) <= 1)
-
-
-def _without_maps(graph: onnx.GraphProto) -> tuple[Class, ...] | None:
-    """Puts the table of scores in the place of a list of maps, and returns the maps' keys."""
-    classes = None
-    for node in [each for each in graph.node if each.op_type == "ZipMap"]:
-        output = next((each for each in graph.output if each.name == node.output[0]), None)
-        if output is None:
-            continue
-        keys = classes = _classes(node)
-        output.CopyFrom(
-            helper.make_tensor_value_info(output.name, TensorProto.FLOAT, ["batch", len(keys or ()) or None])
-        )
-        node.CopyFrom(helper.make_node("Identity", [node.input[0]], [output.name], name=node.name))
-    return classes
-
-
-def _classifier(graph: onnx.GraphProto) -> tuple[Class, ...] | None:
-    """The classes of the graph's only classifier, where one of its scores is an output."""
-    found = [each for each in graph.node if each.domain == "ai.onnx.ml" and each.op_type.endswith("Classifier")]
-    return _classes(found[0]) if len(found) == 1 else None
-
-
-def _classes(node: onnx.NodeProto) -> tuple[Class, ...] | None:
-    values = {each.name: helper.get_attribute_value(each) for each in node.attribute}
-    for name in ("classlabels_strings", "classlabels_int64s", "classlabels_ints"):
-        if values.get(name):
-            return tuple(each.decode() if isinstance(each, bytes) else int(each) for each in values[name])
-    return None
-
-
-def _batch_first(graph: onnx.GraphProto) -> None:
-    """Moves the batch to the front where other inputs tell by its name that it is another axis: a network's state."""
-    symbols = {each.type.tensor_type.shape.dim[0].dim_param for each in graph.input if _rank(each)} - {""}
-    if len(symbols) != 1:
-        return
-    (batch,) = symbols
-    first: list[onnx.NodeProto] = []
-    last: list[onnx.NodeProto] = []
-    for value, is_input in [*((each, True) for each in graph.input), *((each, False) for each in graph.output)]:
-        sizes = [each.dim_param for each in value.type.tensor_type.shape.dim]
-        if len(sizes) < 2 or sizes.count(batch) != 1 or sizes[0] == batch:
-            continue
-        at = sizes.index(batch)
-        front = [at, *(each for each in range(len(sizes)) if each != at)]
-        inner = f"{value.name}/batch_at_{at}"
-        rewire(graph, value.name, inner)
-        if is_input:
-            back = [front.index(each) for each in range(len(sizes))]
-            first.append(helper.make_node("Transpose", [value.name], [inner], name=f"{inner}/turned", perm=back))
-        else:
-            last.append(helper.make_node("Transpose", [inner], [value.name], name=f"{inner}/turned", perm=front))
-        dims = [
-            onnx.TensorShapeProto.Dimension.FromString(d.SerializeToString()) for d in value.type.tensor_type.shape.dim
-        ]
-        del value.type.tensor_type.shape.dim[:]
-        value.type.tensor_type.shape.dim.extend(dims[each] for each in front)
-    nodes = [*first, *graph.node, *last]
-    copies = [onnx.NodeProto.FromString(each.SerializeToString()) for each in nodes] if first or last else []
-    if copies:
-        del graph.node[:]
-        graph.node.extend(copies)
-
-
-def rewire(graph: onnx.GraphProto, old: str, new: str) -> None:
-    """Renames a tensor at the nodes that use or make it, in inner graphs too."""
-    for node in graph.node:
-        node.input[:] = [new if each == old else each for each in node.input]
-        node.output[:] = [new if each == old else each for each in node.output]
-        for attribute in node.attribute:
-            for inner in [attribute.g, *attribute.graphs]:
-                if old not in _own(inner):
-                    rewire(inner, old, new)
-
-
-def _own(graph: onnx.GraphProto) -> set[str]:
-    """The tensors that a graph makes itself."""
-    made = {name for node in graph.node for name in node.output}
-    return made | {each.name for each in (*graph.input, *graph.initializer)}
-
-
-def _rank(value: onnx.ValueInfoProto) -> int:
-    return len(value.type.tensor_type.shape.dim)
 
 
 def _nodes(graph: onnx.GraphProto, operator: str) -> Iterator[onnx.NodeProto]:

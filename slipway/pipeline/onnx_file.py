@@ -87,4 +87,9 @@ def _outside(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 
 def _locations(proto: onnx.ModelProto) -> list[str]:
-    return list(dict.fromkeys(external.ExternalDataInfo(each).location for each in _outside(proto)))
+    """Names of the files with weights. Raises ValueError for one outside the graph's folder: it is read and served."""
+    names = list(dict.fromkeys(external.ExternalDataInfo(each).location for each in _outside(proto)))
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(f"its weights are to lie in {name}, outside its folder")
+    return names

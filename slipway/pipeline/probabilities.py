@@ -7,9 +7,9 @@ import onnx
 from onnx import helper
 
 from slipway.pipeline import onnx_file
+from slipway.pipeline.axes import rewire
 from slipway.pipeline.data import Inputs
 from slipway.pipeline.errors import BadInput
-from slipway.pipeline.interface import rewire
 from slipway.pipeline.settings import Settings
 from slipway.pipeline.sources.base import Source
 

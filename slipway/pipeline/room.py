@@ -8,7 +8,11 @@ LARGEST = 2**31 - 2**26  # bytes of weights; protobuf's 2 GiB hold the graph as 
 PEAK = 2.5  # of the model's size: FP32 alone, measured on 2.3 GB
 ALL = 8.0  # every variant side by side, to be timed in turns
 BESIDE = 500_000_000  # bytes of the process itself, with its libraries
-CGROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+CGROUPS = (
+    ("memory.max", "memory.current", "memory.stat"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
+)
+CACHED = ("inactive_file", "active_file")  # of what a container uses: the kernel gives it back when memory is short
 
 
 def lean(size: int, free: int | None) -> str:
@@ -36,9 +40,11 @@ def free(proc: Path = Path("/proc"), cgroup: Path = Path("/sys/fs/cgroup")) -> i
         found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     except OSError:
         pass
-    for limit, used in CGROUPS:
+    for limit, used, stat in CGROUPS:
         try:
-            found.append(int((cgroup / limit).read_text()) - int((cgroup / used).read_text()))
+            left = int((cgroup / limit).read_text()) - int((cgroup / used).read_text())
+            counts = dict(line.split() for line in (cgroup / stat).read_text().splitlines())
+            found.append(left + sum(int(counts.get(each, 0)) for each in CACHED))
         except (OSError, ValueError):  # "max" is no number
             continue
     return min(found, default=None)

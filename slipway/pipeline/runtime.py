@@ -11,6 +11,7 @@ from slipway.pipeline.data import Inputs
 from slipway.pipeline.errors import BadInput
 from slipway.service.artifact import TensorSpec
 
+Specs = tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]
 Edges = tuple[dict[str, str], dict[str, str]]
 CHUNK = 256
 _DTYPES = {"float": "float32", "double": "float64"}
@@ -34,7 +35,7 @@ def session(
     return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
-def specs(running: ort.InferenceSession) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def specs(running: ort.InferenceSession) -> Specs:
     """Inputs and outputs; a symbolic size reads None. Raises BadInput for what a request or an answer can't carry."""
     inputs = tuple(_spec(each, "input") for each in running.get_inputs())
     if not inputs:
@@ -61,7 +62,7 @@ def edges(running: ort.InferenceSession) -> Edges:
     return inputs, {each.name: f"{each.type} of rank {len(each.shape)}" for each in running.get_outputs()}
 
 
-def interface(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+def interface(path: Path) -> Specs:
     """In a child process: the specs of a file, once it is loaded as the service loads it."""
     return specs(session(path))
 

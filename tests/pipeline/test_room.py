@@ -26,8 +26,9 @@ def test_memory_is_that_of_the_machine_and_of_the_containers_limit(tmp_path):
     (tmp_path / "meminfo").write_text("MemTotal: 9000 kB\nMemAvailable: 4000 kB\n")
     assert room.free(tmp_path, tmp_path) == 4000 * 1024
     (tmp_path / "memory.max").write_text("3000000\n")
-    (tmp_path / "memory.current").write_text("1000000\n")
-    assert room.free(tmp_path, tmp_path) == 2_000_000
+    (tmp_path / "memory.current").write_text("2500000\n")
+    (tmp_path / "memory.stat").write_text("anon 700000\ninactive_file 1400000\nactive_file 100000\n")
+    assert room.free(tmp_path, tmp_path) == 2_000_000  # files that are only cached are free
     (tmp_path / "memory.max").write_text("max\n")
     assert room.free(tmp_path, tmp_path) == 4000 * 1024
     assert room.free(tmp_path / "none", tmp_path / "none") is None

@@ -42,20 +42,21 @@ def source_of(model: Any, folder: Path, training: Inputs, work: Path, task: str,
     graph = onnx_file.graph_of(path)
     form = put_in_form(graph, task, judged)
     onnx.save(graph, path)
-    _made_loadable(path)
+    specs = _loadable(path)
     classes = converted.classes or form.classes
-    source = Source(converted.framework, path, converted.predict, classes, tuple(form.notes))
+    source = Source(converted.framework, path, specs, converted.predict, classes, tuple(form.notes))
     return source.keeping(form.kept)
 
 
-def _made_loadable(path: Path) -> None:
-    """Lowers the version that the file says, where ONNX Runtime knows none so new: most files use nothing of it."""
+def _loadable(path: Path) -> runtime.Specs:
+    """Lowers the version that the file says, where ONNX Runtime knows none so new: most files use nothing of it. What
+    it takes and answers then."""
     error = ""
     for lower in (_unchanged, _with_ir, _with_opset):
         lower(path, error)
         try:
-            guarded(runtime.interface, path)
-            return
+            specs: runtime.Specs = guarded(runtime.interface, path)
+            return specs
         except Failed as failed:
             error = str(failed)
     raise BadInput(f"ONNX Runtime does not load the model: {runtime.shortened(error)}{_remedy(error)}")

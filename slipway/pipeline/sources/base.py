@@ -32,12 +32,13 @@ class Converted:
 
 @dataclass(frozen=True)
 class Source:
-    """The same once it is in the form that is served: a file, from which all variants are made. `original`: what the
-    model answered where it came from, None where the graph is the model. `notes`: what of the model is left out or
-    served in another way, and why."""
+    """The same as a file that ONNX Runtime loads, from which all variants are made. `specs`: of its inputs and outputs,
+    as they were brought. `original`: what the model answered where it came from, None where the graph is the model.
+    `notes`: what of the model is left out or served in another way, and why."""
 
     framework: str
     path: Path
+    specs: runtime.Specs
     original: Predict | None
     classes: tuple[Class, ...] | None = None
     notes: tuple[str, ...] = ()

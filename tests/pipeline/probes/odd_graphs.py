@@ -42,6 +42,7 @@ class Odd:
     yaml: str = "task: regression\nmetric: rmse\nmaximum: 1000000\nbudget: 100\n"
     labels: np.ndarray | None = None
     after: Callable[[Path, onnx.ModelProto], None] = lambda folder, model: None
+    largest: int = 2**31  # bytes of weights that one file is taken to hold
 
     def write(self, folder: Path) -> None:
         folder.mkdir()
@@ -168,6 +169,15 @@ def weights_beside(keep: bool) -> Callable[[Path, onnx.ModelProto], None]:
             (folder / "weights.bin").unlink()
 
     return change
+
+
+def weights_elsewhere(folder: Path, model: onnx.ModelProto) -> None:
+    weights_beside(keep=True)(folder, model)
+    (folder / "weights.bin").rename(folder.parent / "weights.bin")
+    for each in model.graph.initializer:
+        for entry in each.external_data:
+            entry.value = "../weights.bin" if entry.key == "location" else entry.value
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
 
 
 def edited(edit: Callable[[onnx.ModelProto], object]) -> Callable[[Path, onnx.ModelProto], None]:
@@ -341,6 +351,13 @@ ODD: dict[str, Odd] = {
     ),
     "weights beside the file": Odd(after=weights_beside(keep=True)),
     "weights that are missing beside the file": Odd(after=weights_beside(keep=False)),
+    "weights in another folder": Odd(after=weights_elsewhere),
+    "weights above what one file holds": Odd(
+        [MATMUL_H, node("MatMul", ["h", "w2"], ["y"])],
+        {"w": random.normal(size=(4, 500)).astype("f"), "w2": random.normal(size=(500, 3)).astype("f")},
+        after=weights_beside(keep=True),
+        largest=4000,
+    ),
     "all axes free": Odd(inputs=[value("x", T.FLOAT, ["n", "k"])], outputs=[value("y", T.FLOAT, ["n", "m"])]),
     "an output of unknown shape": Odd(outputs=[value("y", T.FLOAT, None)]),
     "an input of unknown shape": Odd(inputs=[value("x", T.FLOAT, None)]),
@@ -420,6 +437,10 @@ ODD: dict[str, Odd] = {
     "no node at all": Odd([], {}, outputs=[value("x", T.FLOAT, ["n", 4])], width=4),
     "no input at all": Odd([node("Identity", ["w"], ["y"])], inputs=[], data={}, outputs=[value("y", T.FLOAT, [4, 3])]),
     "a constant second output": second([node("Identity", ["w"], ["z"])], value("z", T.FLOAT, [4, 3])),
+    "a constant second output of three": Odd(
+        [MATMUL, node("Identity", ["w"], ["z"]), node("Neg", ["y"], ["last"])],
+        outputs=[OUT, value("z", T.FLOAT, [4, 3]), value("last", T.FLOAT, ["n", 3])],
+    ),
     "a mean over the batch as second output": second(
         [node("ReduceMean", ["y"], ["z"], keepdims=0)], value("z", T.FLOAT, [])
     ),
@@ -523,10 +544,12 @@ def main(folder: Path, service: str, *names: str) -> None:
 
 
 def outcome(odd: Odd, folder: Path, service: list[str]) -> dict[str, Any]:
+    from slipway.pipeline import onnx_file, room
     from slipway.pipeline.build import Wanted, build
     from slipway.pipeline.errors import PipelineError
     from slipway.pipeline.progress import Progress
 
+    room.LARGEST = onnx_file.LARGEST = odd.largest
     odd.write(folder)
     work = folder.with_name(f"{folder.name}.work")
     work.mkdir()
