@@ -59,7 +59,7 @@ def check_answers(
         raise BadInput(f"{file}: labels() names {len(labels)} classes; the model knows {width}")
     if settings.metric == "log-loss" and (output.min() < -TOLERANCE or output.max() > 1 + TOLERANCE):
         found = f"{output.min():.3g} to {output.max():.3g}"
-        raise BadInput(f"{file}: log-loss takes probabilities; the model answers {found}. End it in a softmax")
+        raise BadInput(f"{file}: log-loss takes probabilities; the model answers {found}. Leave out scores: raw")
     if settings.metric.startswith("top-") and int(settings.metric.removeprefix("top-")) >= width:
         raise BadInput(f"metric: {settings.metric} is always right of {width} classes; write a smaller number")
 
