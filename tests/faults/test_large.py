@@ -102,6 +102,7 @@ def memory(pid: int) -> int:
 
 
 def test_a_model_above_two_gibibytes_is_built_stored_fetched_and_served(folder, tmp_path, start, found):
+    (tmp_path / "shared").mkdir()
     first, seconds, most = built(folder, tmp_path / "first", tmp_path / "shared")
     again, fetched_in, _ = built(folder, tmp_path / "second", tmp_path / "shared")
     assert again["digest"] == first["digest"]
