@@ -14,7 +14,7 @@ from slipway.infra.home import ROOT
 from slipway.simulator.books import Books
 
 EXAMPLES = Path(__file__).parent / "examples"
-SECONDS = 120
+SECONDS = 300  # of one command: the first `up` of a stack trains the models that its store lacks
 BINARIES = (ROOT / ".slipway" / "bin", Path(sys.executable).parent)
 DOUBLES, PLUGINS = Path(__file__).parent / "bin", Path(__file__).parent / "site"
 NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".slipway", "__pycache__", ".*_cache")
