@@ -64,12 +64,20 @@ def described(ref: str, home: Path, variant: str | None = None, hardware: str | 
         name = _name(store.path(digest)) if digest else ""
         kind = Manifest.read(store.path(digest)).kind if digest else ONNX
         found = Model(name, ref, target.digest, store, target.uri, digest, None, kind=kind)
-        return replace(found, target=found.report().get("hardware", {}).get("target")) if digest else found
+        return replace(found, target=_judged_for(found)) if digest else found
     settings = read_settings(target)
     hardware = hardware or settings.target
     key, store, bucket = _key(target, variant, hardware), stores.local(home), stores.shared()
     uri = bucket.uri if bucket else store.uri
     return Model(target.name, ref, key, store, uri, store.find(key), target, kind=settings.kind, target=hardware)
+
+
+def _judged_for(promoted: Model) -> str | None:
+    """The hardware that its report names; None where it has none, as one that was built before targets were noted."""
+    assert promoted.path is not None
+    if not (promoted.path / "report.json").exists():
+        return None
+    return promoted.report().get("hardware", {}).get("target")
 
 
 def build(
