@@ -13,8 +13,9 @@ import numpy as np
 import psutil
 import pytest
 from slipway.service.explain.shapley import Sample, occlusion, shapley
+from slipway.service.explain.worker import Explainer
 from slipway.service.http.app import App
-from slipway.service.inference.model import load_model
+from slipway.service.inference.model import Model, load_model
 from slipway.service.settings import Settings
 
 from bench.client import load, request
@@ -202,3 +203,24 @@ def test_a_killed_explainer_costs_its_own_request_alone_and_none_outlives_its_wo
     while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < end, "the explainer outlived its worker"
         time.sleep(0.05)
+
+
+def test_credits_add_up_where_an_answer_depends_on_its_batch(artifacts, monkeypatch):
+    run, warm_up = Model.run, Model.warm_up
+
+    def by_the_batch(self, inputs, options=None):
+        return {name: values + len(values) / 100 for name, values in run(self, inputs, options).items()}
+
+    def gains_from_eight(self, inputs, budget=0.06):
+        warm_up(self, inputs, budget)
+        self.batch = 8
+
+    monkeypatch.setattr(Model, "warm_up", gains_from_eight)
+    asked = {"inputs": EXAMPLES["classifier"], "target": None, "method": "shapley", "seconds": 0.1}
+    load_model.cache_clear()
+    assert Explainer(artifacts["classifier"])._size == 8
+    monkeypatch.setattr(Model, "run", by_the_batch)
+    load_model.cache_clear()
+    told = Explainer(artifacts["classifier"]).explain(asked)
+    load_model.cache_clear()
+    assert sum(told["attributions"]["features"]) == pytest.approx(told["value"] - told["baseline"], abs=1e-6)
