@@ -15,8 +15,9 @@ import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from slipway.service.explain import worker as explaining_worker
 from slipway.service.explain.shapley import Sample, occlusion, shapley
+from slipway.service.explain.worker import Explainer
 from slipway.service.http.app import App
-from slipway.service.inference.model import load_model
+from slipway.service.inference.model import Model, load_model
 from slipway.service.settings import Settings
 from slipway.service.telemetry.logs import JsonLines, Masker
 
@@ -232,3 +233,24 @@ def test_a_model_that_fails_on_a_sample_fails_nobody_else_and_its_input_is_not_w
     assert (told["status"], told["code"]) == refused
     caplog.handler.setFormatter(JsonLines(Masker()))
     assert "canary" not in "".join(map(caplog.handler.format, caplog.records)) + told["message"]
+
+
+def test_credits_add_up_where_an_answer_depends_on_its_batch(artifacts, monkeypatch):
+    run, warm_up = Model.run, Model.warm_up
+
+    def by_the_batch(self, inputs, options=None):
+        return {name: values + len(values) / 100 for name, values in run(self, inputs, options).items()}
+
+    def gains_from_eight(self, inputs, budget=0.06):
+        warm_up(self, inputs, budget)
+        self.batch = 8
+
+    monkeypatch.setattr(Model, "warm_up", gains_from_eight)
+    asked = {"inputs": EXAMPLES["classifier"], "target": None, "method": "shapley", "seconds": 0.1}
+    load_model.cache_clear()
+    assert Explainer(artifacts["classifier"])._size == 8
+    monkeypatch.setattr(Model, "run", by_the_batch)
+    load_model.cache_clear()
+    told = Explainer(artifacts["classifier"]).explain(asked)
+    load_model.cache_clear()
+    assert sum(told["attributions"]["features"]) == pytest.approx(told["value"] - told["baseline"], abs=1e-6)
