@@ -77,7 +77,8 @@ def _judged_for(promoted: Model) -> str | None:
     assert promoted.path is not None
     if not (promoted.path / "report.json").exists():
         return None
-    return promoted.report().get("hardware", {}).get("target")
+    hardware: dict[str, str] = promoted.report().get("hardware", {})
+    return hardware.get("target")
 
 
 def build(
