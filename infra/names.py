@@ -1,4 +1,7 @@
-"""Names of what a stack makes in a cloud: fixed, short enough, its own. `slipway recover` looks for them."""
+"""Names of what a stack makes in a cloud: fixed, short enough, its own. `slipway recover` looks for them.
+
+What there is one of in a stack ends with a role that we chose; what a user has named ends with a hash (`own_name`).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,8 @@ from slipway.infra.config.base import ConfigError
 
 STACK_TAG = "slipway:stack"
 NAME_TAG = "slipway:name"
+# An option of what has an `own_name`: earlier versions named it otherwise, and what has a name keeps it.
+KEEPS_ITS_NAME = ["name"]
 
 
 def stack_label() -> str:
@@ -35,6 +40,18 @@ def bounded(limit: int, *parts: str) -> str:
     `limit`: characters that the cloud takes.
     """
     name = "-".join(parts)
-    if len(name) <= limit:
-        return name
-    return f"{name[: limit - 7].rstrip('-')}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    return name if len(name) <= limit else _ended(name, name, limit)
+
+
+def own_name(limit: int, stack: str, *parts: str) -> str:
+    """The name of what belongs to a service or a pool, whose name is the user's: the parts, and a hash of where each
+    begins and ends. So service `c` of stack `a-b` is not service `b-c` of stack `a`, and a service called `nodes` not
+    the stack's nodes.
+
+    `limit`: characters that the cloud takes.
+    """
+    return _ended("-".join((stack, *parts)), "/".join((stack, *parts)), limit)
+
+
+def _ended(name: str, hashed: str, limit: int) -> str:
+    return f"{name[: limit - 7].rstrip('-')}-{hashlib.sha256(hashed.encode()).hexdigest()[:6]}"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pulumi
+
+if TYPE_CHECKING:
+    from slipway.infra.config.scaling import ClusterServing
 
 # A part of a manifest, in Kubernetes' own words.
 Manifest = Any
@@ -15,6 +18,8 @@ STACK, NAME, PART = "slipway-stack", "slipway-name", "slipway-part"
 SERVICE, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
 # Where the services of a stack are in a cluster that is the stack's own.
 NAMESPACE = "slipway"
+# What a namespace has besides its services, of the kinds that are named after a service.
+NOT_SERVICES = {"default": "Kubernetes' own account", "default-deny": "the network policy", "scraper": "another policy"}
 
 
 def stack_label(project: str, stack: str) -> str:
@@ -41,6 +46,15 @@ def labels(name: str) -> dict[str, str]:
 def selector(service: str) -> dict[str, str]:
     """Finds the pods of a service, whatever their version."""
     return {SERVICE: service, STACK: this_stack()}
+
+
+def taken(services: Mapping[str, ClusterServing]) -> Iterator[str]:
+    """A sentence for each service whose objects would have the names of others in the namespace."""
+    bases = {f"{name}-base": f"the part of {name} that stays off spot nodes"
+             for name, each in services.items() if each.scale.onDemand}  # fmt: skip
+    for name, whose in {**NOT_SERVICES, **bases}.items():
+        if name in services:
+            yield f"services.{name}: in its namespace that is the name of {whose}: call it otherwise"
 
 
 def metadata(

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 from slipway.infra.config.access import JwtConfig
-from slipway.infra.names import bounded
+from slipway.infra.names import KEEPS_ITS_NAME, bounded, own_name
 from slipway.infra.platforms.aws.config import EndpointConfig
 from slipway.infra.platforms.aws.firewall import Firewall, FirewallArgs
 from slipway.infra.platforms.aws.network import Subnets
@@ -188,7 +188,7 @@ class Route(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(parent=self)
         self.group = aws.lb.TargetGroup(
             name,
-            name=bounded(32, args.stack, args.service),
+            name=own_name(32, args.stack, args.service),
             target_type="ip",
             port=HTTP_PORT,
             protocol="HTTP",
@@ -200,7 +200,7 @@ class Route(pulumi.ComponentResource):
             deregistration_delay=args.config.idleSeconds,
             load_balancing_algorithm_type="least_outstanding_requests",
             tags=args.tags,
-            opts=own,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=KEEPS_ITS_NAME),
         )  # fmt: skip
         forward = {"type": "forward", "forward": {"target_groups": [{"arn": self.group.arn, "weight": 100}]}}
         steps: list[Any] = [*_checked(args.jwt), forward]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
-from slipway.infra.names import bounded
+from slipway.infra.names import KEEPS_ITS_NAME, own_name
 from slipway.infra.platforms.aws.policies import allow, document, pod_trust
 
 
@@ -32,9 +32,9 @@ class ServiceIdentity(pulumi.ComponentResource):
         own = pulumi.ResourceOptions(parent=self)
         role = aws.iam.Role(
             name,
-            name=bounded(64, args.stack, args.service),
+            name=own_name(64, args.stack, args.service),
             assume_role_policy=pod_trust(args.cluster_name, args.namespace, args.account_name),
-            opts=own,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=KEEPS_ITS_NAME),
         )
         aws.iam.RolePolicy(
             name,

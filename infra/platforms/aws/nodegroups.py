@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
-from slipway.infra.names import STACK_TAG, bounded
+from slipway.infra.names import KEEPS_ITS_NAME, STACK_TAG, bounded, own_name
 from slipway.infra.platforms.aws.autonodes import ACCELERATOR, GPU, POOL
 from slipway.infra.platforms.aws.charts import AUTOSCALER, DEVICE_PLUGIN, LOAD_BALANCERS, Chart
 from slipway.infra.platforms.aws.cluster import Eks
@@ -134,7 +134,7 @@ class NodeGroups(pulumi.ComponentResource):
         tags = {STACK_TAG: self._args.stack_label, "Name": f"{self._args.eks.name}-{name}"}
         return aws.ec2.LaunchTemplate(
             name,
-            name=bounded(128, self._args.eks.name, name),
+            name=own_name(128, self._args.eks.name, name),
             metadata_options={"http_tokens": "required", "http_put_response_hop_limit": 1, "http_endpoint": "enabled"},
             block_device_mappings=[
                 {
@@ -149,7 +149,7 @@ class NodeGroups(pulumi.ComponentResource):
             ],
             tag_specifications=[{"resource_type": kind, "tags": tags} for kind in ("instance", "volume")],
             update_default_version=True,
-            opts=self._own,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=KEEPS_ITS_NAME),
         )
 
     def _charts(self, needs: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:

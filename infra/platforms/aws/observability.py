@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import yaml
-from slipway.infra.names import bounded
+from slipway.infra.names import KEEPS_ITS_NAME, own_name
 from slipway.infra.platforms.aws.cluster import Eks
 from slipway.infra.platforms.aws.config import WatchConfig
 from slipway.infra.platforms.aws.network import Subnets
@@ -105,7 +105,7 @@ class Watch(pulumi.ComponentResource):
             **self._common("errors", "Answers 5xx, in percent"),
             metric_queries=queries,
             threshold=config.errorPercent,
-            opts=self._own,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=KEEPS_ITS_NAME),
         )
         self._alarm(
             "latency",
@@ -123,12 +123,12 @@ class Watch(pulumi.ComponentResource):
             namespace="AWS/ApplicationELB",
             period=PERIOD,
             **metric,
-            opts=self._own,
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=KEEPS_ITS_NAME),
         )
 
     def _common(self, name: str, description: str) -> dict[str, Any]:
         return {
-            "name": bounded(255, self._args.name, name),
+            "name": own_name(255, self._args.name, name),
             "alarm_description": description,
             "comparison_operator": "GreaterThanThreshold",
             "evaluation_periods": 2,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from slipway.infra.platforms.aws.config import AwsConfig, ClusterConfig, GpuPool, gpus_of
 from slipway.infra.platforms.gpu_capacity import short_of_gpus
+from slipway.infra.workload.names import taken
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -24,6 +25,7 @@ def problems(config: StackConfig) -> Iterator[str]:
     yield from _network(aws)
     yield from _cluster(aws)
     yield from _services(config)
+    yield from taken(config.services)
     yield from _endpoint(config)
     if aws.budget.monthlyUsd and not (aws.budget.emails or aws.observability.emails):
         yield "aws.budget.emails: is empty, so nobody would hear of it: name an address"

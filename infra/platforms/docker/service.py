@@ -11,7 +11,7 @@ from typing import Any
 
 import pulumi
 import pulumi_docker as docker
-from slipway.infra.names import NAME_TAG, STACK_TAG, bounded, stack_label, stack_name
+from slipway.infra.names import KEEPS_ITS_NAME, NAME_TAG, STACK_TAG, own_name, stack_label, stack_name
 from slipway.infra.runtime import HTTP_PORT, METRICS_PORT, Runtime
 
 TCP_PROXY = Path(__file__).with_name("tcp_proxy.py")
@@ -72,7 +72,8 @@ class DockerService(pulumi.ComponentResource):
         access, live = self._volume("access"), self._volume("live")
         rules = self._upload("access", access, f"{ACCESS}/access.json", args.access, [access])
         release = [self._container(number, access, rules) for number in range(args.version.workers)]
-        target = self._upload("live", live, f"{LIVE}/target", " ".join(self._release_names()), [live, *release])
+        names = pulumi.Output.all(*(each.name for each in release)).apply(lambda known: " ".join(map(str, known)))
+        target = self._upload("live", live, f"{LIVE}/target", names, [live, *release])
         docker.Container(
             f"{name}-front",
             name=self._physical("front"),
@@ -81,7 +82,7 @@ class DockerService(pulumi.ComponentResource):
             ports=[{"internal": HTTP_PORT, "external": args.port, "ip": args.address}],
             mounts=[{"type": "volume", "source": live.name, "target": LIVE, "read_only": True}],
             **self._common("front"),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[target], delete_before_replace=True),
+            opts=self._kept(depends_on=[target]),
         )
         self.register_outputs({})
 
@@ -99,7 +100,7 @@ class DockerService(pulumi.ComponentResource):
         logical = f"{self._name}-{version.key}-{number}"
         return docker.Container(
             logical,
-            name=self._release_names()[number],
+            name=self._physical(f"{version.key}-{number}"),
             image=args.image,
             envs=[f"{key}={value}" for key, value in sorted(settings.items())],
             mounts=[{"type": "volume", "source": access.name, "target": ACCESS, "read_only": True}],
@@ -117,7 +118,7 @@ class DockerService(pulumi.ComponentResource):
             gpus=version.gpus,
             **self._common(logical),
             # The same version from another image, as after a loss of the store, has the same name.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[rules], delete_before_replace=True),
+            opts=self._kept(depends_on=[rules]),
         )
 
     def _upload(
@@ -135,9 +136,7 @@ class DockerService(pulumi.ComponentResource):
             uploads=[upload],
             network_mode="none",
             labels=self._labels(role),
-            opts=pulumi.ResourceOptions(
-                parent=self, depends_on=after, delete_before_replace=True, additional_secret_outputs=["uploads"]
-            ),
+            opts=self._kept(depends_on=after, additional_secret_outputs=["uploads"]),
         )
 
     def _volume(self, role: str) -> docker.Volume:
@@ -145,7 +144,7 @@ class DockerService(pulumi.ComponentResource):
             f"{self._name}-{role}",
             name=self._physical(role),
             labels=self._labels(role),
-            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+            opts=self._kept(),
         )
 
     def _common(self, role: str) -> dict[str, Any]:
@@ -160,12 +159,11 @@ class DockerService(pulumi.ComponentResource):
             "labels": self._labels(role),
         }
 
-    def _release_names(self) -> list[str]:
-        version = self._args.version
-        return [self._physical(f"{version.key}-{number}") for number in range(version.workers)]
-
     def _physical(self, role: str) -> str:
-        return bounded(NAME_CHARACTERS, stack_name(), self._name, role)
+        return own_name(NAME_CHARACTERS, stack_name(), self._name, role)
+
+    def _kept(self, **more: Any) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, delete_before_replace=True, ignore_changes=KEEPS_ITS_NAME, **more)
 
     def _labels(self, role: str) -> list[Any]:
         return [{"label": STACK_TAG, "value": stack_label()}, {"label": NAME_TAG, "value": f"{self._name}-{role}"}]

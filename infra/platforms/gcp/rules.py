@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from slipway.infra.platforms.gcp.config import CpuNodes, GcpConfig, GpuPool
 from slipway.infra.platforms.gpu_capacity import short_of_gpus
+from slipway.infra.workload.names import taken
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -28,6 +29,7 @@ def problems(config: StackConfig) -> Iterator[str]:
     yield from _network(gcp)
     yield from _cluster(gcp)
     yield from _services(config)
+    yield from taken(config.services)
     yield from _endpoint(config)
     if gcp.budget.monthly and not gcp.budget.billingAccount:
         yield f"gcp.budget.billingAccount: is not set; it takes who pays, as {_described(gcp.budget, 'billingAccount')}"

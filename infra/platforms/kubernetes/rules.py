@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from slipway.infra.config.scaling import ClusterServing
 from slipway.infra.platforms.gpu_capacity import short_of_gpus
 from slipway.infra.platforms.kubernetes.config import KubernetesConfig
+from slipway.infra.workload.names import taken
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -35,6 +36,7 @@ def problems(config: StackConfig) -> Iterator[str]:
                 "spot: true and one without"
             )
     yield from _too_few_gpus(own, config.services)
+    yield from taken(config.services)
 
 
 def _too_few_gpus(own: KubernetesConfig, services: Mapping[str, ClusterServing]) -> Iterator[str]:

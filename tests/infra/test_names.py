@@ -1,0 +1,96 @@
+"""Physical names: nothing of a stack has the name of anything else, in it or in another stack.
+
+What has to be unique in a cloud is what the simulator's tables say of it.
+"""
+
+import random
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from slipway.infra.names import KEEPS_ITS_NAME, bounded, own_name
+
+from slipway.simulator.books import Books
+from slipway.simulator.provider import cloud_for
+from slipway.simulator.scenario import Scenario
+from tests.contracts.rules import overlong
+from tests.infra.aws import stacks as aws
+from tests.infra.gcp import stacks as gcp
+from tests.recorder import run_program
+
+OURS = ("nodes", "cluster", "flow", "cni", "load-balancers", "autoscaler")
+# Stacks whose names begin alike, each with services and pools that continue the others' names, or have our own.
+STACKS = {
+    "a": ["b-c", "errors", *OURS],
+    "a-b": ["c"],
+    "a-unhealthy-and-as-long-as-names-may-be": ["one-more-of-a-long-name-than-fits-in-any"],
+}
+# A project's own, whoever asks for it.
+SHARED = ("gcp:projects/service:Service", "gcp:projects/serviceIdentity:ServiceIdentity")
+
+
+def settings(cloud, stack):
+    made = {"aws": aws, "gcp": gcp}[cloud].production()
+    domain = f"{stack}.example.org"
+    for name in ("b-c" if stack == "a" else "c", "cpu-x"):  # pools, too, are the user's to name
+        made[cloud]["cluster"]["gpu"].append({**made[cloud]["cluster"]["gpu"][1], "name": name})
+    made[cloud]["endpoint"]["domain"] = domain
+    (first, *_) = made["services"].values()
+    plain = {key: first[key] for key in ("model", "image")}
+    made["services"] = {name: {**plain, "host": f"{name}.{domain}"} for name in STACKS[stack]}
+    return made
+
+
+@pytest.fixture(scope="module", params=["aws", "gcp"])
+def programs(request):
+    return {stack: run_program(stack=stack, **settings(request.param, stack)) for stack in STACKS}
+
+
+def unique(program):
+    """(type, what may be there once) of all that is in the cloud itself."""
+    for args in program.declared:
+        package = args.typ.split(":")[0]
+        if package in ("aws", "gcp") and args.typ not in SHARED:
+            found = cloud_for(package, Books(Path("no-books")), Scenario())
+            if identity := found.entry(args.typ, args.inputs, args.name)["identity"]:
+                yield args.typ, identity
+
+
+def test_nothing_has_the_name_of_anything_else(programs):
+    counted = Counter(each for program in programs.values() for each in unique(program))
+    assert len(counted) > 80
+    assert [each for each, number in counted.items() if number > 1] == []
+
+
+def test_names_are_as_short_as_the_cloud_wants_them(programs):
+    assert [line for program in programs.values() for line in overlong(program)] == []
+
+
+def test_what_an_earlier_version_has_named_keeps_its_name(programs):
+    """New names are for new things alone: nothing that is there is made anew for its name."""
+    for program in programs.values():
+        for each in program.requests.values():
+            named = each.type.rsplit(":", 1)[1]
+            users = (each.name in STACKS["a"] and "$" in each.type) or named in ("MetricAlarm", "LaunchTemplate")
+            if named in ("TargetGroup", "MetricAlarm", "LaunchTemplate") or (named == "Role" and users):
+                assert list(each.ignoreChanges) == KEEPS_ITS_NAME, f"{each.type} {each.name}"
+
+
+def parts(chance):
+    """A name as configurations take it, with dashes wherever they may be."""
+    while True:
+        found = "".join(chance.choices("ab-", weights=(4, 4, 3), k=chance.randint(1, 40)))
+        if re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", found):
+            return found
+
+
+@pytest.mark.parametrize("limit", [30, 32, 40, 63, 64, 128, 255])
+def test_generated_names_are_distinct_and_made_of_what_clouds_take(limit):
+    chance, seen = random.Random(7), {}
+    for _ in range(4000):
+        stack, service = f"slipway-{parts(chance)}", parts(chance)
+        name = own_name(limit, stack, service)
+        assert len(name) <= limit and re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name)
+        assert seen.setdefault(name, (stack, service)) == (stack, service)
+        assert name not in {bounded(limit, stack, role) for role in (service, *OURS)}
