@@ -71,9 +71,10 @@ preview: select ## what `make up` would change
 down: select ## take the stack down, then look for anything left
 	@$(SLIPWAY) recover --stack $(STACK)
 	@$(SLIPWAY) stack removable --stack $(STACK)
-	@pulumi destroy --stack $(STACK) --yes --skip-preview --suppress-outputs
-	@pulumi stack rm $(STACK) --yes --preserve-config
-	@$(SLIPWAY) stack sweep --stack $(STACK)
+	@identity="$$($(SLIPWAY) stack identity --stack $(STACK))" && \
+	pulumi destroy --stack $(STACK) --yes --skip-preview --suppress-outputs && \
+	pulumi stack rm $(STACK) --yes --preserve-config && \
+	$(SLIPWAY) stack sweep --stack $(STACK) --identity "$$identity"
 
 test: engine ## the tests, two files at a time
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest -n 2 --dist loadfile

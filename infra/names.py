@@ -1,6 +1,6 @@
 """Names of what a stack makes in a cloud: fixed, short enough, its own. `slipway recover` looks for them.
 
-What there is one of in a stack ends with a role that we chose; what a user has named ends with a hash (`own_name`).
+Names of single parts of a stack end with a fixed role; names that contain a user's name end with a hash (`own_name`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from slipway.infra.config.base import ConfigError
 
 STACK_TAG = "slipway:stack"
 NAME_TAG = "slipway:name"
-# An option of what has an `own_name`: earlier versions named it otherwise, and what has a name keeps it.
+# The stack's identity (`resources/identity.py`): as a tag, and as a label, which takes no colon.
+IDENTITY_TAG, IDENTITY_LABEL = "slipway:identity", "slipway-identity"
+# `ignore_changes` of resources with an `own_name`: those that earlier versions named otherwise keep their names.
 KEEPS_ITS_NAME = ["name"]
 
 
@@ -28,10 +30,19 @@ def stack_name() -> str:
     Raises:
         ConfigError: the stack's name has what names in clouds can't have.
     """
-    stack = pulumi.get_stack()
+    return name_of(pulumi.get_project(), pulumi.get_stack())
+
+
+def name_of(project: str, stack: str) -> str:
+    """The same outside of the running program."""
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?", stack):
         raise ConfigError(f"the stack {stack!r} names what is made: use up to 40 lower-case letters, digits and dashes")
-    return f"{pulumi.get_project()}-{stack}"
+    return f"{project}-{stack}"
+
+
+def models_bucket(name: str, place: str) -> str:
+    """The stack's bucket. `place`: the account's number or the project's id, as such names are unique in the world."""
+    return bounded(63, name, "models", place)
 
 
 def bounded(limit: int, *parts: str) -> str:
@@ -44,9 +55,8 @@ def bounded(limit: int, *parts: str) -> str:
 
 
 def own_name(limit: int, stack: str, *parts: str) -> str:
-    """The name of what belongs to a service or a pool, whose name is the user's: the parts, and a hash of where each
-    begins and ends. So service `c` of stack `a-b` is not service `b-c` of stack `a`, and a service called `nodes` not
-    the stack's nodes.
+    """The name of a resource of a service or pool: the parts, and a hash over the parts as separate words. Service `c`
+    of stack `a-b` then differs from service `b-c` of stack `a`, and a service called `nodes` from the stack's nodes.
 
     `limit`: characters that the cloud takes.
     """

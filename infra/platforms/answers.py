@@ -13,8 +13,13 @@ Said = tuple[bool | None, str]
 # What a sweep looked at, and what it found and could not or may not remove.
 Swept = tuple[list[str], list[str]]
 # Asks a cloud what carries a stack's tag: (`project/stack`, the provider's settings) -> [(name in the cloud, logical
-# name)]. Raises Unanswered.
-Tagged = Callable[[str, Mapping[str, Any]], list[tuple[str, str]]]
+# name, identity or empty)]. Raises Unanswered.
+Tagged = Callable[[str, Mapping[str, Any]], list[tuple[str, str, str]]]
+
+
+def whose(identity: str) -> str:
+    """The owner of something that a sweep found under the stack's name."""
+    return f"of {identity}" if identity else "without an identity: created by an earlier version or by hand"
 
 
 @dataclass(frozen=True, kw_only=True)

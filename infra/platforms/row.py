@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from slipway.infra.config.base import Settings
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
-from slipway.infra.workload.names import NAMESPACE
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -27,7 +26,7 @@ class Recovery:
 
     `by_name`: templates of import ids, by type, from the resource's inputs, its provider's and the account. `by_tag`:
     patterns of the names that `tagged` finds, with the id in them. `repeatable`: types that may be created twice.
-    `tagged`: a Pulumi program that declares nothing and writes [[name in the cloud, logical name], ...] into
+    `tagged`: a Pulumi program that declares nothing and writes [[name in the cloud, logical name, identity], ...] into
     $SLIPWAY_ANSWER for the stack $SLIPWAY_STACK. `clusters`: types of Kubernetes clusters. `awaited`: types that are
     read while the cloud still makes them, by their output `status`.
     """
@@ -62,17 +61,37 @@ class Cloud:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kubectl:
-    """How the platform's cluster is reached by hand. `namespace`: of the stack's services; by default that of a cluster
-    of the stack's own. `flags`: whose kubeconfig; None: the stack exports one."""
+class Anchor:
+    """The one resource of a stack that shows who owns its names: its bucket, or its namespace.
 
-    namespace: Callable[[StackConfig, str], str] = lambda _config, _stack: NAMESPACE
+    `type`, `id`: as in the state. `package`, `settings`: of the provider that reads it. `labels`: its tags or labels,
+    as an expression of the package's SDK, in which `anchor` is the id.
+    """
+
+    type: str
+    id: str
+    package: str
+    settings: Mapping[str, str]
+    labels: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kubectl:
+    """How the platform's cluster is reached by hand. `namespace`: of the stack's services, where it tells none itself:
+    (configuration, project, stack). `flags`: whose kubeconfig; None: the stack exports one."""
+
+    namespace: Callable[[StackConfig, str, str], str]
     flags: Callable[[StackConfig], list[str]] | None = None
 
 
 def nothing_to_ask(_config: StackConfig, _stack: str) -> Answers:
     """Of a platform with nothing outside of this machine."""
     return Answers()
+
+
+def no_anchor(_config: StackConfig, _project: str, _stack: str) -> Anchor | None:
+    """Of a platform on which the backend is part of a stack's name, or one host is the stack's own."""
+    return None
 
 
 def no_registry(_config: StackConfig, _answers: Answers) -> None:
@@ -95,12 +114,13 @@ class PlatformRow:
 
     `settings`: what `slipway:<name>` takes, with its `description`; None: nothing. `unsupported`: keys of a service
     that the platform lacks, each with the reason. `problems`: settings that contradict each other, as `key: why and the
-    fix`. `open`: makes the platform, which declares the first resources. `sweep`: looks for what a destroy has left.
-    `preflight`: what can be found out before an update. `tools`: programs that an update needs on PATH. `registry`:
-    where images go, and the command that logs docker in. `builds_images`: services run from images. `on_host`: all
-    services share the ports of one machine. `on_this_machine`: its processes are this machine's, so a dev stack without
-    keys takes this machine's own, and nothing is simulated. `why_silent`: what the platform knows of a service that
-    does not answer.
+    fix`. `open`: makes the platform, which declares the first resources. `sweep`: looks for what a destroy has left:
+    (stack, identity that its state had or empty, configuration, who asks for tags). `anchor`: shows who owns a stack of
+    this configuration, project and name. `preflight`: what can be found out before an update. `tools`: programs that an
+    update needs on PATH. `registry`: where images go, and the command that logs docker in. `builds_images`: services
+    run from images. `on_host`: all services share the ports of one machine. `on_this_machine`: its processes are this
+    machine's, so a dev stack without keys takes this machine's own, and nothing is simulated. `why_silent`: what the
+    platform knows of a service that does not answer.
     """
 
     name: str
@@ -109,7 +129,8 @@ class PlatformRow:
     unsupported: Mapping[str, str] = field(default_factory=dict)
     problems: Callable[[StackConfig], Iterable[str]] = no_rules
     open: Callable[[StackConfig], Platform]
-    sweep: Callable[[str, StackConfig, Tagged], Swept]
+    sweep: Callable[[str, str, StackConfig, Tagged], Swept]
+    anchor: Callable[[StackConfig, str, str], Anchor | None] = no_anchor
     preflight: Callable[[StackConfig, str], Answers] = nothing_to_ask
     registry: Callable[[StackConfig, Answers], tuple[str, str] | None] = no_registry
     tools: tuple[str, ...] = ()

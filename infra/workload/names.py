@@ -15,16 +15,30 @@ if TYPE_CHECKING:
 # A part of a manifest, in Kubernetes' own words.
 Manifest = Any
 STACK, NAME, PART = "slipway-stack", "slipway-name", "slipway-part"
+# What a namespace may be called.
+LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 SERVICE, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/instance"
-# Where the services of a stack are in a cluster that is the stack's own.
+# Where versions before docs/adr/0034 put the services of every stack in a cloud.
 NAMESPACE = "slipway"
-# What a namespace has besides its services, of the kinds that are named after a service.
-NOT_SERVICES = {"default": "Kubernetes' own account", "default-deny": "the network policy", "scraper": "another policy"}
+# Names in a namespace that are not a service's, of kinds that are named after services.
+NOT_SERVICES = {
+    "default": "the account that Kubernetes creates", "default-deny": "a network policy", "scraper": "a network policy"
+}  # fmt: skip
 
 
 def stack_label(project: str, stack: str) -> str:
     """`<project>-<stack>` in the 63 characters that a label's value has."""
     return _value(f"{project}-{stack}")
+
+
+def namespace_of(project: str, stack: str, chosen: str | None = None) -> str:
+    """The namespace of a stack's services: as configured, else one of its own. A stack whose name is not valid in a
+    namespace gets a hash, so that `a.b` and `a_b` differ."""
+    plain = re.sub(r"[^a-z0-9-]", "-", f"{project}-{stack}".lower())[:63].strip("-")
+    whole = f"{project}-{stack}"
+    if chosen or plain == whole:
+        return chosen or plain
+    return f"{plain[:54].rstrip('-')}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def this_stack() -> str:
@@ -49,12 +63,12 @@ def selector(service: str) -> dict[str, str]:
 
 
 def taken(services: Mapping[str, ClusterServing]) -> Iterator[str]:
-    """A sentence for each service whose objects would have the names of others in the namespace."""
-    bases = {f"{name}-base": f"the part of {name} that stays off spot nodes"
+    """A sentence for each service whose objects would have the names of other objects in the namespace."""
+    bases = {f"{name}-base": f"the pods of {name} off spot nodes"
              for name, each in services.items() if each.scale.onDemand}  # fmt: skip
     for name, whose in {**NOT_SERVICES, **bases}.items():
         if name in services:
-            yield f"services.{name}: in its namespace that is the name of {whose}: call it otherwise"
+            yield f"services.{name}: the namespace already uses this name for {whose}: choose another"
 
 
 def metadata(

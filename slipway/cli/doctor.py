@@ -54,8 +54,7 @@ def _look_at_stack(stack: str) -> bool:
 
     from slipway.ops.diagnose import stack_problems
 
-    found = outputs(stack, missing_ok=True).get("services", {})
-    problems = list(stack_problems(stack, config_of(stack), {name: each["url"] for name, each in found.items()}))
+    problems = list(stack_problems(stack, config_of(stack), outputs(stack, missing_ok=True)))
     console = Console(highlight=False, emoji=False)
     for problem in problems:
         console.print(f"  [red bold]![/] {escape(problem)}", soft_wrap=True)

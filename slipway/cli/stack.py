@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import click
 
 from slipway.infra.local_key import key_file
+from slipway.infra.platforms.row import no_anchor
+from slipway.infra.platforms.table import row_of
 from slipway.ops.state.outputs import keep_data, outputs
 
 if TYPE_CHECKING:
@@ -110,16 +112,30 @@ def removable(stack: str) -> None:
 
 @stack.command()
 @STACK
-def sweep(stack: str) -> None:
+def identity(stack: str) -> None:
+    """Print the identity that the stack's state holds; nothing where it holds none."""
+    from slipway.ops.state.owner import identity_of
+    from slipway.ops.state.pulumi import export_state
+
+    click.echo(identity_of(export_state(stack)["deployment"].get("resources") or []))
+
+
+@stack.command()
+@STACK
+@click.option("--identity", help="What is the stack's; by default what its state says, which goes with it.")
+def sweep(stack: str, identity: str | None) -> None:
     """Look for whatever a stack that was taken down may have left; remove it; fail if anything stays."""
-    from slipway.ops.state.pulumi import NoStack
+    from slipway.ops.state.owner import identity_of
+    from slipway.ops.state.pulumi import NoStack, export_state
     from slipway.ops.state.release import refuse_held
     from slipway.ops.sweep import sweep_stack
 
     config = config_of(stack)
     with contextlib.suppress(NoStack):  # as it is after `make down`
         refuse_held(stack)
-    looked, left = sweep_stack(stack, config)
+        if identity is None and row_of(config).anchor is not no_anchor:
+            identity = identity_of(export_state(stack)["deployment"].get("resources") or [])
+    looked, left = sweep_stack(stack, identity or "", config)
     click.echo("Looked at:")
     for line in looked:
         click.echo(f"  {line}")
@@ -133,11 +149,13 @@ def sweep(stack: str) -> None:
 @click.option(
     "--backup", is_flag=True, help="Where the state can't be read, take the one before it; look up what it lacks."
 )
-def recover(stack: str, backup: bool) -> None:
-    """Put the stack in order after an update that was killed or failed half-way; says what it found and did."""
+@click.option("--adopt", default="", metavar="ID", help="The state was lost: find all that carries this identity.")
+def recover(stack: str, backup: bool, adopt: str) -> None:
+    """Put the stack in order after an update that was killed or failed half-way; says what it found and did. Refuses
+    where the stack's bucket or namespace is another's, and says whose."""
     from slipway.ops.state.recover import recover_stack
 
-    for line in recover_stack(stack, backup):
+    for line in recover_stack(stack, backup, adopt):
         click.echo(line, err=True)
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import yaml
-
+from slipway.infra.names import IDENTITY_LABEL
 from slipway.infra.platforms.table import row_of
+from slipway.infra.workload.names import STACK, stack_label
 from slipway.ops.preflight.ask import answers
-from slipway.ops.state.pulumi import NoStack, export_state, pulumi, short
+from slipway.ops.state.pulumi import NoStack, export_state, project_name, pulumi, short
 from slipway.ops.state.recover import backend_folder, live_locks, stale_locks
 from slipway.pipeline.errors import PipelineError
 
@@ -36,15 +36,15 @@ LINES = 5
 PATIENCE = ("ContainerCreating", "PodInitializing")
 
 
-def stack_problems(stack: str, config: StackConfig, urls: Mapping[str, str]) -> Iterator[str]:
-    """Each thing that looks wrong, with what to do about it. `urls`: of the services."""
+def stack_problems(stack: str, config: StackConfig, known: Mapping[str, Any]) -> Iterator[str]:
+    """Each thing that looks wrong, with what to do about it. `known`: the stack's outputs."""
     yield from state_problems(stack)
     row = row_of(config)
     if row.kubectl:
-        yield from cluster_problems(stack, config, row.kubectl)
+        yield from cluster_problems(stack, config, row.kubectl, known)
     if row.cloud:
         yield from cloud_quota_problems(stack, config)
-    for name, url in urls.items():
+    for name, url in ((name, each["url"]) for name, each in known.get("services", {}).items()):
         if urlsplit(url).scheme == "https" and (problem := certificate_problem(url)):
             yield f"{name}: {problem}"
 
@@ -52,7 +52,7 @@ def stack_problems(stack: str, config: StackConfig, urls: Mapping[str, str]) -> 
 def state_problems(stack: str) -> Iterator[str]:
     """What an update has left behind: locks and operations that never ended."""
     folder = backend_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
-    project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    project = project_name()
     if stale := [lock for lock in stale_locks(folder) if lock.parent.name == stack]:
         yield f"lock of an update that was killed ({stale[0].name}): slipway recover removes it"
     elif held := live_locks(folder, project, stack):
@@ -69,17 +69,25 @@ def state_problems(stack: str) -> Iterator[str]:
         yield f"{each['type']} {short(each['resource']['urn'])} never ended: slipway recover finds out how it went"
 
 
-def cluster_problems(stack: str, config: StackConfig, kubectl: Kubectl) -> Iterator[str]:
-    """Asks the cluster with kubectl, as whoever runs this."""
+def cluster_problems(
+    stack: str, config: StackConfig, kubectl: Kubectl, known: Mapping[str, Any] | None = None
+) -> Iterator[str]:
+    """Asks the cluster with kubectl, as whoever runs this. Looks into no namespace that is another stack's."""
     if not shutil.which("kubectl"):
         yield "kubectl is not on PATH, so nobody has looked at the pods"
         return
     with tempfile.TemporaryDirectory() as folder:
         flags = kubectl.flags(config) if kubectl.flags else _exported(stack, Path(folder))
-        namespace = kubectl.namespace(config, stack)
+        known, project = known or {}, project_name()
+        namespace = str(known.get("namespace") or kubectl.namespace(config, project, stack))
         ask = ["kubectl", *flags, "--namespace", namespace, f"--request-timeout={SECONDS}s"]
-        pods, events = (_items([*ask, "get", what, "-o", "json", *only]) for what, only in
-                        (("pods", ["-l", OURS]), ("events", [])))  # fmt: skip
+        if other := _other_owner(ask, namespace, str(known.get("identity") or "")):
+            yield f"namespace {namespace} belongs to {other}, not to this stack ({known['identity']}): not inspected"
+            return
+        ours = ["-l", f"{OURS},{STACK}={stack_label(project, stack)}"]
+        pods, events = (
+            _items([*ask, "get", what, "-o", "json", *only]) for what, only in (("pods", ours), ("events", []))
+        )
         if isinstance(pods, str):
             yield f"the cluster does not answer: {pods}"
             return
@@ -93,6 +101,16 @@ def cluster_problems(stack: str, config: StackConfig, kubectl: Kubectl) -> Itera
                 name = pod["metadata"]["name"]
                 said = subprocess.run([*ask, "logs", name, f"--tail={LINES}"], capture_output=True, text=True).stdout
                 yield from (f"{name} logs: {line[:200]}" for line in said.splitlines())
+
+
+def _other_owner(ask: list[str], namespace: str, mine: str) -> str:
+    """The identity that the namespace carries, where it is another than the stack's own."""
+    if not mine:
+        return ""
+    done = subprocess.run([*ask, "get", "namespace", namespace, "-o", "json"], capture_output=True, text=True)
+    labels = (json.loads(done.stdout).get("metadata") or {}).get("labels") or {} if done.returncode == 0 else {}
+    found = str(labels.get(IDENTITY_LABEL, ""))
+    return found if found != mine else ""
 
 
 def pod_problems(pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:

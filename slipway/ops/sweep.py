@@ -17,21 +17,22 @@ from slipway.ops.state.tagged import tagged_resources
 from slipway.pipeline.errors import PipelineError
 
 
-def sweep_stack(stack: str, config: StackConfig) -> Swept:
-    """Removes what is left of a stack after its destroy: (what was looked at, what could not be removed).
+def sweep_stack(stack: str, identity: str, config: StackConfig) -> Swept:
+    """Removes what is left of a stack after its destroy: (what was looked at, what could not be removed). `identity`:
+    what its state had; empty where that is not known.
 
     Another stack's services and state are left alone, and so are the caches, which any stack may use.
     """
     row = row_of(config)
 
-    def tagged(label: str, provider: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def tagged(label: str, provider: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         assert row.cloud, "only clouds have tags"
         try:
             return tagged_resources(label, provider, row.cloud)
         except PipelineError as error:
             raise Unanswered(str(error)) from error
 
-    looked, left = row.sweep(stack, config, tagged)
+    looked, left = row.sweep(stack, identity, config, tagged)
     looked.append(_sweep_state(left))
     looked.append(f"caches kept in {home()}: environments, artifacts, engine, serving code, this machine's key")
     return looked, left

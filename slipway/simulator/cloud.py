@@ -49,7 +49,7 @@ class Cloud:
         row = self.row(kind) or {}
         values = {**self.scenario.place(self.package), **_set(inputs)}
         values["id"] = id_ = fill(row["id"], values)
-        outputs = _merged(inputs, fill(row.get("outputs", {}), values))
+        outputs = self.labelled(inputs, _merged(inputs, fill(row.get("outputs", {}), values)))
         values = {**_set(outputs), **values}
         return Entry(
             type=kind, id=id_, name=name, inputs=inputs, outputs=outputs, tags={},
@@ -57,6 +57,11 @@ class Cloud:
             imports=fill(row.get("import", "{id}"), values),
             identity=fill(row["unique"], values) if "unique" in row else "",
         )  # fmt: skip
+
+    def labelled(self, inputs: Properties, outputs: Properties) -> Properties:
+        """The outputs with all labels in effect, as Google's plugin adds them: an import returns no other."""
+        own = self.package == "gcp" and inputs.get("labels")
+        return {**outputs, "effectiveLabels": own} if own else outputs
 
     def preview(self, kind: str, inputs: Properties) -> Properties:
         """The outputs as far as a real plugin knows them before it has created anything."""

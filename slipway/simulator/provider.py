@@ -136,8 +136,9 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             raise CloudError(f"{kind} {request.id} NotFound", grpc.StatusCode.NOT_FOUND)
-        outputs = self.cloud.updated(entry["inputs"], inputs, entry["outputs"])
-        entry = {**entry, "inputs": inputs, "outputs": outputs}
+        outputs = self.cloud.labelled(inputs, self.cloud.updated(entry["inputs"], inputs, entry["outputs"]))
+        tags = {**entry["tags"], **(inputs.get("tags") or {})}
+        entry = {**entry, "inputs": inputs, "outputs": outputs, "tags": tags}
         self.cloud.books.put(entry)
         self.faults.after(with_fault, f"updating {kind} {name}")
         return provider_pb2.UpdateResponse(properties=_struct(entry["outputs"]))

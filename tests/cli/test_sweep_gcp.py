@@ -8,14 +8,16 @@ from slipway.infra.platforms.gcp.sweep import sweep as sweep_project
 
 from tests.infra.gcp.stacks import dev
 
-KEY = {"name": "//cloudkms/key", "assetType": "cloudkms.googleapis.com/CryptoKey"}
-BUCKET = {"name": "//storage/models", "assetType": "storage.googleapis.com/Bucket"}
-ADDRESS = {"name": "//compute/edge", "assetType": "compute.googleapis.com/GlobalAddress"}
+MINE, OTHER = "team-a-0123abcd", "team-b-4567abcd"
+LABELS = {"labels": {"slipway-stack": "slipway-pr-7", "slipway-identity": MINE}}
+KEY = {"name": "//cloudkms/key", "assetType": "cloudkms.googleapis.com/CryptoKey", **LABELS}
+BUCKET = {"name": "//storage/models", "assetType": "storage.googleapis.com/Bucket", **LABELS}
+ADDRESS = {"name": "//compute/edge", "assetType": "compute.googleapis.com/GlobalAddress", **LABELS}
 
 
 @pytest.fixture
 def swept(tmp_path, monkeypatch):
-    def sweep(answer, environment="dev", fails=False):
+    def sweep(answer, environment="dev", fails=False, identity=MINE):
         double = tmp_path / "gcloud"
         (tmp_path / "answer").write_text(answer)
         script = "echo denied >&2; exit 1" if fails else f'echo "$@" > {tmp_path}/asked; cat {tmp_path}/answer'
@@ -23,7 +25,7 @@ def swept(tmp_path, monkeypatch):
         double.chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
         config = StackConfig.model_validate({**dev(), "environment": environment})
-        return sweep_project("pr-7", config)
+        return sweep_project("pr-7", identity, config)
 
     return sweep
 
@@ -39,6 +41,12 @@ def test_what_is_there_is_left_but_for_the_key(swept, tmp_path):
 def test_production_leaves_what_it_retains(swept):
     looked, left = swept(json.dumps([ADDRESS, BUCKET]), "production")
     assert left == ["//compute/edge"] and "retained, as production does: //storage/models" in looked
+
+
+def test_what_another_stack_of_the_same_name_has_is_told_and_is_no_left_over(swept):
+    looked, left = swept(json.dumps([ADDRESS]), identity=OTHER)
+    assert left == [] and looked[1:] == [f"left alone, of {MINE}: //compute/edge"]
+    assert swept(json.dumps([ADDRESS]), identity="")[1] == [f"//compute/edge, of {MINE}"]
 
 
 def test_an_empty_project_is_said_to_be_one(swept):

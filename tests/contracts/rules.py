@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from slipway.infra.names import IDENTITY_LABEL, IDENTITY_TAG
+from slipway.infra.resources.identity import OUTLIVES
+
 from slipway.simulator.sdk import resource_type
 from tests.recorder import Recorder
 
@@ -28,6 +31,23 @@ def unlabelled(program: Recorder) -> Iterator[str]:
         own = str([args.inputs.get(key) for key in where])
         if where and not any(label in own + defaults for label in STACK_LABELS):
             yield f"{args.typ} {args.name} has no {where[0]} of the stack"
+
+
+def unowned(program: Recorder) -> Iterator[str]:
+    """Everything in a cloud or a cluster that takes tags or labels says whose it is; but pods, which their Deployment
+    owns, as another label would have them all rolled."""
+    for args in program.declared:
+        known = resource_type(args.typ) if args.typ.startswith(("aws:", "gcp:")) else None
+        where = [key for key in ("tags", "labels", "userLabels", "resourceLabels") if known and key in known.arguments]
+        places = [args.inputs.get(key) or {} for key in where]
+        if args.typ.startswith("kubernetes:") and (about := args.inputs.get("metadata")):
+            places.append(about.get("labels") or {})
+        if (
+            places
+            and args.typ != OUTLIVES
+            and not any(mark in place for place in places for mark in (IDENTITY_TAG, IDENTITY_LABEL))
+        ):
+            yield f"{args.typ} {args.name} does not say whose it is"
 
 
 def overlong(program: Recorder) -> Iterator[str]:

@@ -88,7 +88,7 @@ def test_the_doctor_asks_a_cloud_s_cluster_with_the_kubeconfig_that_the_stack_ex
         "no pod carries the label app.kubernetes.io/managed-by=slipway"
     ]
     asked = json.loads((tmp_path / "asked").read_text().partition("]")[0] + "]")
-    assert asked[:1] == ["--kubeconfig"] and asked[2:4] == ["--namespace", "slipway"]
+    assert asked[:1] == ["--kubeconfig"] and asked[2:4] == ["--namespace", "slipway-x"]
 
 
 @pytest.mark.parametrize("cloud", [*clouds()], ids=lambda cloud: cloud.package)

@@ -33,10 +33,10 @@ def test_every_platform_answers_with_the_same_outputs(program):
 def test_the_doctor_looks_where_the_program_puts_the_pods(platform, program):
     kubectl, config = PLATFORMS[platform].kubectl, StackConfig.model_validate(STACKS[platform])
     namespaces = {args.inputs["metadata"]["namespace"] for args in program.of_type("Deployment")}
-    assert namespaces == ({kubectl.namespace(config, "test")} if kubectl else set())
+    assert namespaces == ({kubectl.namespace(config, "slipway", "test")} if kubectl else set())
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*RULES, rules.unowned], ids=lambda rule: rule.__name__)
 def test_every_platform_keeps(rule, program):
     assert list(rule(program)) == []
 
@@ -48,6 +48,7 @@ def declared(typ, **inputs):
 CONTAINER = {"name": "a", "resources": {"limits": {"nvidia.com/gpu": 1}}}
 BROKEN = {
     "unlabelled": [declared("aws:ec2/vpc:Vpc", tags={"a": "b"})],
+    "unowned": [declared("aws:ec2/vpc:Vpc", tags={"slipway:stack": "a/b"})],
     "overlong": [declared("aws:lb/loadBalancer:LoadBalancer", name="x" * 33)],
     "unencrypted": [declared("gcp:storage/bucket:Bucket", name="open")],
     "public": [declared("aws:eks/cluster:Cluster", vpcConfig={"publicAccessCidrs": ["0.0.0.0/0"]})],
@@ -58,7 +59,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [*RULES, rules.unowned], ids=lambda rule: rule.__name__)
 def test_what_breaks_a_rule_is_named(rule):
     program = Recorder()
     program.declared = BROKEN[rule.__name__]

@@ -58,7 +58,7 @@ TOY = PlatformRow(
     unsupported={"scale": "there is one of it"},
     problems=problems,
     open=_open,
-    sweep=lambda stack, config, tagged: ([f"the box of {stack}: empty"], []),
+    sweep=lambda stack, identity, config, tagged: ([f"the box of {stack}: empty"], []),
     builds_images=False,
 )
 """,

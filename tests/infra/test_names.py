@@ -9,7 +9,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from slipway.infra import before as before_
 from slipway.infra.names import KEEPS_ITS_NAME, bounded, own_name
+from slipway.infra.workload.names import LABEL, namespace_of
 
 from slipway.simulator.books import Books
 from slipway.simulator.provider import cloud_for
@@ -75,6 +77,43 @@ def test_what_an_earlier_version_has_named_keeps_its_name(programs):
             users = (each.name in STACKS["a"] and "$" in each.type) or named in ("MetricAlarm", "LaunchTemplate")
             if named in ("TargetGroup", "MetricAlarm", "LaunchTemplate") or (named == "Role" and users):
                 assert list(each.ignoreChanges) == KEEPS_ITS_NAME, f"{each.type} {each.name}"
+
+
+def test_stacks_share_no_namespace_and_no_principal(programs):
+    """Google's principals name the project's pool, the namespace and the account, not the cluster."""
+    spaces = [each.inputs["metadata"]["name"] for program in programs.values() for each in program.of_type("Namespace")]
+    assert len(spaces) == len({*spaces}) == len(STACKS)
+    for kind, key in (("ManagedFolderIamMember", "member"), ("Role", "assumeRolePolicy")):
+        seen = [{each.inputs[key] for each in of_services(program, kind)} for program in programs.values()]
+        assert sum(map(len, seen)) == len(set().union(*seen))
+
+
+def of_services(program, kind):
+    return [each for each in program.of_type(kind) if each.name in program.outputs["services"]]
+
+
+@pytest.mark.parametrize(
+    ("before", "chosen", "found"),
+    [
+        ({}, None, "slipway-prod"),
+        ({"services": {"digits": {}}}, None, "slipway"),
+        ({"services": {"digits": {}}, "namespace": "slipway-prod"}, None, "slipway-prod"),
+        ({"services": {"digits": {}}, "namespace": "slipway"}, None, "slipway"),
+        ({"services": {"digits": {}}}, "chosen", "chosen"),
+        ({}, "chosen", "chosen"),
+    ],
+)
+def test_services_stay_in_the_namespace_that_they_are_in(before, chosen, found, monkeypatch):
+    """That of the last version was the same for all stacks of a cloud, and it exported none."""
+    monkeypatch.setattr(before_, "last_outputs", lambda: before)
+    assert before_.kept_namespace("slipway-prod", "slipway", chosen) == found
+
+
+def test_two_stacks_have_two_namespaces_whatever_they_are_called():
+    stacks = ["dev", "a.b", "a_b", "a-b", "A-B", "x" * 70 + "a", "x" * 70 + "b", "x_", "x"]
+    names = [namespace_of("slipway", stack) for stack in stacks]
+    assert len({*names}) == len(stacks) and all(re.fullmatch(LABEL, name) for name in names)
+    assert names[0] == "slipway-dev" and names[3] == "slipway-a-b"
 
 
 def parts(chance):

@@ -34,7 +34,7 @@ def environment_of(deployment):
 def test_a_small_service_is_these_objects_and_no_more():
     assert program("small").counts() == {
         "Space": 1, "Workload": 1, "kubernetes": 1, "RandomSecret": 1, "ModelArtifact": 1, "Namespace": 1,
-        "NetworkPolicy": 2, "ServiceAccount": 1, "Secret": 1, "Deployment": 1, "Service": 1,
+        "StackIdentity": 1, "NetworkPolicy": 2, "ServiceAccount": 1, "Secret": 1, "Deployment": 1, "Service": 1,
     }  # fmt: skip
 
 

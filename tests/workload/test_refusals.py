@@ -114,6 +114,15 @@ def test_two_services_have_two_public_names():
         parse(host, {"gateway": {"name": "e", "namespace": "e"}}, b=host)
 
 
+@pytest.mark.parametrize("name", ["default", "default-deny", "scraper", "a-base"])
+def test_a_service_with_the_name_of_something_else_in_its_namespace_is_refused(name):
+    base = {"scale": {"min": 2, "onDemand": 1}}
+    places = {"placements": {"none": [{"spot": True}, {"spot": False}]}}
+    with pytest.raises(ConfigError, match=f"services.{name}: the namespace already uses this name .*: choose another"):
+        parse(base, places, **{name: {}})
+    assert parse({"scale": {"min": 2}}, {}, **{"a-base": {}})  # only a base takes the name
+
+
 def test_every_error_is_told_at_once():
     with pytest.raises(ConfigError) as refusal:
         parse({"workers": 4, "port": 3000, "host": "a.example.org"})

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 from slipway.infra.config.base import Settings
+from slipway.infra.workload.names import LABEL
 
 # Of CloudWatch's own list.
 Days = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 180, 365, 400, 545, 731, 1827, 3653]
@@ -86,6 +87,7 @@ class ClusterConfig(Settings):
     existing: str | None = Field(
         default=None, pattern=r"^[0-9A-Za-z][\w-]{0,99}$", description="the name of a cluster that is there already"
     )
+    namespace: str | None = Field(default=None, pattern=LABEL, description="of the services; default: slipway-<stack>")
     version: str | None = Field(default=None, pattern=r"^1\.\d\d$", description="Kubernetes; default: EKS's own")
     serviceCidr: str = Field(default="172.20.0.0/16", description="the range of Kubernetes services")
     public: bool = Field(default=True, description="whether the API can be reached from outside the VPC, by `allow`")

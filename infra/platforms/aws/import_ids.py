@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slipway.infra.names import NAME_TAG, STACK_TAG
+from slipway.infra.names import IDENTITY_TAG, NAME_TAG, STACK_TAG
 from slipway.infra.platforms.row import Recovery
 
 # From a resource's own inputs, its provider's (region, project) and the account, as the registry's pages say.
@@ -81,7 +81,8 @@ import pulumi_aws as aws
 filters = [{{"key": "{STACK_TAG}", "values": [os.environ["SLIPWAY_STACK"]]}}]
 found = aws.resourcegroupstaggingapi.get_resources(tag_filters=filters).resource_tag_mapping_lists
 with open(os.environ["SLIPWAY_ANSWER"], "w") as answer:
-    json.dump([[each.resource_arn, each.tags.get("{NAME_TAG}", "")] for each in found], answer)
+    json.dump([[each.resource_arn, *(each.tags.get(tag, "") for tag in ("{NAME_TAG}", "{IDENTITY_TAG}"))]
+               for each in found], answer)
 """
 
 RECOVERY = Recovery(

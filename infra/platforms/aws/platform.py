@@ -9,6 +9,7 @@ import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
+from slipway.infra.before import kept_namespace
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import STACK_TAG, stack_label, stack_name
 from slipway.infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
@@ -29,7 +30,7 @@ from slipway.infra.platforms.cluster_platform import Bucket, ClusterPlatform
 from slipway.infra.resources.image import Registry
 from slipway.infra.runtime import METRICS_PORT
 from slipway.infra.workload.cluster import Cluster, Placement
-from slipway.infra.workload.names import NAMESPACE, labels
+from slipway.infra.workload.names import NAMESPACE, labels, namespace_of
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
 from slipway.infra.workload.workload import Workload
 
@@ -48,6 +49,8 @@ class AwsPlatform(ClusterPlatform):
         self._name, self._production = stack_name(), config.environment == "production"
         assert self._aws.region and self._aws.account, "the configuration was checked for it"
         self._region, self._account = self._aws.region, self._aws.account
+        own = namespace_of(pulumi.get_project(), pulumi.get_stack())
+        self._space = kept_namespace(own, NAMESPACE, self._aws.cluster.namespace)
         provider = aws.Provider(
             "aws",
             region=self._region,
@@ -89,6 +92,7 @@ class AwsPlatform(ClusterPlatform):
             "clusterName": self._eks.name,
             "kubeconfig": self._eks.kubeconfig,
             "modelBucket": self._storage.bucket,
+            "namespace": self._space,
         }
         if self._edge:
             found["edgeName"] = self._edge.balancer.dns_name
@@ -101,7 +105,7 @@ class AwsPlatform(ClusterPlatform):
             stack=self._name,
             service=name,
             cluster_name=self._eks.name,
-            namespace=NAMESPACE,
+            namespace=self._space,
             account_name=name,
             bucket_arn=self._storage.bucket_arn,
             prefix=f"models/{name}",
@@ -168,7 +172,7 @@ class AwsPlatform(ClusterPlatform):
                 subnets=self._subnets,
             )
             ready += NodeGroups("nodes", groups, self._inside).ready
-        space = KubernetesNamespace("space", KubernetesNamespaceArgs(namespace=NAMESPACE), self._inside)
+        space = KubernetesNamespace("space", KubernetesNamespaceArgs(namespace=self._space), self._inside)
         if self._aws.observability.prometheus:
             self._scraped(space)
         pools = [
@@ -229,7 +233,7 @@ class AwsPlatform(ClusterPlatform):
                 config=self._aws.observability,
                 eks=self._eks,
                 subnets=self._subnets,
-                namespace=NAMESPACE,
+                namespace=self._space,
                 balancer=self._edge.balancer.arn_suffix if self._edge else None,
                 key_arn=self._key.arn,
             ),

@@ -6,14 +6,16 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from slipway.infra.names import models_bucket, name_of
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
 from slipway.infra.platforms.aws.billing import BILLING
 from slipway.infra.platforms.aws.config import AwsConfig
 from slipway.infra.platforms.aws.import_ids import RECOVERY
 from slipway.infra.platforms.aws.quotas import pools
 from slipway.infra.platforms.aws.rules import problems
-from slipway.infra.platforms.row import Cloud, Kubectl, PlatformRow
+from slipway.infra.platforms.row import Anchor, Cloud, Kubectl, PlatformRow
 from slipway.infra.platforms.unsupported import CLUSTER
+from slipway.infra.workload.names import namespace_of
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -27,10 +29,23 @@ def _open(config: StackConfig) -> Platform:
     return AwsPlatform(config)
 
 
-def _sweep(stack: str, config: StackConfig, tagged: Tagged) -> Swept:
+def _sweep(stack: str, identity: str, config: StackConfig, tagged: Tagged) -> Swept:
     from slipway.infra.platforms.aws.sweep import sweep
 
-    return sweep(stack, config, tagged)
+    return sweep(stack, identity, config, tagged)
+
+
+def _anchor(config: StackConfig, project: str, stack: str) -> Anchor | None:
+    own = config.of(AwsConfig)
+    if not (own.account and own.region):
+        return None
+    return Anchor(
+        type="aws:s3/bucket:Bucket",
+        id=models_bucket(name_of(project, stack), own.account),
+        package="aws",
+        settings={"region": own.region},
+        labels='aws.s3.Bucket.get("anchor", anchor).tags',
+    )
 
 
 def _preflight(config: StackConfig, stack: str) -> Answers:
@@ -69,7 +84,10 @@ AWS = PlatformRow(
     preflight=_preflight,
     registry=_registry,
     tools=("aws",),  # the kubeconfig calls it
-    kubectl=Kubectl(),
+    anchor=_anchor,
+    kubectl=Kubectl(
+        namespace=lambda config, project, stack: namespace_of(project, stack, config.of(AwsConfig).cluster.namespace)
+    ),
     cloud=Cloud(
         package="aws",
         account=lambda config: ("aws.account", config.of(AwsConfig).account),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from slipway.infra.names import bounded
+from slipway.infra.names import bounded, models_bucket
 from slipway.infra.platforms.aws.policies import document
 from slipway.infra.protection import retained
 
@@ -37,7 +37,7 @@ class Storage(pulumi.ComponentResource):
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Storage", name, None, opts)
         self._args, self._own = args, pulumi.ResourceOptions(parent=self, **retained(args.production))
-        self.bucket_name = bounded(63, args.name, "models", args.account)
+        self.bucket_name = models_bucket(args.name, args.account)
         self.bucket_arn = f"arn:aws:s3:::{self.bucket_name}"
         logs_name = bounded(63, args.name, "logs", args.account)
         logs = self._bucket("logs", logs_name, {"sse_algorithm": "AES256"}, _log_writers(args, logs_name))

@@ -21,7 +21,7 @@ def _open(config: StackConfig) -> Platform:
     return DockerPlatform(config)
 
 
-def _sweep(stack: str, config: StackConfig, _tagged: Tagged) -> Swept:
+def _sweep(stack: str, identity: str, config: StackConfig, _tagged: Tagged) -> Swept:
     from slipway.infra.platforms.docker.sweep import sweep
 
     return sweep(stack, config)

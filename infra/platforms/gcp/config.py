@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 from slipway.infra.config.base import Settings
+from slipway.infra.workload.names import LABEL
 
 # What each machine has built in, and what Google calls it: cloud.google.com/compute/docs/accelerator-optimized-machines
 GPUS: dict[str, tuple[str, int]] = {
@@ -118,6 +119,7 @@ class ClusterConfig(Settings):
     existing: str | None = Field(
         default=None, pattern=r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", description="the name of a cluster that is there"
     )
+    namespace: str | None = Field(default=None, pattern=LABEL, description="of the services; default: slipway-<stack>")
     zone: Zone | None = Field(default=None, description="a cluster in one zone: no spare; default: the whole region")
     channel: Literal["RAPID", "REGULAR", "STABLE", "EXTENDED"] = Field(
         default="REGULAR", description="how soon Google upgrades"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipway.infra.names import IDENTITY_LABEL
 from slipway.infra.platforms.row import Recovery
 from slipway.infra.workload.names import NAME, STACK
 
@@ -87,7 +88,7 @@ for version, kind in (("v3", "alertPolicies"), ("v3", "notificationChannels"), (
         for each in answer.get(kind, []):
             labels = each.get("labels" if kind == "dashboards" else "userLabels", {{}})
             if labels.get("{STACK}") == os.environ["SLIPWAY_STACK"].replace("/", "-").lower():
-                found.append([each["name"], labels.get("{NAME}", "")])
+                found.append([each["name"], *(labels.get(key, "") for key in ("{NAME}", "{IDENTITY_LABEL}"))])
         page = {{"pageToken": answer["nextPageToken"]}} if answer.get("nextPageToken") else None
 with open(os.environ["SLIPWAY_ANSWER"], "w") as answer:
     json.dump(found, answer)

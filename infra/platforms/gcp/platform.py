@@ -7,6 +7,7 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
+from slipway.infra.before import kept_namespace
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import bounded, stack_name
 from slipway.infra.platforms.cluster_platform import Bucket, ClusterPlatform
@@ -26,7 +27,7 @@ from slipway.infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, re
 from slipway.infra.platforms.gcp.storage import Storage, StorageArgs
 from slipway.infra.resources.image import Registry
 from slipway.infra.workload.cluster import Cluster
-from slipway.infra.workload.names import NAMESPACE
+from slipway.infra.workload.names import NAMESPACE, namespace_of
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
 from slipway.infra.workload.observability import Observability, ObservabilityArgs
 from slipway.infra.workload.workload import Workload
@@ -45,6 +46,8 @@ class GcpPlatform(ClusterPlatform):
         self._name, self._production = stack_name(), config.environment == "production"
         assert self._gcp.project and self._gcp.region, "the configuration was checked for it"
         self._project_id, self._region = self._gcp.project, self._gcp.region
+        own = namespace_of(pulumi.get_project(), pulumi.get_stack())
+        self._space = kept_namespace(own, NAMESPACE, self._gcp.cluster.namespace)
         pays: dict[str, Any] = (
             {"user_project_override": True, "billing_project": self._project_id} if self._gcp.budget.monthly else {}
         )
@@ -93,6 +96,7 @@ class GcpPlatform(ClusterPlatform):
             "clusterName": self._gke.name,
             "kubeconfig": self._gke.kubeconfig,
             "modelBucket": self._storage.bucket,
+            "namespace": self._space,
         }
         if self._edge and not self._gcp.endpoint.zone:
             found["dnsRecords"] = self._edge.records
@@ -104,7 +108,7 @@ class GcpPlatform(ClusterPlatform):
         args = IdentityArgs(
             pool=self._gke.pool,
             number=self._project.number,
-            namespace=NAMESPACE,
+            namespace=self._space,
             account_name=name,
             bucket=self._storage.bucket,
             prefix=f"models/{name}",
@@ -158,7 +162,7 @@ class GcpPlatform(ClusterPlatform):
             ready += NodePools("nodes", nodes, self._opts).ready
         space = KubernetesNamespace(
             "space",
-            KubernetesNamespaceArgs(namespace=NAMESPACE),
+            KubernetesNamespaceArgs(namespace=self._space),
             pulumi.ResourceOptions.merge(self._inside, pulumi.ResourceOptions(depends_on=ready)),
         )
         proxies = [self._subnet.proxies] if self._subnet and self._subnet.proxies else []
@@ -190,7 +194,7 @@ class GcpPlatform(ClusterPlatform):
             project=self._project.id,
             config=self._gcp.observability,
             cluster=self._gke.name,
-            namespace=NAMESPACE,
+            namespace=self._space,
         )
         watch = Watch("watch", args, self._opts)
         budget = self._gcp.budget

@@ -6,14 +6,16 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
+from slipway.infra.names import models_bucket, name_of
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
 from slipway.infra.platforms.gcp.billing import BILLING
 from slipway.infra.platforms.gcp.config import GcpConfig
 from slipway.infra.platforms.gcp.import_ids import RECOVERY
 from slipway.infra.platforms.gcp.quotas import pools
 from slipway.infra.platforms.gcp.rules import problems
-from slipway.infra.platforms.row import Cloud, Kubectl, PlatformRow
+from slipway.infra.platforms.row import Anchor, Cloud, Kubectl, PlatformRow
 from slipway.infra.platforms.unsupported import CLUSTER
+from slipway.infra.workload.names import namespace_of
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -27,10 +29,23 @@ def _open(config: StackConfig) -> Platform:
     return GcpPlatform(config)
 
 
-def _sweep(stack: str, config: StackConfig, _tagged: Tagged) -> Swept:
+def _sweep(stack: str, identity: str, config: StackConfig, _tagged: Tagged) -> Swept:
     from slipway.infra.platforms.gcp.sweep import sweep
 
-    return sweep(stack, config)
+    return sweep(stack, identity, config)
+
+
+def _anchor(config: StackConfig, project: str, stack: str) -> Anchor | None:
+    own = config.of(GcpConfig)
+    if not (own.project and own.region):
+        return None
+    return Anchor(
+        type="gcp:storage/bucket:Bucket",
+        id=models_bucket(name_of(project, stack), own.project),
+        package="gcp",
+        settings={"project": own.project, "region": own.region},
+        labels='gcp.storage.Bucket.get("anchor", anchor).effective_labels',
+    )
 
 
 def _preflight(config: StackConfig, _stack: str) -> Answers:
@@ -66,7 +81,10 @@ GCP = PlatformRow(
     preflight=_preflight,
     registry=_registry,
     tools=("gke-gcloud-auth-plugin",),  # the kubeconfig calls it
-    kubectl=Kubectl(),
+    anchor=_anchor,
+    kubectl=Kubectl(
+        namespace=lambda config, project, stack: namespace_of(project, stack, config.of(GcpConfig).cluster.namespace)
+    ),
     cloud=Cloud(
         package="gcp",
         account=lambda config: ("gcp.project", config.of(GcpConfig).project),

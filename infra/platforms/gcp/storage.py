@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
-from slipway.infra.names import bounded
+from slipway.infra.names import models_bucket
 from slipway.infra.protection import retained
 
 OLD_VERSION_DAYS = 30
@@ -35,8 +35,7 @@ class Storage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:gcp:Storage", name, None, opts)
-        # A bucket's name is unique in the world, and so is a project's id.
-        self.bucket_name = bounded(63, args.name, "models", args.project_id)
+        self.bucket_name = models_bucket(args.name, args.project_id)
         bucket = gcp.storage.Bucket(
             "models",
             name=self.bucket_name,

@@ -7,7 +7,8 @@ import subprocess
 
 from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import StackConfig
-from slipway.infra.platforms.answers import Swept
+from slipway.infra.names import IDENTITY_LABEL
+from slipway.infra.platforms.answers import Swept, whose
 from slipway.infra.platforms.gcp.config import GcpConfig
 from slipway.infra.workload.names import STACK, stack_label
 
@@ -16,9 +17,10 @@ RETAINED = ("storage.googleapis.com/Bucket", "artifactregistry.googleapis.com/Re
 KEYS = "cloudkms.googleapis.com/"
 
 
-def sweep(stack: str, config: StackConfig) -> Swept:
+def sweep(stack: str, identity: str, config: StackConfig) -> Swept:
     """(What was looked at, what is there and should not be) after a destroy; asked of Cloud Asset Inventory, which may
-    be some minutes behind. What takes no labels is not in its answer."""
+    be some minutes behind. What takes no labels is not in its answer. What has another identity is left alone. If the
+    stack's own is not known, everything found is reported."""
     label = stack_label(PROJECT, stack).lower().replace(".", "_")
     where = f"project {config.of(GcpConfig).project}, label {STACK}={label}"
     command = ["gcloud", "asset", "search-all-resources", f"--scope=projects/{config.of(GcpConfig).project}"]
@@ -32,10 +34,13 @@ def sweep(stack: str, config: StackConfig) -> Swept:
     found = json.loads(done.stdout or "[]")
     looked, left = [f"{where}: {len(found) or 'nothing'} found"], []
     for each in sorted(found, key=lambda one: str(one["name"])):
-        if KEYS in each["assetType"]:
+        carried = str((each.get("labels") or {}).get(IDENTITY_LABEL, ""))
+        if identity and carried != identity:
+            looked.append(f"left alone, {whose(carried)}: {each['name']}")
+        elif KEYS in each["assetType"]:
             looked.append(f"stays, as Google deletes none: {each['name']}")
         elif config.environment == "production" and each["assetType"] in RETAINED:
             looked.append(f"retained, as production does: {each['name']}")
         else:
-            left.append(each["name"])
+            left.append(each["name"] if identity else f"{each['name']}, {whose(carried)}")
     return looked, left

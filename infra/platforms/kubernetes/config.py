@@ -6,10 +6,8 @@ from ipaddress import ip_network
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
-from slipway.infra.config.base import PROJECT, Settings
-from slipway.infra.workload.names import stack_label
-
-LABEL = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+from slipway.infra.config.base import Settings
+from slipway.infra.workload.names import LABEL
 
 
 class GatewayConfig(Settings):
@@ -97,10 +95,6 @@ class KubernetesConfig(Settings):
                     f"{kind}: a pod asks for one resource and runtimeClass, whichever node it lands on: make them equal"
                 )
         return placements
-
-    def namespace_of(self, stack: str) -> str:
-        """The stack's namespace: as configured, else one of its own."""
-        return self.namespace or stack_label(PROJECT, stack).lower().replace("_", "-").replace(".", "-")
 
     def places(self, accelerator: str) -> list[PlacementConfig]:
         """The kinds of nodes for an accelerator, the preferred first."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
+from slipway.infra.before import kept_namespace
+from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.platforms.cluster_platform import ClusterPlatform
 from slipway.infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
 from slipway.infra.resources.image import Registry
 from slipway.infra.workload.cluster import IN_PLACE, Cluster, Placement
+from slipway.infra.workload.names import namespace_of, stack_label
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
 from slipway.infra.workload.observability import Observability, ObservabilityArgs
 from slipway.infra.workload.route import HttpRouteArgs, http_route
@@ -32,11 +36,17 @@ class KubernetesPlatform(ClusterPlatform):
             # Another kubeconfig is not another cluster: without this an edit of the file would replace all there is.
             cluster_identifier=own.cluster or own.context or "the cluster",
         )
-        args = KubernetesNamespaceArgs(namespace=own.namespace_of(pulumi.get_stack()), create=own.createNamespace)
+        before = stack_label(PROJECT, pulumi.get_stack()).lower().replace("_", "-").replace(".", "-")
+        space = kept_namespace(namespace_of(pulumi.get_project(), pulumi.get_stack()), before, own.namespace)
+        args = KubernetesNamespaceArgs(namespace=space, create=own.createNamespace)
         namespace = KubernetesNamespace("space", args, pulumi.ResourceOptions(providers=[provider]))
         self.cluster = _cluster(own, provider, namespace)
         if own.monitoring:
             Observability("monitoring", ObservabilityArgs(cluster=self.cluster))
+
+    @property
+    def outputs(self) -> Mapping[str, pulumi.Input[Any]]:
+        return {"namespace": self.cluster.namespace}
 
     def registry(self, name: str) -> tuple[Registry, Sequence[pulumi.Resource]]:
         assert self._own.registry, "the configuration was checked for it"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
 from slipway.infra.platforms.kubernetes.config import KubernetesConfig
 from slipway.infra.platforms.kubernetes.rules import problems
-from slipway.infra.platforms.row import Kubectl, PlatformRow
+from slipway.infra.platforms.row import Anchor, Kubectl, PlatformRow
 from slipway.infra.platforms.unsupported import CLUSTER
+from slipway.infra.workload.names import namespace_of
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -22,10 +23,25 @@ def _open(config: StackConfig) -> Platform:
     return KubernetesPlatform(config)
 
 
-def _sweep(stack: str, config: StackConfig, _tagged: Tagged) -> Swept:
+def _sweep(stack: str, identity: str, config: StackConfig, _tagged: Tagged) -> Swept:
     from slipway.infra.platforms.kubernetes.sweep import sweep
 
-    return sweep(stack, config)
+    return sweep(stack, identity, config)
+
+
+def _anchor(config: StackConfig, project: str, stack: str) -> Anchor | None:
+    own = config.of(KubernetesConfig)
+    if not own.createNamespace:  # it is another's in any case
+        return None
+    file = str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else None
+    settings = {"kubeconfig": file, "context": own.context}
+    return Anchor(
+        type="kubernetes:core/v1:Namespace",
+        id=namespace_of(project, stack, own.namespace),
+        package="kubernetes",
+        settings={key: value for key, value in settings.items() if value},
+        labels='kubernetes.core.v1.Namespace.get("anchor", anchor).metadata.apply(lambda about: about["labels"])',
+    )
 
 
 def _preflight(config: StackConfig, _stack: str) -> Answers:
@@ -55,5 +71,9 @@ KUBERNETES = PlatformRow(
     sweep=_sweep,
     preflight=_preflight,
     registry=_registry,
-    kubectl=Kubectl(namespace=lambda config, stack: config.of(KubernetesConfig).namespace_of(stack), flags=_flags),
+    anchor=_anchor,
+    kubectl=Kubectl(
+        namespace=lambda config, project, stack: namespace_of(project, stack, config.of(KubernetesConfig).namespace),
+        flags=_flags,
+    ),
 )

@@ -1,4 +1,4 @@
-"""Looks for what a stack may have left in a Kubernetes cluster, by its label, and removes it."""
+"""Looks for what a stack may have left in a Kubernetes cluster, by its labels, and removes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any
 
 from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import StackConfig
-from slipway.infra.platforms.answers import Swept
+from slipway.infra.names import IDENTITY_LABEL
+from slipway.infra.platforms.answers import Swept, whose
 from slipway.infra.platforms.kubernetes.config import KubernetesConfig
 from slipway.infra.workload.names import STACK, stack_label
 
@@ -20,8 +21,11 @@ SECONDS = 120.0
 KEPT_BY_OTHERS = ("Event", "Endpoints", "EndpointSlice", "PodMetrics", "NodeMetrics", "ControllerRevision")
 
 
-def sweep(stack: str, config: StackConfig) -> Swept:
-    """(What was looked at, what could not be removed) after a destroy; what other stacks have is left alone."""
+def sweep(stack: str, identity: str, config: StackConfig) -> Swept:
+    """(What was looked at, what could not be removed) after a destroy; objects of other stacks, also of
+    the same name, are left alone. If the stack's identity is not known, nothing is removed and everything found is
+    reported.
+    """
     from kubernetes.config.config_exception import ConfigException
     from kubernetes.dynamic.exceptions import DynamicApiError
     from urllib3.exceptions import HTTPError
@@ -30,15 +34,22 @@ def sweep(stack: str, config: StackConfig) -> Swept:
     try:
         client = _client(config)
         kinds = list(_kinds(client))
-        found = list(_labelled(kinds, label))
+        named = list(_labelled(kinds, label))
+        found = [(kind, each) for kind, each in named if identity and _identity(each) == identity]
+        others = [
+            f"{_name(kind, each)}, {whose(_identity(each))}"
+            for kind, each in named
+            if not identity or _identity(each) != identity
+        ]
         for kind, each in found:
             _delete(kind, each)
-        left = _until_gone(kinds, label)
+        left = _until_gone(kinds, f"{label},{IDENTITY_LABEL}={identity}") if identity else others
     except (ConfigException, HTTPError, DynamicApiError, OSError) as error:
         return [], [f"the cluster can't be looked at: {str(error).splitlines()[0] if str(error) else error!r}"]
     looked = [f"{len(kinds)} kinds of objects in {client.configuration.host}, label {STACK}={label}: "
               + (f"{len(found)} found and removed" if found else "none found")]  # fmt: skip
     looked += [f"removed {_name(kind, each)}" for kind, each in found]
+    looked += [f"left alone: {each}" for each in others if identity]
     return looked, left
 
 
@@ -72,6 +83,11 @@ def _labelled(kinds: list[Any], label: str) -> Iterator[tuple[Any, Any]]:
         except (ForbiddenError, MethodNotAllowedError, NotFoundError):
             continue  # a kind that this user may not list, or whose server is away
         yield from ((kind, each) for each in items if not each.metadata.ownerReferences)
+
+
+def _identity(each: Any) -> str:
+    labels = each.metadata.labels
+    return str(labels.to_dict().get(IDENTITY_LABEL, "") if labels else "")
 
 
 def _delete(kind: Any, each: Any) -> None:

@@ -19,7 +19,7 @@ def _open(_config: StackConfig) -> Platform:
     return LocalPlatform()
 
 
-def _sweep(stack: str, config: StackConfig, _tagged: Tagged) -> Swept:
+def _sweep(stack: str, identity: str, config: StackConfig, _tagged: Tagged) -> Swept:
     from slipway.infra.platforms.local.sweep import sweep
 
     return sweep(stack, config)

@@ -8,14 +8,12 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-
-import yaml
 
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.platforms.answers import Answers, Said
 from slipway.infra.platforms.table import row_of
 from slipway.ops.preflight import connectivity
+from slipway.ops.state.pulumi import project_name
 from slipway.ops.state.recover import backend_folder, live_locks
 
 
@@ -27,8 +25,7 @@ def answers(config: StackConfig, stack: str) -> Answers:
 
 def _lock(stack: str) -> str:
     """Who holds the stack, where the backend is a folder; the engine asks any other itself."""
-    project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
-    held = live_locks(backend_folder(os.environ.get("PULUMI_BACKEND_URL", "")), project, stack)
+    held = live_locks(backend_folder(os.environ.get("PULUMI_BACKEND_URL", "")), project_name(), stack)
     if not held:
         return ""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pulumi.runtime.rpc import UNKNOWN
+
+from slipway.infra.names import IDENTITY_LABEL, IDENTITY_TAG
 from slipway.ops.state.pulumi import export_state, pulumi
 
 KEPT = (
@@ -23,11 +27,13 @@ class Found:
     id: str
 
 
-def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list[str]) -> list[str]:
+def adopt(
+    stack: str, exported: dict[str, Any], found: list[Found], others: list[str], unmarked: bool = False
+) -> list[str]:
     """Writes the state without pending creates and with the found resources, then reads these and `others` anew.
 
-    Reading drops what is not there after all, and what turns out to be another's is left alone.
-    Returns the URNs of `found` that stayed.
+    Reading drops what is not there after all, and what turns out to be another's is left alone; what carries no
+    identity at all is another's unless `unmarked`. Returns the URNs of `found` that stayed.
     """
     resources = exported["deployment"].setdefault("resources", [])
     before = {each["urn"]: dict(each) for each in resources if not each.get("delete")}
@@ -43,11 +49,36 @@ def adopt(stack: str, exported: dict[str, Any], found: list[Found], others: list
         pulumi("refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates", *named)
     exported = export_state(stack)
     now = {each["urn"]: each for each in exported["deployment"].get("resources") or [] if not each.get("delete")}
-    if foreign := {each.record["urn"] for each in fresh if _is_foreign(each.record, now.get(each.record["urn"]))}:
+    if foreign := {
+        each.record["urn"] for each in fresh if _is_foreign(each.record, now.get(each.record["urn"]), unmarked)
+    }:
         kept = exported["deployment"]["resources"]
         exported["deployment"]["resources"] = list(_without(foreign, kept, before))
         pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
     return [each.record["urn"] for each in found if each.record["urn"] in now.keys() - foreign]
+
+
+def begin(planned: list[dict[str, Any]], exported: dict[str, Any]) -> None:
+    """Records the components and providers of a plan in a state that was lost, as an update does before it makes what
+    is in them. A provider whose settings are not known yet, as its cluster is still to be found, comes with the next
+    plan."""
+    resources = exported["deployment"].setdefault("resources", [])
+    there = {each["urn"]: each.get("id") for each in resources}
+    for each in planned:
+        is_provider = each["type"].startswith("pulumi:providers:")
+        if is_provider and UNKNOWN in json.dumps(each.get("inputs") or {}):
+            continue
+        fits = is_provider or not each.get("custom")
+        if fits and each["urn"] not in there and (not each.get("parent") or each["parent"] in there):
+            there[each["urn"]] = str(uuid.uuid4()) if is_provider else None
+            record = {key: value for key, value in each.items() if key in KEPT}
+            record["dependencies"] = [urn for urn in each.get("dependencies") or [] if urn in there]
+            record["propertyDependencies"] = {}
+            made = {"id": there[each["urn"]], "outputs": each.get("inputs") or {}} if is_provider else {}
+            resources.append({**record, **made})
+        provider = (each.get("provider") or "").rpartition("::")[0]
+        if there.get(provider):
+            each["provider"] = f"{provider}::{there[provider]}"
 
 
 def _was_begun(record: dict[str, Any], there: set[str]) -> bool:
@@ -95,14 +126,26 @@ def _without(
             yield each
 
 
-def _is_foreign(wanted: dict[str, Any], there: dict[str, Any] | None) -> bool:
-    """Whether what has the name lacks the labels that this stack's own would have: names in a cluster are anyone's."""
-    labels = _labels(wanted.get("inputs"))
-    return there is not None and not labels.items() <= _labels(there.get("outputs")).items()
+def _is_foreign(wanted: dict[str, Any], there: dict[str, Any] | None, unmarked: bool = False) -> bool:
+    """Whether what has the name lacks the labels that this stack's own would have: names in a cluster are anyone's. In
+    a cloud the identity alone counts, as other labels are also changed by hand."""
+    if there is None:
+        return False
+    labels, found = _labels(wanted.get("inputs")), _labels(there.get("outputs"))
+    if unmarked and not found.get(IDENTITY_LABEL):
+        labels = {key: value for key, value in labels.items() if key != IDENTITY_LABEL}
+    return not labels.items() <= found.items()
 
 
 def _labels(properties: Any) -> dict[str, Any]:
-    """An object's labels; of anything but a Kubernetes object there are none."""
-    metadata = (properties or {}).get("metadata")
-    labels = metadata.get("labels") if isinstance(metadata, dict) else None
-    return labels if isinstance(labels, dict) else {}
+    """The labels of a Kubernetes object; of anything else its identity, where it carries one."""
+    properties = properties or {}
+    metadata = properties.get("metadata")
+    if isinstance(metadata, dict):
+        return metadata.get("labels") or {}
+    # Google tells some labels only among those in effect.
+    for key in ("tags", "effectiveLabels", "labels", "userLabels", "resourceLabels"):
+        held = properties.get(key)
+        if isinstance(held, dict) and (mark := held.get(IDENTITY_TAG) or held.get(IDENTITY_LABEL)):
+            return {IDENTITY_LABEL: mark}
+    return {}

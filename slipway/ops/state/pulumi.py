@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from slipway.pipeline.errors import PipelineError
 
 
@@ -43,6 +45,11 @@ def export_state(stack: str) -> dict[str, Any]:
     """The stack's state, as `pulumi stack import` takes it."""
     exported: dict[str, Any] = json.loads(pulumi("stack", "export", "--stack", stack))
     return exported
+
+
+def project_name() -> str:
+    """Of the Pulumi program in the current folder."""
+    return str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
 
 
 def short(urn: str) -> str:

@@ -14,13 +14,13 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import psutil
-import yaml
 
 from slipway.infra.platforms.table import clouds
-from slipway.ops.state.adopt import Found, adopt
+from slipway.ops.state.adopt import Found, adopt, begin
 from slipway.ops.state.clusters import forget_lost, read_clusters, settle_clusters
 from slipway.ops.state.import_ids import REPEATABLE, import_id, is_findable
-from slipway.ops.state.pulumi import export_state, pulumi, short, steps
+from slipway.ops.state.owner import identity_of, refuse_foreign, take_identity
+from slipway.ops.state.pulumi import export_state, project_name, pulumi, short, steps
 from slipway.ops.state.tagged import tagged_resources
 from slipway.pipeline.errors import PipelineError
 
@@ -30,7 +30,7 @@ BROKEN, PENDING, FAILED = "broken", "pending", "failed"
 CLOUD_PROVIDERS = [f"pulumi:providers:{name}" for name in (*(cloud.package for cloud in clouds()), "kubernetes")]
 
 
-def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
+def recover_stack(stack: str, backup: bool = False, adopted: str = "") -> Iterator[str]:
     """Does what has to be done, and says each thing that it found and did. Silent and quick where nothing is wrong.
 
     Removes locks of dead owners. Pending creates, and after a failed update everything that the program would create,
@@ -38,7 +38,8 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
     what is not is forgotten. Clusters that are still being made are waited for, and what was in one that is gone is
     forgotten. Never touches a stack while a live process holds its lock. `backup`: the state is
     an old one, so what it lacks is looked up; first, where that of a `file://` backend can't be read, the one before it
-    takes its place.
+    takes its place. `adopted`: the identity of a stack whose state was lost; what carries it is looked up. Only what
+    carries the state's own identity is taken in, and nothing at all where the stack's bucket or namespace is another's.
 
     Raises:
         PipelineError: an update is running, the state can't be read, or a pending create is of a type that can't be
@@ -51,14 +52,17 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
     for lock in stale_locks(folder):
         lock.unlink(missing_ok=True)
         yield f"Removed the lock of an update that was killed: {lock.name}"
-    project = str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    project = project_name()
     if not live_locks(folder, project, stack):
         for file in _cut_off(folder, project, stack):
             file.unlink(missing_ok=True)
             yield f"Removed {file.name}, which a killed update had left half-written"
     if backup and folder and not live_locks(folder, project, stack):
         yield from _take_backup(folder, project, stack)
-    wrong = _glance(folder, project, stack) | ({FAILED} if backup else set())
+    resources, wrong = _glance(folder, project, stack)
+    wrong |= {FAILED} if backup or adopted else set()
+    if not (wrong and live_locks(folder, project, stack)) and not adopted:
+        yield from refuse_foreign(project, stack, resources)
     if not wrong:
         return
     if held := live_locks(folder, project, stack):
@@ -71,9 +75,13 @@ def recover_stack(stack: str, backup: bool = False) -> Iterator[str]:
     if backup:
         # An old state also knows of what has been replaced since.
         pulumi("refresh", "--stack", stack, "--yes", "--skip-preview")
+    unmarked = False
+    if adopted:
+        said, unmarked = take_identity(project, stack, resources, adopted)
+        yield said
     if FAILED in wrong:
         yield from read_clusters(stack)
-        yield from _find_unrecorded(project, stack)
+        yield from _find_unrecorded(project, stack, bool(adopted), unmarked)
     if wrong & {PENDING, FAILED}:
         yield from settle_clusters(stack)
 
@@ -165,15 +173,15 @@ def _take_backup(folder: Path, project: str, stack: str) -> Iterator[str]:
     yield f"The state could not be read: the one before it is in its place, and it is kept as {broken.name}"
 
 
-def _glance(folder: Path | None, project: str, stack: str) -> set[str]:
-    """What is wrong with a stack, if anything. A file backend is read without the engine."""
+def _glance(folder: Path | None, project: str, stack: str) -> tuple[list[dict[str, Any]], set[str]]:
+    """What a stack has, and what is wrong with it, if anything. A file backend is read without the engine."""
     if folder is None:
         history = json.loads(pulumi("stack", "history", "--stack", stack, "--json", "--page-size", "1") or "[]")
         deployment, failed = export_state(stack)["deployment"], bool(history) and history[0].get("result") == "failed"
     else:
         file = folder / ".pulumi" / "stacks" / project / f"{stack}.json"
         if not file.exists():
-            return set()
+            return [], set()
         try:
             deployment = json.loads(file.read_text())["checkpoint"]["latest"] or {}
         except (ValueError, KeyError, TypeError):
@@ -189,7 +197,7 @@ def _glance(folder: Path | None, project: str, stack: str) -> set[str]:
         # Where no cloud is used, there is nowhere to look.
         FAILED: failed and any(each["type"] in CLOUD_PROVIDERS for each in resources),
     }
-    return {name for name, there in found.items() if there}
+    return resources, {name for name, there in found.items() if there}
 
 
 def _may_have_failed(entry: Path) -> bool:
@@ -234,10 +242,11 @@ def _settle_pending(project: str, stack: str) -> Iterator[str]:
         yield f"Pending change of {short(urn)}: read anew"
 
 
-def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
+def _find_unrecorded(project: str, stack: str, lost: bool = False, unmarked: bool = False) -> Iterator[str]:
     """A provider that dies while it creates leaves no trace in the state: compare what is planned with what is there.
 
     Until nothing more is found: what is named by another that has to be found first, as Google's key by its ring.
+    `lost`: the state has nothing but an identity. `unmarked`: what carries no identity is this stack's.
     """
     while True:
         try:
@@ -249,8 +258,10 @@ def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
         creates = [each["newState"] for each in plan if each["op"] in ("create", "create-replacement")]
         planned = [each for each in creates if _is_in_cloud(each)]
         exported = export_state(stack)
-        found = list(_look_up(planned, exported["deployment"], project, stack))
-        there = adopt(stack, exported, found, []) if found else []
+        if lost:
+            begin(creates, exported)
+        found = list(_look_up(planned, exported["deployment"], project, stack, unmarked))
+        there = adopt(stack, exported, found, [], unmarked) if found else []
         for urn in there:
             yield f"{short(urn)} was created by an update that failed: imported"
         if not there:
@@ -258,9 +269,14 @@ def _find_unrecorded(project: str, stack: str) -> Iterator[str]:
             return
 
 
-def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], project: str, stack: str) -> Iterator[Found]:
+def _look_up(
+    resources: list[dict[str, Any]], deployment: dict[str, Any], project: str, stack: str, unmarked: bool = False
+) -> Iterator[Found]:
+    """What is there under the resources' names, or under their tags with the state's identity: a state that has none,
+    as of an earlier version, finds what carries none."""
     if not resources:
         return
+    mine = {identity_of(deployment.get("resources") or []), *([""] if unmarked else [])}
     providers = {
         f"{each['urn']}::{each.get('id')}": each.get("inputs", {}) for each in deployment.get("resources") or []
     }
@@ -269,7 +285,8 @@ def _look_up(resources: list[dict[str, Any]], deployment: dict[str, Any], projec
     for cloud in clouds():
         if sought := [each for each in resources if each["type"] in cloud.recovery.by_tag]:
             settings = providers.get(sought[0].get("provider", ""), {})
-            tagged += tagged_resources(f"{project}/{stack}", settings, cloud)
+            named = tagged_resources(f"{project}/{stack}", settings, cloud)
+            tagged += [(arn, name) for arn, name, identity in named if identity in mine]
     for resource in resources:
         place = {"account": account, **providers.get(resource.get("provider", ""), {})}
         name = resource["urn"].rsplit("::", 1)[1]

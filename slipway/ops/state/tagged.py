@@ -1,4 +1,4 @@
-"""Asks a cloud what carries a stack's tag or label, through the same plugin and credentials as the stack itself."""
+"""Asks a cloud what there is, through the same plugin and credentials as the stack itself."""
 
 from __future__ import annotations
 
@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from slipway.infra.platforms.row import Cloud
 
 
-def tagged_resources(stack: str, provider: Mapping[str, Any], cloud: Cloud) -> list[tuple[str, str]]:
-    """(ARN or Google's name, logical name) of all that is marked as `project/stack`'s, asked with the provider's own
-    settings.
+def tagged_resources(stack: str, provider: Mapping[str, Any], cloud: Cloud) -> list[tuple[str, str, str]]:
+    """(ARN or Google's name, logical name, identity or empty) of all that is marked as `project/stack`'s, asked with
+    the provider's own settings.
+
+    Raises:
+        PipelineError: the cloud can't be asked.
+    """
+    found = ask_cloud(cloud.recovery.tagged, cloud.package, provider, {"SLIPWAY_STACK": stack})
+    return [(arn, name, identity) for arn, name, identity in found]
+
+
+def ask_cloud(program: str, package: str, provider: Mapping[str, Any], asked: Mapping[str, str]) -> Any:
+    """What a Pulumi program that declares nothing writes into $SLIPWAY_ANSWER, as JSON. `provider`: settings of the
+    package's. `asked`: what it finds in its environment.
 
     Raises:
         PipelineError: the cloud can't be asked.
@@ -28,13 +39,11 @@ def tagged_resources(stack: str, provider: Mapping[str, Any], cloud: Cloud) -> l
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "state").mkdir()
-        (folder / "__main__.py").write_text(cloud.recovery.tagged)
+        (folder / "__main__.py").write_text(program)
         runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
         (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "slipway-lookup", "runtime": runtime}))
         settings = {
-            f"{cloud.package}:{key}": value
-            for key, value in provider.items()
-            if isinstance(value, str) and key != "version"
+            f"{package}:{key}": value for key, value in provider.items() if isinstance(value, str) and key != "version"
         }
         (folder / "Pulumi.lookup.yaml").write_text(yaml.safe_dump({"config": settings}))
         answer = folder / "answer.json"
@@ -42,9 +51,9 @@ def tagged_resources(stack: str, provider: Mapping[str, Any], cloud: Cloud) -> l
             **os.environ,
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_CONFIG_PASSPHRASE": "lookup",
-            "SLIPWAY_STACK": stack,
             "SLIPWAY_ANSWER": str(answer),
+            **asked,
         }
         pulumi("stack", "init", "lookup", cwd=folder, env=environment)
         pulumi("preview", "--stack", "lookup", cwd=folder, env=environment)
-        return [(arn, tag) for arn, tag in json.loads(answer.read_text())]
+        return json.loads(answer.read_text())

@@ -67,7 +67,7 @@ def test_a_service_reads_its_own_models_and_nothing_else(variant):
         assert trust["Principal"] == {"Service": "pods.eks.amazonaws.com"}
         assert trust["Condition"]["StringEquals"] == {
             "aws:RequestTag/eks-cluster-name": "slipway-test",
-            "aws:RequestTag/kubernetes-namespace": "slipway",
+            "aws:RequestTag/kubernetes-namespace": "slipway-test",
             "aws:RequestTag/kubernetes-service-account": service,
         }
 

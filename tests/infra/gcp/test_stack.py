@@ -67,7 +67,7 @@ def test_a_service_reads_its_own_models_and_nothing_else(variant):
         assert grant["role"] == "roles/storage.objectViewer"
         assert grant["member"] == (
             "principal://iam.googleapis.com/projects/210987654321/locations/global/workloadIdentityPools/"
-            f"example-project.svc.id.goog/subject/ns/slipway/sa/{service}"
+            f"example-project.svc.id.goog/subject/ns/slipway-test/sa/{service}"
         )
     assert program.of_type("BucketIAMMember") == []
     # The one Google account that is made is the nodes'; pods have none.
