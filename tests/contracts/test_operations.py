@@ -44,7 +44,7 @@ def test_its_sweep_says_what_it_looked_at_or_why_it_could_not(row, nothing_on_pa
     def silent(*_):
         raise Unanswered("no credentials")
 
-    looked, left = row.sweep("x", CONFIGS[row.name], silent)
+    looked, left = row.sweep("x", "", CONFIGS[row.name], silent)
     assert looked or left
     assert all(isinstance(line, str) and line for line in [*looked, *left])
 

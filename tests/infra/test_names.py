@@ -3,6 +3,7 @@
 What has to be unique in a cloud is what the simulator's tables say of it.
 """
 
+import functools
 import random
 import re
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from slipway.infra import before as before_
 from slipway.infra.names import KEEPS_ITS_NAME, bounded, own_name
+from slipway.infra.resources import artifact
 from slipway.infra.workload.names import LABEL, namespace_of
 
 from slipway.simulator.books import Books
@@ -46,7 +48,9 @@ def settings(cloud, stack):
 
 @pytest.fixture(scope="module", params=["aws", "gcp"])
 def programs(request):
-    return {stack: run_program(stack=stack, **settings(request.param, stack)) for stack in STACKS}
+    with pytest.MonkeyPatch.context() as patch:  # all services have one model, which is described once
+        patch.setattr(artifact, "slipway_json", functools.cache(artifact.slipway_json))
+        return {stack: run_program(stack=stack, **settings(request.param, stack)) for stack in STACKS}
 
 
 def unique(program):
