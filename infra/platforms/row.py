@@ -43,13 +43,16 @@ class Recovery:
 class Cloud:
     """What a cloud adds to its platform's row.
 
-    `package`: of its Pulumi provider, and of its items in the price table. `account`: the key that names the account,
-    and its value. `version`: what is asked for of Kubernetes, and how a message calls it; None: nothing.
+    `package`: of its Pulumi provider, and of its items in the price table. `marked`: arguments that take tags or
+    labels; the first that a type has takes the stack's identity, under the name `mark`. `account`: the key that names
+    the account, and its value. `version`: what is asked for of Kubernetes, and how a message calls it; None: nothing.
     `names_region`: whether a region's name is of this cloud's form. `price_list`: the figures of a region and of
     machine types.
     """
 
     package: str
+    marked: tuple[str, ...]
+    mark: str
     account: Callable[[StackConfig], tuple[str, str | None]]
     region: Callable[[StackConfig], str | None]
     version: Callable[[StackConfig], tuple[str, str] | None]

@@ -12,7 +12,8 @@ from typing import Any
 
 import pulumi
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
-from slipway.infra.names import IDENTITY_LABEL, IDENTITY_TAG
+from slipway.infra.names import IDENTITY_LABEL
+from slipway.infra.platforms.table import clouds
 
 TYPE, NAME = "pulumi-python:dynamic/slipway:StackIdentity", "identity"
 # The identity that a stack without one gets instead of a new one (`slipway recover --adopt`).
@@ -73,14 +74,12 @@ def _marked(kind: str, resource: type, props: dict[str, Any], value: pulumi.Outp
     if kind == DASHBOARD:  # its labels are in its text
         text = pulumi.Output.all(props["dashboard_json"], value).apply(lambda known: _labelled(*known))
         return {**props, "dashboard_json": text}
-    if package == "kubernetes" and isinstance(about := props.get("metadata"), dict):
+    for cloud in clouds():
+        key = next((key for key in cloud.marked if hasattr(resource, key)), None)
+        if cloud.package == package and key:
+            return {**props, key: {**(props.get(key) or {}), cloud.mark: value}}
+    if isinstance(about := props.get("metadata"), dict):  # of an object in a cluster
         return {**props, "metadata": {**about, "labels": {**(about.get("labels") or {}), IDENTITY_LABEL: value}}}
-    # A notification channel's `labels` are its settings.
-    keys = {"aws": ("tags",), "gcp": ("user_labels", "resource_labels", "labels")}.get(package, ())
-    for key in keys:
-        if hasattr(resource, key):
-            mark = IDENTITY_TAG if package == "aws" else IDENTITY_LABEL
-            return {**props, key: {**(props.get(key) or {}), mark: value}}
     return None
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from slipway.infra.names import models_bucket, name_of
+from slipway.infra.names import IDENTITY_TAG, models_bucket, name_of
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
 from slipway.infra.platforms.aws.billing import BILLING
 from slipway.infra.platforms.aws.config import AwsConfig
@@ -90,6 +90,8 @@ AWS = PlatformRow(
     ),
     cloud=Cloud(
         package="aws",
+        marked=("tags",),
+        mark=IDENTITY_TAG,
         account=lambda config: ("aws.account", config.of(AwsConfig).account),
         region=lambda config: config.of(AwsConfig).region,
         version=_version,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from slipway.infra.names import models_bucket, name_of
+from slipway.infra.names import IDENTITY_LABEL, models_bucket, name_of
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
 from slipway.infra.platforms.gcp.billing import BILLING
 from slipway.infra.platforms.gcp.config import GcpConfig
@@ -87,6 +87,8 @@ GCP = PlatformRow(
     ),
     cloud=Cloud(
         package="gcp",
+        marked=("user_labels", "resource_labels", "labels"),  # a notification channel's `labels` are its settings
+        mark=IDENTITY_LABEL,
         account=lambda config: ("gcp.project", config.of(GcpConfig).project),
         region=lambda config: config.of(GcpConfig).region,
         version=_version,
