@@ -55,12 +55,12 @@ def programs(request):
 
 def unique(program):
     """(type, what may be there once) of all that is in the cloud itself."""
+    clouds = {package: cloud_for(package, Books(Path("no-books")), Scenario()) for package in ("aws", "gcp")}
     for args in program.declared:
-        package = args.typ.split(":")[0]
-        if package in ("aws", "gcp") and args.typ not in SHARED:
-            found = cloud_for(package, Books(Path("no-books")), Scenario())
-            if identity := found.entry(args.typ, args.inputs, args.name)["identity"]:
-                yield args.typ, identity
+        cloud = clouds.get(args.typ.split(":")[0])
+        found = cloud.entry(args.typ, args.inputs, args.name) if cloud and args.typ not in SHARED else None
+        if found and found["identity"]:
+            yield args.typ, found["identity"]
 
 
 def test_nothing_has_the_name_of_anything_else(programs):
