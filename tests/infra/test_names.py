@@ -30,8 +30,11 @@ STACKS = {
     "a-b": ["c"],
     "a-unhealthy-and-as-long-as-names-may-be": ["one-more-of-a-long-name-than-fits-in-any"],
 }
-# A project's own, whoever asks for it.
-SHARED = ("gcp:projects/service:Service", "gcp:projects/serviceIdentity:ServiceIdentity")
+# A project's own, whoever asks for it; and grants of Google's agents on a key that stacks share, which none takes away.
+SHARED = (
+    "gcp:projects/service:Service", "gcp:projects/serviceIdentity:ServiceIdentity",
+    "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember",
+)  # fmt: skip
 
 
 def settings(cloud, stack):

@@ -14,7 +14,7 @@ ROTATION = f"{90 * 24 * 3600}s"
 @dataclass(frozen=True, kw_only=True)
 class KeyArgs:
     """`existing`: a key that is there, and is granted on. `number`: of the project. `production`: a destroy leaves the
-    grants too."""
+    grants too, as it does on an existing key, which other stacks may use."""
 
     name: str
     project: pulumi.Input[str]
@@ -42,8 +42,8 @@ class StackKey(pulumi.ComponentResource):
                 crypto_key_id=key,
                 role="roles/cloudkms.cryptoKeyEncrypterDecrypter",
                 member=member,
-                # Without them nobody reads what is retained.
-                opts=pulumi.ResourceOptions(parent=self, **retained(args.production)),
+                # Nothing that is retained can be decrypted without them, nor data of other stacks that share the key.
+                opts=pulumi.ResourceOptions(parent=self, **retained(args.production or args.existing is not None)),
             )
             for agent, member in self._agents(args).items()
         ]
