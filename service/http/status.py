@@ -42,7 +42,14 @@ def status(app: "App") -> dict[str, Any]:
             "watched": len(drift),
             "drifted": sum(each.drifted for each in drift),
             "most": [
-                {"input": each.input, "feature": each.name, "psi": each.psi, "limit": each.limit, "ks": each.ks}
+                {
+                    "input": each.input,
+                    "feature": each.name,
+                    "psi": each.psi,
+                    "limit": each.limit,
+                    "ks": each.ks,
+                    "other": each.other,
+                }
                 for each in drift[:5]
                 if each.samples
             ],

@@ -82,13 +82,20 @@ class Monitor:
             "slipway_input_drift_psi", "Of inputs from training", labels=(*service, "input", "feature")
         )
         ks = GaugeMetricFamily("slipway_input_drift_ks", "The same as KS", labels=(*service, "input", "feature"))
+        other = GaugeMetricFamily(
+            "slipway_input_other_share",
+            "Of texts in no category that training knows",
+            labels=(*service, "input", "feature"),
+        )
         drifted = GaugeMetricFamily("slipway_input_drifted", "Features that have drifted", labels=service)
         found = self.drift()
         for each in found:
             psi.add_metric((*labels, each.input, each.name), each.psi if each.samples else 0.0)
             ks.add_metric((*labels, each.input, each.name), each.ks if each.samples else 0.0)
+            if each.other is not None:
+                other.add_metric((*labels, each.input, each.name), each.other)
         drifted.add_metric(labels, sum(each.drifted for each in found))
-        yield from (psi, ks, drifted)
+        yield from (psi, ks, other, drifted)
         counts = self.feedback.counts()
         outcomes = CounterMetricFamily("slipway_feedback", "Answers to /feedback", labels=(*service, "outcome"))
         for name in OUTCOMES:

@@ -24,11 +24,16 @@ def find_problems(told: dict[str, Any]) -> list[str]:
     if refused:
         problems.append(f"{refused} requests were refused with 429: add workers or replicas, or raise access.rate")
     if drift["drifted"]:
-        most = ", ".join(f"{each['input']} {each['feature']}" for each in drift["most"] if each["psi"] > each["limit"])
+        most = ", ".join(_drifted(each) for each in drift["most"] if each["psi"] > each["limit"])
         problems.append(f"{drift['drifted']} of {drift['watched']} inputs' features have drifted ({most}): train anew")
     if told["access"]["open"]:
         problems.append("nobody is asked for a key (--access open)")
     return problems
+
+
+def _drifted(feature: dict[str, Any]) -> str:
+    named, other = f"{feature['input']} {feature['feature']}", feature.get("other")  # a service of before tells none
+    return f"{named}, {other:.1%} in no category of training" if other else named
 
 
 def asked(url: str, key: str) -> tuple[dict[str, Any], list[str]]:

@@ -81,6 +81,34 @@ def test_more_missing_values_and_longer_texts_are_drift():
     assert any(each.drifted for each in after(watched(texts[:1000]), texts[1000:] + "a" * 30))
 
 
+def countries(rng, count, names=("DE", "FR", "US"), shares=(0.7, 0.25, 0.05)):
+    return rng.choice(np.array(names, object), (count, 1), p=shares)
+
+
+def test_categories_are_watched_by_how_often_each_comes_and_what_training_never_saw_is_told():
+    rng = np.random.default_rng(5)
+    training = countries(rng, 2000)
+    (same,) = after(watched(training), countries(rng, 1000))
+    assert (same.name, same.drifted, same.other) == ("category", False, 0.0)
+    (moved,) = after(watched(training), countries(rng, 1000, shares=(0.05, 0.25, 0.7)))
+    assert moved.drifted and moved.other == 0.0
+    (unknown,) = after(watched(training), countries(rng, 1000, names=("DE", "FR", "NL"), shares=(0.6, 0.2, 0.2)))
+    assert unknown.drifted and unknown.other == pytest.approx(0.2, abs=0.05)
+
+
+def test_of_a_table_of_texts_each_column_has_its_categories():
+    rng = np.random.default_rng(6)
+    training, asked = (np.concatenate([countries(rng, 1000), countries(rng, 1000)], axis=1) for _ in range(2))
+    asked[:, 1] = "US"
+    assert [each.name for each in after(watched(training), asked) if each.drifted] == ["column 1"]
+
+
+def test_a_text_that_few_have_is_not_in_the_artifact():
+    training = np.array(["DE"] * 995 + ["Jane Doe, Elm Street"] * 4 + ["FR"], object)
+    (feature,) = reference(training)
+    assert (feature["categories"], feature["counts"]) == (["DE"], [995, 5])
+
+
 @pytest.mark.parametrize(
     ("array", "names"),
     [
