@@ -53,7 +53,8 @@ def _noted(task: Task, variant: Variant, path: Path, answers: Answers) -> Varian
         why = reason(error, path)
         if variant.name == REFERENCE:
             raise _not_run(task.evaluation, why) from error
-        answers.outputs.pop(variant.name, None)
+        for noted in (answers.outputs, answers.specs, answers.alone):
+            noted.pop(variant.name, None)
         return replace(variant, path=None, note=f"not made: {why}")
     if variant.name not in answers.alone:
         return variant

@@ -99,10 +99,10 @@ def _apart(new: Artifact, old: Artifact) -> str | None:
         )
         if ours != theirs:
             return f"its {kind} are {_listed(ours)}, those of the other {_listed(theirs)}"
-    for ours, theirs in zip(new.signature.inputs, old.signature.inputs, strict=True):
-        if ours.columns and theirs.columns and ours.columns != theirs.columns:
-            columns = [", ".join(each.columns) for each in (ours, theirs) if each.columns]
-            return f"its columns of {ours.name} are {columns[0]}, those of the other {columns[1]}"
+    for one, other in zip(new.signature.inputs, old.signature.inputs, strict=True):
+        if one.columns and other.columns and one.columns != other.columns:
+            columns = ", ".join(one.columns), ", ".join(other.columns)
+            return f"its columns of {one.name} are {columns[0]}, those of the other {columns[1]}"
     if new.signature.labels != old.signature.labels:
         return "its labels differ from those of the other"
     return None

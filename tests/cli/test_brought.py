@@ -12,6 +12,7 @@ from slipway.service.artifact import load
 from slipway.ops.models.refs import PIPELINE_LOCK
 from slipway.ops.models.virtualenvs import environment
 from slipway.ops.predict.samples import batches
+from slipway.pipeline.errors import BadInput
 
 PROGRESSION = ROOT / "models" / "progression"
 CONVERT = (
@@ -77,7 +78,10 @@ def test_columns_go_to_the_model_by_their_names(slipway, brought):
     assert report(ended)["variants"][0]["metric"] == pytest.approx(57.157, abs=0.01)
     signature = load(Path(ended.json()["path"])).signature
     assert list(signature.inputs[0].columns) == header[:-1]
-    read = batches([folder / "evaluation.csv"], signature.to_json()["inputs"], (), 1)
+    inputs = signature.to_json()["inputs"]
+    with pytest.raises(BadInput, match=r"evaluation.csv \(--columns picks some\) has the columns progression"):
+        next(batches([folder / "evaluation.csv"], inputs, (), 1))
+    read = batches([folder / "evaluation.csv"], inputs, sorted(header[:-1]), 1)
     np.testing.assert_allclose(next(read).inputs[signature.inputs[0].name][0], [float(each) for each in rows[0][:-1]])
 
 

@@ -103,7 +103,8 @@ def _columns(
         return {spec["name"]: ([header.index(spec["name"])], spec) for spec in specs}
     names, (spec, *more) = list(chosen) or header, specs
     if spec.get("columns"):
-        names = [names[at] for at in placed(names, spec["columns"], f"{file}: --columns" if chosen else str(file))]
+        hint = "" if chosen else " (--columns picks some)"
+        names = [names[at] for at in placed(names, spec["columns"], f"{file}{hint}")]
     size = spec["shape"][1] if len(spec["shape"]) == 2 else 1
     if more or len(spec["shape"]) > 2 or size not in (None, len(names)):
         wanted = ", ".join(f"{each['name']} of {'x'.join(map(str, each['shape'][1:])) or '1'}" for each in specs)
