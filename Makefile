@@ -18,7 +18,7 @@ POLICY = --policy-pack policy --policy-pack-config $(firstword $(wildcard policy
 KEEP = $(if $(SERVICES),SLIPWAY_KEEP="$$($(SLIPWAY) stack keep --stack $(STACK) $(SERVICES))" && export SLIPWAY_KEEP &&)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-cluster test-page test-faults simulate bench variants check lock
+.PHONY: help setup install engine select up preview down test test-cluster test-cluster-full test-page test-faults simulate bench variants check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -80,6 +80,9 @@ test: engine ## the tests, two files at a time
 
 test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and root; builds it once, see docs/cluster.md
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
+
+test-cluster-full: engine ## the same, and what takes minutes more: every alert end to end
+	@SLIPWAY_FULL=1 SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
 
 test-page: install ## the page in a real Chromium, which has to be there; and explanations of held-out digits
 	@$$($(SLIPWAY) venv requirements.txt tests/page/requirements.txt) -m pytest tests/page

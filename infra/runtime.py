@@ -33,7 +33,7 @@ class Runtime:
     `environment`: variables that follow from a service's configuration. `live`, `ready`: paths of its probes; `health`:
     the script that asks for the first of them inside a container. `api_paths`: what an edge lets through; the page,
     documentation, metrics and health are not for everyone. `in_flight`: the metric that counts requests in work, and
-    `counted`: the values of its label `endpoint` that are predictions. `providers`: what runs the model, by
+    `counted`: the values of its label `slipway_endpoint` that are predictions. `providers`: what runs the model, by
     accelerator.
     """
 
@@ -66,7 +66,7 @@ class Runtime:
 
     def requests_in_flight(self, namespace: str, service: str) -> str:
         """A Prometheus query: predictions that a service works on, waiting and running."""
-        labels = f'namespace="{namespace}",service_name="{service}",endpoint=~"{"|".join(self.counted)}"'
+        labels = f'namespace="{namespace}",service_name="{service}",slipway_endpoint=~"{"|".join(self.counted)}"'
         return f"sum({self.in_flight}{{{labels}}})"
 
 

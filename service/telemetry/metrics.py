@@ -95,7 +95,7 @@ class Metrics:
 
         answered, gauges = self._sums()
         service = ("service_name", "service_version")
-        names = ("endpoint", *service, "http_response_code")
+        names = ("slipway_endpoint", *service, "http_response_code")
         total = CounterMetricFamily("bentoml_service_request", "Requests answered", labels=names)
         duration = HistogramMetricFamily("bentoml_service_request_duration_seconds", "Time to answer", labels=names)
         for (endpoint, status), (seconds, *counts) in sorted(answered.items()):
@@ -104,7 +104,7 @@ class Metrics:
             bounds = [*map(str, _BUCKETS), "+Inf"]
             duration.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), seconds)
         name = "bentoml_service_request_in_progress"
-        working = GaugeMetricFamily(name, "Requests in work", labels=("endpoint", *service))
+        working = GaugeMetricFamily(name, "Requests in work", labels=("slipway_endpoint", *service))
         for name, count in zip(ENDPOINTS, gauges[_BEGUN:], strict=True):
             working.add_metric((name, *self._labels), count)
         connections = GaugeMetricFamily("slipway_connections", "Open connections", labels=service)

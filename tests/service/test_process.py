@@ -191,13 +191,15 @@ def test_requests_in_work_are_those_of_living_workers(start, artifacts, listener
 
 def in_work(worker):
     text = httpx.get(worker.metrics).text
-    (found,) = re.findall(r'^bentoml_service_request_in_progress\{endpoint="/predict",.* ([\d.]+)$', text, re.MULTILINE)
+    (found,) = re.findall(
+        r'^bentoml_service_request_in_progress\{.*slipway_endpoint="/predict"\} ([\d.]+)$', text, re.MULTILINE
+    )
     return float(found)
 
 
 def counts(worker):
     text = httpx.get(worker.metrics).text
-    line = r'^bentoml_service_request_total\{endpoint="/predict",http_response_code="(\d+)",.* ([\d.]+)$'
+    line = r'^bentoml_service_request_total\{http_response_code="(\d+)",.*slipway_endpoint="/predict"\} ([\d.]+)$'
     found = re.findall(line, text, re.MULTILINE)
     assert 'service_name="linear"' in text
     return {code: float(value) for code, value in found}

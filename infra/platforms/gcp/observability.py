@@ -51,7 +51,7 @@ class Watch(pulumi.ComponentResource):
             for email in args.config.emails
         ]
         self._of = f'cluster="{{cluster}}",namespace="{args.namespace}"'
-        asked = f'{self._of},endpoint=~"/predict|/v2/infer"'
+        asked = f'{self._of},slipway_endpoint=~"/predict|/v2/infer"'
         share = f"100 * {_rate(asked, FAILED)} / {_rate(asked)}"
         self._alert("errors", "answers 5xx, in percent", f"{share} > {args.config.errorPercent:g}")
         self._alert("latency", "99th percentile, in seconds", f"{_p99(asked)} > {args.config.p99Seconds:g}")
