@@ -2,7 +2,6 @@
 
 import math
 import platform
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,7 @@ def status(app: "App") -> dict[str, Any]:
             "batch": model.batch,
             "modelSeconds": model.seconds,
         },
-        "process": {**app.machine.processes(), "upSeconds": round(time.time() - app.machine.since)},
+        "process": {**app.machine.processes(), "upSeconds": round(app.machine.seconds())},
         "gpus": app.machine.gpus(),
         "queue": {**app.metrics.now(), "most": settings.max_queue},
         "answers": app.metrics.answers(),

@@ -6,6 +6,7 @@ in a file that the workers of one machine share where there is one, else in this
 
 import hmac
 import itertools
+import logging
 import math
 import os
 import struct
@@ -35,6 +36,8 @@ _MAC, _FORM = 16, b"token-2"
 _CLASSES, _VALUES = b"c", b"v"
 OUTCOMES = ("scored", "wrong_token", "replayed", "too_old", "other_version")
 
+_log = logging.getLogger("slipway.watch")
+
 
 class Feedback:
     """Makes tokens and scores them. Owns the counts and the memory of what was scored."""
@@ -56,7 +59,7 @@ class Feedback:
             self._kind = _VALUES
         self._series = min(len(self.classes or ()), MOST_CLASSES) + 1
         # Outcomes; then for each class how often it was true, predicted and both; else count, |error| and error².
-        self._cells = SharedCounters("feedback", len(OUTCOMES) + 3 * self._series)
+        self._cells = SharedCounters(len(OUTCOMES) + 3 * self._series)
         self._seen = _Seen(seen)
         self._output, self._dtype = output.name, output.dtype
         self._small = _bytes_of_one(output) if self._kind else None
@@ -89,7 +92,8 @@ class Feedback:
     def score(self, body: object, key: bytes | None) -> dict[str, int | float]:
         """Count the truth that came back; what was counted. Blocks on a file.
 
-        Raises Refused: 400 and 422 for what is wrong with the request, 409 for a token that was scored already.
+        Raises Refused: 400 and 422 for what is wrong with the request, 409 for a token that was scored already, 503
+        where the file of those can't be written.
         """
         token, truth = _parts(body)
         issued, number, predicted = self._open(token, key)
@@ -177,26 +181,38 @@ class Feedback:
 class _Seen:
     """The numbers of the tokens that were scored, about 200,000 of them.
 
-    Where more come the oldest go, and no token as old as those is taken again: it might be one of them.
+    Where more come the oldest go, and no token as old as those is taken again: it might be one of them. That holds for
+    the too old as well, as the clock that says so may have been wrong.
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = str(path) if path else ":memory:"
+        self._path = str(path) if path else _IN_MEMORY
         self._database: Any = None
         self._added = 0
 
     def add(self, number: bytes, issued: int, oldest: float) -> bool | None:
-        """True for a new one, False for one that is known, None for one that can't be told."""
+        """True for a new one, False for one that is known, None for one that can't be told.
+
+        Raises Refused (503) where the file can't be used: its disk is full or read-only, no descriptor is left.
+        """
         import sqlite3
 
-        for heal in (self._reopen, self._begin_anew):
-            try:
-                return self._tried(number, issued, oldest)
-            except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
-                    raise  # it is busy, or the disk is full: the file is whole
-                heal()
-        return self._tried(number, issued, oldest)
+        try:
+            for heal in (self._reopen, self._begin_anew):
+                try:
+                    return self._tried(number, issued, oldest)
+                except sqlite3.DatabaseError as error:
+                    if isinstance(error, sqlite3.OperationalError) and "no such table" not in str(error):
+                        raise  # it is busy, or the disk is full: the file is whole
+                    heal()
+            return self._tried(number, issued, oldest)
+        except (OSError, sqlite3.Error) as error:
+            _log.error("feedback can't be kept: %s", error)
+            if self._database and self._path == _IN_MEMORY:
+                self._database.rollback()
+            else:
+                self._reopen()
+            raise Refused(503, "feedback_unavailable", "feedback can't be kept now", retry_after=60) from error
 
     def _reopen(self) -> None:
         """Another process may have begun anew."""
@@ -220,10 +236,9 @@ class _Seen:
     def _tried(self, number: bytes, issued: int, oldest: float) -> bool | None:
         with closing(self._connected().cursor()) as cursor:
             cursor.execute("BEGIN IMMEDIATE")
-            try:
-                return self._add(cursor, number, issued, oldest)
-            finally:
-                cursor.execute("COMMIT")
+            added = self._add(cursor, number, issued, oldest)
+            cursor.execute("COMMIT")
+            return added
 
     def _add(self, cursor: Any, number: bytes, issued: int, oldest: float) -> bool | None:
         if cursor.execute("SELECT 1 FROM seen WHERE number = ?", (number,)).fetchone():
@@ -234,17 +249,20 @@ class _Seen:
         cursor.execute("INSERT INTO seen VALUES (?, ?)", (number, issued))
         self._added += 1
         if self._added % _TIDY == 0:
-            cursor.execute("DELETE FROM seen WHERE issued < ?", (time.time() - oldest,))
+            (last,) = cursor.execute(
+                "SELECT max(issued) FROM seen WHERE issued < ?", (time.time() - oldest,)
+            ).fetchone()
             (count,) = cursor.execute("SELECT count(*) FROM seen").fetchone()
             if count > MOST_TOKENS:
                 oldest_first = "SELECT issued FROM seen ORDER BY issued LIMIT 1 OFFSET ?"
                 (last,) = cursor.execute(oldest_first, (count - MOST_TOKENS,)).fetchone()
+            if last is not None:
                 cursor.execute("DELETE FROM seen WHERE issued <= ?", (last,))
                 cursor.execute("INSERT INTO horizon VALUES (?)", (last,))
         return True
 
 
-_TIDY = 1000
+_TIDY, _IN_MEMORY = 1000, ":memory:"
 _TABLES = (
     "PRAGMA journal_mode = MEMORY",
     "PRAGMA synchronous = OFF",

@@ -211,3 +211,37 @@ def test_replicas_never_make_the_same_token(artifacts):
     made = [maker(artifacts) for _ in range(4)]
     tokens = [each.token(OUTPUTS, KEY) for each in made for _ in range(1000)]
     assert len(set(tokens)) == 4000
+
+
+def test_a_clock_that_was_ahead_for_a_while_has_no_token_count_twice(artifacts, monkeypatch):
+    """By that clock all tokens were too old, so they were forgotten."""
+    monkeypatch.setattr(module, "_TIDY", 2)
+    made, now = maker(artifacts), time.time()
+
+    def at(moment):
+        monkeypatch.setattr(module.time, "time", lambda: moment)
+        made.tick()
+        return made.token(OUTPUTS, KEY).decode()
+
+    early = at(now)
+    made.score({"token": early, "label": "high"}, KEY)
+    for later in (1, 2):
+        made.score({"token": at(now + 3650 * 86400 + later), "label": "high"}, KEY)
+    after = at(now + 60)
+    assert refusal(made, early) in ("replayed", "too_old")
+    assert made.score({"token": after, "label": "high"}, KEY) == {"counted": 1, "right": 1}
+
+
+async def test_feedback_that_can_not_be_kept_is_refused_and_its_token_not_used_up(app_of, tmp_path):
+    (tmp_path / "gone").mkdir()
+    app = app_of(seen=str(tmp_path / "gone" / "seen.db"))
+    async with client(app) as ask:
+        answer = await ask.post("/predict", json={"inputs": EXAMPLES["classifier"]})
+        body = {"token": answer.headers["x-prediction-token"], "label": "high"}
+        (tmp_path / "gone").rmdir()
+        refused = await ask.post("/feedback", json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "feedback_unavailable")
+        assert refused.headers["retry-after"] == "60"
+        (tmp_path / "gone").mkdir()
+        assert (await ask.post("/feedback", json=body)).status_code == 200
+    assert app.monitor.feedback.counts()["outcomes"]["scored"] == 1
