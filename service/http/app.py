@@ -59,7 +59,7 @@ class App:
         self.max_body = settings.max_body or max(_BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size)
         self._bento = Bento()
         self.monitor = Monitor(model.artifact, settings, self.access)
-        self.metrics.more += [self.monitor.collect, self.machine.collect]
+        self.metrics.more += [self.monitor.collect, self.machine.collect, self.access.collect]
         self._batcher = Batcher(model, settings, self.metrics, self.monitor.stages)
         validator = Validator(signature, settings)
         self._predict = Predict(signature, validator, self._batcher, self.monitor)

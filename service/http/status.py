@@ -56,6 +56,7 @@ def status(app: "App") -> dict[str, Any]:
             "open": app.access.open,
             "keys": [{"name": key.name, "expires": _time(key.expires)} for key in app.access.rules.keys],
             "jwt": app.access.rules.jwt.issuer if app.access.rules.jwt else None,
+            "ages": app.access.ages(),
         },
         "failures": [{**vars(each), "at": _time(each.at)} for each in reversed(app.log.failures)],
     }
