@@ -212,6 +212,11 @@ class App:
             counted = await asyncio.to_thread(self.monitor.feedback.score, body, self.access.rules.signing)
         return await exchange.reply(200, encode(counted))
 
+    async def tidy(self) -> None:
+        """Forget feedback that is too old."""
+        async with self._scoring:
+            await asyncio.to_thread(self.monitor.feedback.tidy)
+
     async def _status(self, exchange: Exchange) -> int:
         return await exchange.reply(200, encode(await asyncio.to_thread(status, self)))
 

@@ -23,10 +23,11 @@ from slipway.service.http.self_test import prove
 from slipway.service.http.tracing import Traced, is_wanted
 from slipway.service.inference.model import load_model
 from slipway.service.settings import Settings
-from slipway.service.watch import Guard
+from slipway.service.watch import Guard, every
 
 # For a worker with fewer connections to take one first.
 _YIELD_SECONDS = 0.002
+_TIDY_SECONDS = 3600.0
 # What is short for all that this process does, and so for how long it accepts nobody.
 _SHORT, _SHORT_SECONDS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), 0.1
 # Accepted at once where no other worker is less busy: a probe waits behind those that came before it.
@@ -118,6 +119,7 @@ class _Server(uvicorn.Server):
         if self._settings.ready_fd is not None:
             os.write(self._settings.ready_fd, b"ready\n")
             os.close(self._settings.ready_fd)
+        self._tidying = loop.create_task(every(_TIDY_SECONDS, self._app.tidy, "the end of what is too old"))
 
     async def _start_metrics(self) -> None:
         """Beside the service, on a socket of its own: who scrapes has no key, and no client gets there."""
@@ -145,6 +147,7 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closing an idle connection may cross with a request on its way; asking its client to close can't."""
         self._app.draining = True
+        self._tidying.cancel()
         for listener in self._listeners:
             asyncio.get_running_loop().remove_reader(listener)
             listener.close()

@@ -28,6 +28,7 @@ import time
 from asyncio.subprocess import Process
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,6 +36,8 @@ READY_SECONDS = 120
 # Before a worker is started again: the first if it had lasted, else twice as long as the time before.
 PAUSES, LASTING_SECONDS = (0.1, 10.0), 60.0
 UNSAID_SECONDS = 1.0
+TIDY_SECONDS = 3600.0
+LOG_TIME = b'{"time": "'
 COUNTERS_BYTES = 16 << 20  # of one worker; what it does not use takes no memory
 DRAIN_SECONDS = 30
 BACKLOG = 2048
@@ -88,6 +91,7 @@ class Supervisor:
             return 1
         await self.roll()
         failed = self.serving is None
+        tidying = loop.create_task(self.tidy())
         while self.serving and await events.get() is signal.SIGHUP:
             try:
                 desired = json.loads((self.run / "desired.json").read_text())
@@ -98,6 +102,7 @@ class Supervisor:
             if asked:
                 self.desired = desired
                 await self.roll()
+        tidying.cancel()
         last, self.serving = self.serving, None
         if last:
             await last.stop()
@@ -249,6 +254,15 @@ class Supervisor:
                 fleet.workers[number] = worker
             self.report(None)
 
+    async def tidy(self) -> None:
+        """Keeps lines of the log for as many days as the release says."""
+        while True:
+            days = self.serving and self.serving.release["environment"].get("SLIPWAY_LOG_DAYS")
+            with contextlib.suppress(OSError, ValueError):
+                if days:
+                    await asyncio.to_thread(drop_old, self.run / "log", float(days))
+            await asyncio.sleep(TIDY_SECONDS)
+
     def report(self, error: str | None) -> None:
         """Says what is so now."""
         self.error = error
@@ -289,6 +303,27 @@ class Supervisor:
         except OSError as error:
             return f"its log can't be read: {error.strerror}"
         return "\n".join(lines[-REASON_LINES:])
+
+
+def drop_old(log: Path, days: float) -> None:
+    """Drops the lines before the first that is new enough, and all where the last that tells its time is too old.
+
+    Workers go on writing: a line that comes between the copy and the cut is lost with the old ones.
+    """
+    oldest = datetime.fromtimestamp(time.time() - days * 86400, UTC).isoformat(timespec="milliseconds").encode()
+    start = end = 0
+    with log.open("r+b") as file:
+        for line in file:
+            end += len(line)
+            if line.startswith(LOG_TIME):
+                if line[len(LOG_TIME) :] >= oldest:
+                    break
+                start = end
+        kept = 0
+        while start and (piece := os.pread(file.fileno(), 1 << 20, start + kept)):
+            kept += os.pwrite(file.fileno(), piece, kept)
+        if start:
+            file.truncate(kept)
 
 
 def new_socket() -> socket.socket:

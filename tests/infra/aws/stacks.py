@@ -47,6 +47,7 @@ def production():
         endpoint={"domain": "ml.example.org", "certificate": CERTIFICATE, "jwt": True, "rate": 1000},
         observability={"emails": ["ops@example.org"]},
         budget={"monthlyUsd": 4000},
+        privacy={"retentionDays": 20, "regions": ["eu-central-1", "us-east-1"]},
         access={"jwt": JWT, "allow": ["198.51.100.0/24", "2001:db8::/48"]},
         services={
             "digits": {

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import httpx
 import psutil
@@ -129,3 +130,22 @@ def test_a_service_without_descriptors_waits_for_one_and_takes_no_core(port, rel
         assert sum(worker.cpu_times()[:2]) - before < 0.5
         resource.prlimit(worker.pid, resource.RLIMIT_NOFILE, limits)
         assert client.get(f"http://127.0.0.1:{port}/livez", timeout=60).status_code == 200
+
+
+def test_a_log_keeps_lines_for_as_many_days_as_it_is_told(tmp_path):
+    def line(days):
+        at = datetime.fromtimestamp(time.time() - days * 86400, UTC).isoformat(timespec="milliseconds")
+        return json.dumps({"time": at, "level": "WARNING", "days": days}).encode() + b"\n"
+
+    new = line(2) + b"  a traceback\n" + line(40) + b"x" * 3_000_000 + b"\n" + line(1)
+    log = tmp_path / "log"
+    for content, left in (
+        (b"started\n" + line(9) + b"  of nine days\n" + new, new),
+        (line(9) + line(8) + b"  of eight days\n", b"  of eight days\n"),
+        (new, new),
+        (b"no line tells its time\n", b"no line tells its time\n"),
+        (b"", b""),
+    ):
+        log.write_bytes(content)
+        supervisor.drop_old(log, 7)
+        assert log.read_bytes() == left
