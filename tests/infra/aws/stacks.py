@@ -73,7 +73,7 @@ def existing():
 VARIANTS = {"example": example, "dev": dev, "production": production, "existing": existing}
 
 
-def stack(environment="dev", access=None, services=None, **aws):
+def stack(environment="dev", access=None, privacy=None, services=None, **aws):
     """A configuration of the program."""
     return deepcopy(
         {
@@ -81,6 +81,7 @@ def stack(environment="dev", access=None, services=None, **aws):
             "environment": environment,
             "aws": {"region": "us-east-1", "account": "123456789012", **aws},
             "access": access or {"jwt": JWT},
+            "privacy": privacy or {},
             "services": services,
         }
     )

@@ -214,7 +214,7 @@ def test_nothing_of_callers_is_kept_for_longer_than_the_stack_says(variant):
     kept = {
         name: {
             each.name: each.inputs["retentionInDays"]
-            for each in variant(name).of_type("aws:cloudwatch/logGroup:LogGroup")
+            for each in variant(name).of_type("LogGroup")
         }
         for name in ("example", "production")
     }
@@ -225,7 +225,7 @@ def test_nothing_of_callers_is_kept_for_longer_than_the_stack_says(variant):
     assert {name: days for name, days in kept["example"].items() if name != "cluster"} == {"firewall": 365, "flow": 365}
     expiries = [
         rule["expiration"]["days"]
-        for each in variant("production").of_type("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+        for each in variant("production").of_type("BucketLifecycleConfiguration")
         for rule in each.inputs["rules"]
         if "expiration" in rule
     ]
