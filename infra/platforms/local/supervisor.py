@@ -306,20 +306,20 @@ class Supervisor:
 
 
 def drop_old(log: Path, days: float) -> None:
-    """Drops the lines before the first that is new enough, and all where the last that tells its time is too old.
+    """Drops lines that are too old, and those that tell no time beside them, until the first that is new enough.
 
     Workers go on writing: a line that comes between the copy and the cut is lost with the old ones.
     """
     oldest = datetime.fromtimestamp(time.time() - days * 86400, UTC).isoformat(timespec="milliseconds").encode()
-    start = end = 0
+    seen, old = 0, False
     with log.open("r+b") as file:
         for line in file:
-            end += len(line)
             if line.startswith(LOG_TIME):
                 if line[len(LOG_TIME) :] >= oldest:
                     break
-                start = end
-        kept = 0
+                old = True
+            seen += len(line)
+        start, kept = seen if old else 0, 0
         while start and (piece := os.pread(file.fileno(), 1 << 20, start + kept)):
             kept += os.pwrite(file.fileno(), piece, kept)
         if start:

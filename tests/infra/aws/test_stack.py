@@ -212,10 +212,7 @@ def test_alarms_and_budget_reach_somebody(variant):
 
 def test_nothing_of_callers_is_kept_for_longer_than_the_stack_says(variant):
     kept = {
-        name: {
-            each.name: each.inputs["retentionInDays"]
-            for each in variant(name).of_type("LogGroup")
-        }
+        name: {each.name: each.inputs["retentionInDays"] for each in variant(name).of_type("LogGroup")}
         for name in ("example", "production")
     }
     assert {name: days for name, days in kept["production"].items() if name != "cluster"} == {

@@ -141,7 +141,7 @@ def test_a_log_keeps_lines_for_as_many_days_as_it_is_told(tmp_path):
     log = tmp_path / "log"
     for content, left in (
         (b"started\n" + line(9) + b"  of nine days\n" + new, new),
-        (line(9) + line(8) + b"  of eight days\n", b"  of eight days\n"),
+        (line(9) + line(8) + b"  of eight days\n", b""),
         (new, new),
         (b"no line tells its time\n", b"no line tells its time\n"),
         (b"", b""),
