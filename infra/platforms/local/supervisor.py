@@ -132,8 +132,9 @@ class Supervisor:
         refusal = await self.start_all(fleet, (0,)) or await self.start_all(fleet, range(1, release["workers"]))
         if refusal:
             await fleet.stop()
-        unused = metrics_socket if refusal else old and old.metrics_socket
-        if unused and not (old and old.metrics_socket is metrics_socket):
+        before = old.metrics_socket if old else None
+        unused = metrics_socket if refusal else before
+        if unused and before is not metrics_socket:
             unused.close()
         if refusal:
             return refusal
@@ -146,7 +147,7 @@ class Supervisor:
         """The socket of /metrics, which outlives workers too; the one so far where the port stays. Raises OSError."""
         if port is None:
             return None
-        known = self.serving and self.serving.metrics_socket
+        known = self.serving.metrics_socket if self.serving else None
         if known and known.getsockname()[1] == port:
             return known
         bound = new_socket()
@@ -257,7 +258,7 @@ class Supervisor:
     async def tidy(self) -> None:
         """Keeps lines of the log for as many days as the release says."""
         while True:
-            days = self.serving and self.serving.release["environment"].get("SLIPWAY_LOG_DAYS")
+            days = self.serving.release["environment"].get("SLIPWAY_LOG_DAYS") if self.serving else None
             with contextlib.suppress(OSError, ValueError):
                 if days:
                     await asyncio.to_thread(drop_old, self.run / "log", float(days))
