@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Of a pod or container of every kind, as the same front answers in all of them; the page's is on its loopback alone.
 HTTP_PORT, METRICS_PORT, PAGE_PORT = 3000, 9000, 3001
+FEEDBACK_DAYS = 30  # for which a service takes feedback by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +73,13 @@ class Runtime:
 
 def _environment(service: ServiceConfig) -> dict[str, str]:
     """What is not set is left out. No secrets: platforms show it."""
-    logs = service.logs
+    logs, days = service.logs, service.retentionDays
     told = {
         "SLIPWAY_LOG_REQUESTS": f"{logs.requests:g}" if logs.requests else "",
         "SLIPWAY_LOG_INPUTS": f"{logs.inputs:g}" if logs.inputs else "",
         "SLIPWAY_MASK_FIELDS": json.dumps(logs.maskFields) if logs.maskFields else "",
         "SLIPWAY_MASK_PATTERNS": json.dumps(logs.maskPatterns) if logs.maskPatterns else "",
+        "SLIPWAY_FEEDBACK_DAYS": f"{days}" if days and days < FEEDBACK_DAYS else "",
         "OTEL_EXPORTER_OTLP_ENDPOINT": service.traces or "",
     }
     return {name: value for name, value in told.items() if value}

@@ -64,7 +64,8 @@ class Drift:
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
         # This window's counts, then the last one's.
         self._total = int(self._starts[-1])
-        self._cells = SharedCounters("drift", max(1, 2 * self._total))
+        self._cells = SharedCounters(max(1, 2 * self._total))
+        self._cells.array[:] = 0  # of a worker that died, whose place this one takes
         self._seen = 0
 
     def add(self, inputs: Mapping[str, np.ndarray]) -> None:

@@ -96,13 +96,13 @@ class Monitor:
                 other.add_metric((*labels, each.input, each.name), each.other)
         drifted.add_metric(labels, sum(each.drifted for each in found))
         yield from (psi, ks, other, drifted)
-        counts = self.feedback.counts()
+        counts = self.feedback.counts(gross=True)
         outcomes = CounterMetricFamily("slipway_feedback", "Answers to /feedback", labels=(*service, "outcome"))
         for name in OUTCOMES:
             outcomes.add_metric((*labels, name), counts["outcomes"][name])
         yield outcomes
         if "true" in counts:
-            yield from _by_class(counts, labels)
+            yield from _by_class(counts, self.feedback.counts(), labels)
         else:
             for name, text in (("count", "Scored values"), ("error", "Their |errors|"), ("square", "Their errors²")):
                 family = CounterMetricFamily(f"slipway_feedback_{name}", f"{text}, summed", labels=service)
@@ -124,7 +124,7 @@ def _together(noted: list[_Noted]) -> list[_Noted]:
         return noted
 
 
-def _by_class(counts: dict[str, Any], labels: tuple[str, str]) -> Iterator[Any]:
+def _by_class(counts: dict[str, Any], left: dict[str, Any], labels: tuple[str, str]) -> Iterator[Any]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     service = ("service_name", "service_version")
@@ -134,10 +134,10 @@ def _by_class(counts: dict[str, Any], labels: tuple[str, str]) -> Iterator[Any]:
             family.add_metric((*labels, name), count)
         yield family
     online = GaugeMetricFamily("slipway_online_accuracy", "Share of right predictions so far", labels=service)
-    if (share := accuracy(counts)) is not None:
+    if (share := accuracy(left)) is not None:
         online.add_metric(labels, share)
     recall = GaugeMetricFamily("slipway_online_recall", "Found share of a class so far", labels=(*service, "label"))
-    for name, share in recalls(counts):
+    for name, share in recalls(left):
         recall.add_metric((*labels, name), share)
     yield from (online, recall)
 

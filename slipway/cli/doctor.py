@@ -14,6 +14,8 @@ from slipway.cli.stack import STACK, config_of
 from slipway.infra.platforms.table import PLATFORMS, row_of
 from slipway.ops.state.outputs import outputs
 
+_AGES = {"rules": "file found good", "issuerKeys": "issuer's keys had"}
+
 
 @click.command()
 @click.argument("service", required=False)
@@ -115,6 +117,7 @@ def _rows(told: dict[str, Any]) -> list[tuple[str, str]]:
             ),
         ),
         ("access", ", ".join(keys + ([f"tokens of {access['jwt']}"] if access["jwt"] else [])) or "open"),
+        ("its age", ", ".join(f"{_AGES[name]} {age:.0f} s ago" for name, age in access.get("ages", {}).items()) or "-"),
     ]
     for gpu in told["gpus"]:
         rows.append(

@@ -116,6 +116,8 @@ CASES = {
     "SlipwayFailing": [(RATE % 200, "0+600x60"), (RATE % 500, "0+60x60")],
     "SlipwaySaturated": [(RATE % 200, "0+600x60"), (RATE % 429, "0+60x60")],
     "SlipwayDrift": [("slipway_input_drifted{namespace='space',service_name='a'}", "2x60")],
+    "SlipwayAccessStale": [("slipway_access_rules_age_seconds{namespace='space',service_name='a'}", "0+60x60")],
+    "SlipwayIssuerKeysStale": [("slipway_issuer_keys_age_seconds{namespace='space',service_name='a'}", "0+60x60")],
     "SlipwayGpuFull": [
         ("slipway_gpu_memory_used_bytes{namespace='space',service_name='a',gpu='0'}", "97x60"),
         ("slipway_gpu_memory_bytes{namespace='space',service_name='a',gpu='0'}", "100x60"),
@@ -151,6 +153,7 @@ RARE = """
 bentoml_service_request_total{slipway_endpoint="/predict",http_response_code="500",service_name="classifier"} 1
 bentoml_service_request_total{slipway_endpoint="/predict",http_response_code="429",service_name="classifier"} 1
 slipway_input_drift_psi{feature="0",input="features",service_name="classifier"} 0.1
+slipway_issuer_keys_age_seconds{service_name="classifier"} 100
 slipway_gpu_busy_ratio{gpu="0",service_name="classifier"} 0.5
 slipway_gpu_memory_used_bytes{gpu="0",service_name="classifier"} 1
 slipway_gpu_memory_bytes{gpu="0",service_name="classifier"} 2

@@ -33,6 +33,7 @@ class EdgeArgs:
     logs: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     production: bool
+    log_days: int
 
 
 class Edge(pulumi.ComponentResource):
@@ -92,6 +93,7 @@ class Edge(pulumi.ComponentResource):
                     rate=config.rate,
                     allow=args.allow,
                     key_arn=args.key_arn,
+                    log_days=args.log_days,
                 ),
                 self._own,
             )

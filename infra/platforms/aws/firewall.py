@@ -21,6 +21,7 @@ class FirewallArgs:
     rate: int | None
     allow: Sequence[str]
     key_arn: pulumi.Input[str]
+    log_days: int
 
 
 class Firewall(pulumi.ComponentResource):
@@ -46,7 +47,7 @@ class Firewall(pulumi.ComponentResource):
         logs = aws.cloudwatch.LogGroup(
             name,
             name=f"aws-waf-logs-{args.name}",
-            retention_in_days=LOG_DAYS,
+            retention_in_days=args.log_days,
             kms_key_id=args.key_arn,
             opts=self._own,
         )

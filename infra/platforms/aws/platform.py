@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pulumi
 import pulumi_aws as aws
@@ -11,10 +11,11 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import STACK_TAG, stack_label, stack_name
+from slipway.infra.platforms.aws import firewall, storage
 from slipway.infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
 from slipway.infra.platforms.aws.budget import Budget, BudgetArgs
 from slipway.infra.platforms.aws.cluster import Eks, EksArgs, EksCluster, existing_cluster
-from slipway.infra.platforms.aws.config import AwsConfig
+from slipway.infra.platforms.aws.config import AwsConfig, Days
 from slipway.infra.platforms.aws.endpoint import Edge, EdgeArgs, Route, RouteArgs, priority_of
 from slipway.infra.platforms.aws.identity import IdentityArgs, ServiceIdentity
 from slipway.infra.platforms.aws.key import KeyArgs, StackKey
@@ -61,7 +62,14 @@ class AwsPlatform(ClusterPlatform):
         place = {"name": self._name, "region": self._region, "account": self._account}
         self._key = StackKey("key", KeyArgs(**place, production=self._production), self._opts)
         self._storage = Storage(
-            "storage", StorageArgs(**place, key_arn=self._key.arn, production=self._production), self._opts
+            "storage",
+            StorageArgs(
+                **place,
+                key_arn=self._key.arn,
+                production=self._production,
+                log_days=config.privacy.days(storage.LOG_DAYS),
+            ),
+            self._opts,
         )
         self._subnets = self._network(zones, place)
         self._eks = self._cluster(invoke)
@@ -125,7 +133,7 @@ class AwsPlatform(ClusterPlatform):
             nat=config.nat,
             internal=self._aws.endpoint.internal,
             endpoints=config.endpoints,
-            log_days=config.logDays,
+            log_days=self.config.privacy.days(config.logDays, get_args(Days)),
             key_arn=self._key.arn,
         )
         return Network("network", args, self._opts).subnets
@@ -217,6 +225,7 @@ class AwsPlatform(ClusterPlatform):
             logs=self._storage.logs,
             key_arn=self._key.arn,
             production=self._production,
+            log_days=config.privacy.days(firewall.LOG_DAYS, get_args(Days)),
         )
         return Edge("edge", args, self._opts)
 

@@ -25,6 +25,7 @@ class StorageArgs:
     region: str
     key_arn: pulumi.Input[str]
     production: bool
+    log_days: int
 
 
 class Storage(pulumi.ComponentResource):
@@ -67,7 +68,7 @@ class Storage(pulumi.ComponentResource):
                     "id": "old-logs",
                     "status": "Enabled",
                     "filter": {},
-                    "expiration": {"days": LOG_DAYS},
+                    "expiration": {"days": args.log_days},
                     "noncurrent_version_expiration": {"noncurrent_days": 1},
                     "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
                 }

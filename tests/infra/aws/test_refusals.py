@@ -20,6 +20,11 @@ JWT_FILE = {"jwks": "keys.json", "issuer": "i", "audience": "a"}
 REFUSED = [
     ({"aws__region": MISSING}, ["slipway:aws.region: is not set", "us-east-1"]),
     ({"aws__region": "Frankfurt"}, ["slipway:aws.region", "'Frankfurt'"]),
+    (
+        {"privacy__regions": ["eu-central-1", "eu-west-1"]},
+        ["slipway:aws.region: us-east-1 is none of privacy.regions (eu-central-1, eu-west-1)", "take one of these"],
+    ),
+    ({"privacy__retentionDays": 0}, ["slipway:privacy.retentionDays", "greater than or equal to 1"]),
     ({"aws__account": MISSING}, ["slipway:aws.account: is not set", "the only account"]),
     ({"aws__account": "12345"}, ["slipway:aws.account", "'12345'"]),
     ({"aws__account": 123456789012}, ["slipway:aws.account", "string"]),

@@ -210,6 +210,25 @@ def test_alarms_and_budget_reach_somebody(variant):
     ]  # fmt: skip
 
 
+def test_nothing_of_callers_is_kept_for_longer_than_the_stack_says(variant):
+    kept = {
+        name: {each.name: each.inputs["retentionInDays"] for each in variant(name).of_type("LogGroup")}
+        for name in ("example", "production")
+    }
+    assert {name: days for name, days in kept["production"].items() if name != "cluster"} == {
+        "firewall": 14,
+        "flow": 14,
+    }
+    assert {name: days for name, days in kept["example"].items() if name != "cluster"} == {"firewall": 365, "flow": 365}
+    expiries = [
+        rule["expiration"]["days"]
+        for each in variant("production").of_type("BucketLifecycleConfiguration")
+        for rule in each.inputs["rules"]
+        if "expiration" in rule
+    ]
+    assert expiries == [20]
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_no_kubeconfig_holds_a_credential_or_replaces_the_cluster(name, variant):
     (provider,) = variant(name).of_type("pulumi:providers:kubernetes")

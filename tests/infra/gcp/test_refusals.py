@@ -23,6 +23,10 @@ REFUSED = [
     ({"gcp__project": "Example Project"}, ["slipway:gcp.project", "'Example Project'"]),
     ({"gcp__project": 210987654321}, ["slipway:gcp.project", "string"]),
     ({"gcp__region": MISSING}, ["slipway:gcp.region: is not set", "europe-west4"]),
+    (
+        {"privacy": {"regions": ["europe-west1"]}},
+        ["slipway:gcp.region: europe-west4 is none of privacy.regions (europe-west1)", "take one of these"],
+    ),
     ({"gcp__region": "europe-west4-a"}, ["slipway:gcp.region", "'europe-west4-a'"]),
     ({"gcp__regoin": "europe-west4"}, ["slipway:gcp.regoin: no such key", "region"]),
     ({"gcp__labels": {"Team": "a"}}, ["slipway:gcp.labels", "'Team'", "lower-case"]),
