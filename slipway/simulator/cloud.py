@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from pulumi.runtime.rpc import UNKNOWN
 
+from slipway.simulator import refusals
 from slipway.simulator.books import Books, Entry
 from slipway.simulator.faults import CloudError
 from slipway.simulator.scenario import Scenario, fill
@@ -35,6 +36,10 @@ class Cloud:
     def row(self, kind: str) -> dict[str, Any] | None:
         """The table's row of a type such as `aws:ec2/vpc:Vpc`; None for an unlisted one."""
         return self.rows.get(kind.partition(":")[2])
+
+    def problems(self, kind: str, inputs: Properties) -> Iterator[tuple[str, str]]:
+        """(argument, why) of what the SDK's types take and the cloud refuses."""
+        yield from refusals.of(kind, inputs)
 
     def with_name(self, kind: str, inputs: Properties, before: Properties, urn_name: str) -> Properties:
         """The inputs with the name that the provider would make up, kept from `before` in an update."""

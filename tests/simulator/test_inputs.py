@@ -82,6 +82,12 @@ def delete(servicer, kind, id_):
             "is no argument",
         ),
         ("kubernetes:core/v1:Pod", {}, "", "does not know"),
+        (
+            "kubernetes:networking.gke.io/v1:HealthCheckPolicy",
+            {"spec": {"default": {"config": {"type": "HTTP", "httpHealthCheck": {"port": 3000}}}}},
+            "spec.default.config.httpHealthCheck.port",
+            "USE_FIXED_PORT",
+        ),
         ("docker:index/container:Container", {"image": ["a"]}, "image", "not a string"),
         ("docker:index/container:Container", {}, "image", "is required"),
     ],

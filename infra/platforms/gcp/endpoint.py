@@ -248,7 +248,15 @@ class Route(pulumi.ComponentResource):
             "healthyThreshold": 1,
             "unhealthyThreshold": 2,
             "logConfig": {"enabled": True},
-            "config": {"type": "HTTP", "httpHealthCheck": {"port": args.port, "requestPath": args.runtime.ready}},
+            "config": {
+                "type": "HTTP",
+                # GKE refuses a port without it.
+                "httpHealthCheck": {
+                    "portSpecification": "USE_FIXED_PORT",
+                    "port": args.port,
+                    "requestPath": args.runtime.ready,
+                },
+            },
         }
         policies = [
             cluster_object(

@@ -176,7 +176,7 @@ def test_a_service_is_probed_and_guarded_before_it_is_led_to(variant):
     waits = program.waits_for("HTTPRoute", "digits")
     assert {"HealthCheckPolicy digits", "GCPBackendPolicy digits", "Gateway edge", "Deployment digits"} <= waits
     probe = objects(program, "HealthCheckPolicy")["digits"]["default"]["config"]["httpHealthCheck"]
-    assert probe == {"port": 3000, "requestPath": "/readyz"}
+    assert probe == {"portSpecification": "USE_FIXED_PORT", "port": 3000, "requestPath": "/readyz"}
     policy = objects(program, "GCPBackendPolicy")["digits"]
     assert policy["default"]["securityPolicy"] == program.inputs_of("firewall", "SecurityPolicy")["name"]
     assert policy["targetRef"] == {"group": "", "kind": "Service", "name": "digits"}

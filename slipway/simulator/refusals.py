@@ -1,0 +1,34 @@
+"""What the SDK's types take and a cloud or its API server refuses: a rule for each that was met, by type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+Problem = tuple[str, str]
+Rule = Callable[[dict[str, Any]], Iterator[Problem]]
+
+
+def of(kind: str, inputs: dict[str, Any]) -> Iterator[Problem]:
+    """(argument, why it is refused). Unknown values are taken as right."""
+    for rule in RULES.get(kind, ()):
+        yield from rule(inputs)
+
+
+def at(value: Any, *path: str) -> Any:
+    """What lies at a place of nested objects; None where nothing does."""
+    for part in path:
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def _fixed_port(inputs: dict[str, Any]) -> Iterator[Problem]:
+    """The CRD of GKE 2026-03: `port` goes with USE_FIXED_PORT alone, which is not the default."""
+    for kind, check in (at(inputs, "spec", "default", "config") or {}).items():
+        if isinstance(check, dict) and ("port" in check) != (check.get("portSpecification") == "USE_FIXED_PORT"):
+            yield f"spec.default.config.{kind}.port", "goes with portSpecification: USE_FIXED_PORT, and with it alone"
+
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "kubernetes:networking.gke.io/v1:HealthCheckPolicy": (_fixed_port,),
+}
