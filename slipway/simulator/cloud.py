@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pulumi.runtime.rpc import UNKNOWN
 
-from slipway.simulator import refusals
+from slipway.simulator import in_use, refusals
 from slipway.simulator.books import Books, Entry
 from slipway.simulator.faults import CloudError
 from slipway.simulator.scenario import Scenario, fill
@@ -100,10 +100,14 @@ class Cloud:
                 raise CloudError(f"{entry['type']}: InsufficientCapacity: {machine} is not offered {where}")
 
     def refuse_delete(self, kind: str, id_: str) -> None:
-        """Raises CloudError where the resource's own deletion protection is on."""
-        guard, entry = (self.row(kind) or {}).get("guard"), self.books.find(kind, id_)
-        if guard and entry and entry["inputs"].get(guard):
+        """Raises CloudError where the resource's own deletion protection is on, it is not empty, or in use."""
+        row, entry = self.row(kind) or {}, self.books.find(kind, id_)
+        if entry is None:
+            return
+        if (guard := row.get("guard")) and entry["inputs"].get(guard):
             raise CloudError(f"{kind} {id_}: OperationNotPermitted: {guard} is on")
+        if why := in_use.why(row, entry, self.books):
+            raise CloudError(f"{kind} {id_}: {why}")
 
     def replaces(self, kind: str, old: Properties, new: Properties) -> tuple[list[str], list[str]]:
         """(changed arguments, those of them that make a new one)."""
