@@ -53,14 +53,16 @@ def test_a_version_is_waited_for_and_has_its_memory(program):
 def test_the_key_of_an_image_follows_what_goes_in_and_nothing_else():
     plain = image_key("sha256:1", ONNX, "none", ImageConfig())
     assert plain == image_key("sha256:1", ONNX, "none", ImageConfig(packages="fetched"))
+    assert plain == image_key("sha256:1", ONNX, "none", ImageConfig(cuda="12"))
     others = [
         image_key("sha256:2", ONNX, "none", ImageConfig()),
         image_key("sha256:1", ONNX, "nvidia", ImageConfig()),
+        image_key("sha256:1", ONNX, "nvidia", ImageConfig(cuda="12")),
         image_key("sha256:1", ONNX, "none", ImageConfig(arch="arm64")),
         image_key("sha256:1", ONNX, "none", ImageConfig(base=f"python{DIGEST}")),
         image_key("sha256:1", ONNX, "none", ImageConfig(python="3.13")),
     ]
-    assert len({plain, *others}) == 6
+    assert len({plain, *others}) == 7
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_a_gpu_pod_has_the_memory_and_the_time_that_cuda_takes_before_any_model(
     container = container_of(one("gpu", "Deployment", "digits"))
     assert container["resources"]["requests"]["memory"] == memory(5e7, "nvidia") == "4Gi"
     assert container["startupProbe"]["failureThreshold"] == 300
-    assert memory(2e9, "nvidia") == "9856Mi"
+    assert memory(2e9, "nvidia") == "9728Mi"
 
 
 def test_a_fixed_number_of_pods_has_no_autoscaler_and_one_pod_no_budget():

@@ -123,6 +123,7 @@ def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
     assert spot["nodeConfig"]["spot"] is True and steady["nodeConfig"]["spot"] is False
     (gpu,) = steady["nodeConfig"]["guestAccelerators"]
     assert (gpu["type"], gpu["count"]) == ("nvidia-l4", 1)
+    assert gpu["gpuDriverInstallationConfig"] == {"gpuDriverVersion": "LATEST"}
     assert gpu["gpuSharingConfig"] == {"gpuSharingStrategy": "TIME_SHARING", "maxSharedClientsPerGpu": 4}
     assert "guestAccelerators" not in pools["cpu-nodes"]["nodeConfig"]
     assert not any("taints" in each["nodeConfig"] for each in pools.values())
