@@ -29,12 +29,12 @@ class Runtime:
 
     `module`: what Python runs, in an image and on this machine. `fetch`: the module that brings an artifact out of a
     bucket, as `python -m <fetch> URI FOLDER`. `code`: patterns of its files below the root. `locks`: its requirements,
-    by accelerator, that for NVIDIA's by the major of CUDA too. `recipe`: patterns of the files that say how its image is made, besides the lock.
-    `environment`: variables that follow from a service's configuration. `live`, `ready`: paths of its probes; `health`:
-    the script that asks for the first of them inside a container. `api_paths`: what an edge lets through; the page,
-    documentation, metrics and health are not for everyone. `in_flight`: the metric that counts requests in work, and
-    `counted`: the values of its label `endpoint` that are predictions. `providers`: what runs the model, by
-    accelerator.
+    by accelerator, for NVIDIA's by the major of CUDA too. `recipe`: patterns of the files that say how its image is
+    made, besides the lock. `environment`: variables that follow from a service's configuration. `live`, `ready`: paths
+    of its probes; `health`: the script that asks for the first of them inside a container. `api_paths`: what an edge
+    lets through; the page, documentation, metrics and health are not for everyone. `in_flight`: the metric that counts
+    requests in work, and `counted`: the values of its label `endpoint` that are predictions. `providers`: what runs the
+    model, by accelerator.
     """
 
     kind: str

@@ -41,7 +41,8 @@ class Cluster:
     `account_annotations`: of the service accounts, where identity needs them. `monitoring`: whose objects tell what to
     scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics.
     `models`: a pod's volume source with the artifact store, where it is mounted: folders `sha256-<digest>`.
-    `ready`: what has to be there before a pod is scheduled (node pools, add-ons)."""
+    `grace`: seconds that a pod has to end in at least. `ready`: what has to be there before a pod is scheduled (node
+    pools, add-ons)."""
 
     provider: pulumi.ProviderResource
     namespace: pulumi.Input[str]
@@ -54,4 +55,5 @@ class Cluster:
     scrapers: Sequence[str] = ()
     prometheus: str | None = None
     models: Mapping[str, Any] | None = None
+    grace: int = 0
     ready: Sequence[pulumi.Resource] = ()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from slipway.infra.home import ROOT
+from slipway.simulator import compute
 from slipway.simulator.books import Books
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -85,7 +86,12 @@ class Throwaway:
         assert self._stand_ins.stdout
         providers, _, monitoring = self._stand_ins.stdout.readline().strip().partition(" ")
         assert providers, "the stand-ins did not start"
-        self.environment |= {"PULUMI_DEBUG_PROVIDERS": providers, "GOOGLE_MONITORING_CUSTOM_ENDPOINT": monitoring}
+        self.environment |= {
+            "PULUMI_DEBUG_PROVIDERS": providers,
+            "GOOGLE_MONITORING_CUSTOM_ENDPOINT": monitoring,
+            "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{monitoring}{compute.PATH[1:]}",
+            "GOOGLE_OAUTH_ACCESS_TOKEN": "stand-in",
+        }
 
     def stop(self) -> None:
         if self._stand_ins:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from slipway.simulator.compute import left_behind
 from tests.engine.cloud import CloudStack
 from tests.infra.gcp.stacks import IMAGE
 
@@ -66,6 +67,9 @@ def test_what_somebody_changed_by_hand_is_seen(stack):
 
 
 def test_a_destroy_takes_the_load_balancer_first_and_leaves_the_key_alone(stack):
+    (network,) = [each for each in stack.books.all() if each["type"] == "gcp:compute/network:Network"]
+    for kind, name in (("networkEndpointGroups", "k8s1-0123-slipway-digits-3000"), ("firewalls", "gkegw1-0123-l7-x")):
+        left_behind(stack.books, kind, name, network["id"], "example-project")
     order = stack.destroyed()
     for service in ("digits", "linear"):
         assert order[f"HTTPRoute {service}"] < order[f"GCPBackendPolicy {service}"]

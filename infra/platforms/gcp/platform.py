@@ -33,6 +33,8 @@ from slipway.infra.workload.workload import Workload
 
 # Where Google's collectors run: standard clusters, and Autopilot.
 COLLECTORS = ("gmp-system", "gke-gmp-system")
+# What Google wants of pods behind endpoint groups (cloud.google.com/kubernetes-engine: container-native load balancing)
+GRACE = 60
 # What a bucket is asked with: GKE's metadata server, by both of its addresses, and storage.googleapis.com.
 STORAGE = (("169.254.169.252/32", 988), ("169.254.169.254/32", 80), ("0.0.0.0/0", 443))
 
@@ -169,6 +171,7 @@ class GcpPlatform(ClusterPlatform):
             clients=[*proxies, *GOOGLE],
             monitoring="google",
             scrapers=COLLECTORS,
+            grace=GRACE,
             ready=[*ready, space],
         )
 

@@ -225,6 +225,18 @@ def test_an_internal_edge_has_no_public_address_and_takes_tls_by_its_own_certifi
     assert program.inputs_of("edge", "RegionSslPolicy")["minTlsVersion"] == "TLS_1_2"
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_pods_end_no_sooner_than_endpoint_groups_have_let_go_of_them(name, variant):
+    pods = [each["template"]["spec"] for each in objects(variant(name), "Deployment").values()]
+    assert pods and min(each["terminationGracePeriodSeconds"] for each in pods) >= 60
+
+
+def test_the_network_is_looked_through_after_the_cluster_and_before_it_goes(variant):
+    assert "NetworkLeftovers leftovers" in variant("example").waits_for("Cluster", "cluster")
+    assert "Network vpc" in variant("example").waits_for("NetworkLeftovers", "leftovers")
+    assert variant("autopilot").of_type("NetworkLeftovers") == []  # in a network that is another's
+
+
 def test_pods_take_requests_from_the_load_balancer_alone(variant):
     for name, edge in (("example", []), ("autopilot", ["10.9.0.0/23"])):
         policies = objects(variant(name), "NetworkPolicy")
