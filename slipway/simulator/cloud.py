@@ -111,6 +111,8 @@ class Cloud:
 
     def replaces(self, kind: str, old: Properties, new: Properties) -> tuple[list[str], list[str]]:
         """(changed arguments, those of them that make a new one)."""
+        for path, key in (self.row(kind) or {}).get("indifferent", {}).items():
+            old, new = (_without(each, path.split("."), key) for each in (old, new))
         changed = sorted(
             key for key in old.keys() | new.keys() if not key.startswith("__") and old.get(key) != new.get(key)
         )
@@ -150,6 +152,16 @@ def _merged(inputs: Properties, computed: Properties) -> Properties:
 
 def _unknown(template: Any) -> Any:
     return {key: _unknown(each) for key, each in template.items()} if isinstance(template, dict) else UNKNOWN
+
+
+def _without(values: Any, path: list[str], key: str) -> Any:
+    """The values without the entry of that key in a list at a place; without the list where nothing else is in it."""
+    if not path:
+        return [each for each in values if each.get("key") != key]
+    if not isinstance(values, dict) or path[0] not in values:
+        return values
+    inner = _without(values[path[0]], path[1:], key)
+    return {**{name: each for name, each in values.items() if name != path[0]}, **({path[0]: inner} if inner else {})}
 
 
 def _at(values: Any, path: str) -> Any:

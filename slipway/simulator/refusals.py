@@ -29,6 +29,13 @@ def _fixed_port(inputs: dict[str, Any]) -> Iterator[Problem]:
             yield f"spec.default.config.{kind}.port", "goes with portSpecification: USE_FIXED_PORT, and with it alone"
 
 
+def _no_networks(inputs: dict[str, Any]) -> Iterator[Problem]:
+    """Without an endpoint by address the API answers without the block, so each update shows it as a change."""
+    if inputs.get("masterAuthorizedNetworksConfig") == {}:
+        yield "masterAuthorizedNetworksConfig", "is empty: the API does not keep it, and every update would set it anew"
+
+
 RULES: dict[str, tuple[Rule, ...]] = {
+    "gcp:container/cluster:Cluster": (_no_networks,),
     "kubernetes:networking.gke.io/v1:HealthCheckPolicy": (_fixed_port,),
 }

@@ -58,7 +58,8 @@ def test_other_counts_pools_and_rates_replace_nothing_that_lasts(stack):
 def test_a_pool_that_can_not_change_is_made_anew_before_the_old_one_goes(stack):
     found = stack.planned(lambda config: config["slipway:gcp"]["cluster"]["gpu"][1].update(driver="default"))
     assert found["NodePool steady-nodes"] in ("replace", "create-replacement", "delete-replaced")
-    assert {name for name in found if not name.startswith("pulumi")} == {"NodePool steady-nodes"}
+    assert {name for name in found if not name.startswith("pulumi")} == {"NodePool steady-nodes", "ComputeClass order"}
+    assert found["ComputeClass order"] == "update"
 
 
 def test_what_somebody_changed_by_hand_is_seen(stack):

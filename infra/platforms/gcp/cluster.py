@@ -125,8 +125,6 @@ class GkeCluster(pulumi.ComponentResource):
                 "dns_endpoint_config": {"allow_external_traffic": True},
                 "ip_endpoints_config": {"enabled": False},
             },
-            # Without an endpoint by address nobody is authorized by address either.
-            master_authorized_networks_config={},
             release_channel={"channel": config.channel},
             maintenance_policy={"recurring_window": _window(config.maintenance)},
             database_encryption={"state": "ENCRYPTED", "key_name": args.key},

@@ -11,8 +11,8 @@ RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rule
 # Sealed: a change of what a variant declares is a change of this table.
 SEALED = {
     "dev": {"gcp": 42, "kubernetes": 9, "slipway": 12},
-    "example": {"gcp": 64, "kubernetes": 27, "slipway": 19},
-    "production": {"gcp": 73, "kubernetes": 23, "slipway": 22},
+    "example": {"gcp": 64, "kubernetes": 28, "slipway": 19},
+    "production": {"gcp": 73, "kubernetes": 24, "slipway": 22},
     "autopilot": {"gcp": 42, "kubernetes": 14, "slipway": 12},
     "existing": {"gcp": 40, "kubernetes": 15, "slipway": 11},
 }
@@ -126,7 +126,13 @@ def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
     assert gpu["gpuDriverInstallationConfig"] == {"gpuDriverVersion": "LATEST"}
     assert gpu["gpuSharingConfig"] == {"gpuSharingStrategy": "TIME_SHARING", "maxSharedClientsPerGpu": 4}
     assert "guestAccelerators" not in pools["cpu-nodes"]["nodeConfig"]
-    assert not any("taints" in each["nodeConfig"] for each in pools.values())
+    gpu_taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
+    assert "taints" not in pools["cpu-nodes"]["nodeConfig"]
+    assert all(gpu_taint in pools[name]["nodeConfig"]["taints"] for name in ("spot-nodes", "steady-nodes"))
+    # By zone, to begin with; the autoscaler's afterwards.
+    assert [pools[f"{name}-nodes"]["initialNodeCount"] for name in ("cpu", "spot", "steady")] == [1, 0, 1]
+    assert "initialNodeCount" in program.request("NodePool", "cpu-nodes").ignoreChanges
+    assert "NodePool cpu-nodes" in program.waits_for("NodePool", "spot-nodes")
     pods = [each.inputs["spec"]["template"]["spec"] for each in program.of_type("Deployment") if "digits" in each.name]
     wished = [
         each["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
@@ -137,6 +143,24 @@ def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
     assert ["spot", "steady"] in values
     for pod in pods:
         assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
+
+
+def test_the_pools_grow_in_their_order_and_pods_ask_for_it(variant):
+    program = variant("production")
+    pools = {each.name: each.inputs for each in program.of_type("NodePool")}
+    (order,) = program.of_type("ComputeClass")
+    named = [pools[f"{name}-nodes"]["name"] for name in ("spot", "steady")]
+    assert [each["nodepools"] for each in order.inputs["spec"]["priorities"]] == [[each] for each in named]
+    (called, value) = ("cloud.google.com/compute-class", order.inputs["metadata"]["name"])
+    for name in ("spot-nodes", "steady-nodes"):
+        assert pools[name]["nodeConfig"]["labels"][called] == value
+        assert {"key": called, "value": value, "effect": "NO_SCHEDULE"} in pools[name]["nodeConfig"]["taints"]
+    for each in program.of_type("Deployment"):
+        if each.name.startswith("digits"):
+            pod = each.inputs["spec"]["template"]["spec"]
+            assert pod["nodeSelector"][called] == value
+            assert called in [one["key"] for one in pod["tolerations"]]
+    assert variant("dev").of_type("ComputeClass") == []
 
 
 def test_what_a_pool_can_not_change_is_in_its_name_and_what_it_can_is_not():
