@@ -34,7 +34,7 @@ class Runtime:
     of its probes; `health`: the script that asks for the first of them inside a container. `api_paths`: what an edge
     lets through; the page, documentation, metrics and health are not for everyone. `in_flight`: the metric that counts
     requests in work, and `counted`: the values of its label `endpoint` that are predictions. `providers`: what runs the
-    model, by accelerator.
+    model, by accelerator. `devices`: GPUs that a pod of it can use at once.
     """
 
     kind: str
@@ -51,6 +51,7 @@ class Runtime:
     in_flight: str
     counted: tuple[str, ...]
     providers: Mapping[str, str]
+    devices: int = 1
 
     def serving_code(self) -> list[Path]:
         """The files that every platform runs, and nothing that only builds models."""

@@ -35,6 +35,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "pulumi-python:dynamic/slipway:ServiceImage": {"ref": "registry.example.org/team/digits@sha256:" + "1" * 64},
     "pulumi-python:dynamic/slipway:StoredModel": {"uri": "s3://b/models/d@sha256:" + "d" * 64, "size": 3 * 2**20 + 1},
     "pulumi-python:dynamic/slipway:RandomSecret": {"value": "a" * 64},
+    "pulumi-python:dynamic/slipway:GrantsSettled": {},
     "pulumi-python:dynamic/slipway:NetworkLeftovers": {},
     "pulumi-python:dynamic/slipway:LocalService": {"url": "http://127.0.0.1:3000"},
 }

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 from slipway.infra.config.base import Settings
+from slipway.infra.runtime import RUNTIMES
 
 
 class ScaleConfig(Settings):
@@ -129,6 +130,11 @@ class ClusterServing(Settings):
     def _goes_together(self) -> ClusterServing:
         if self.resources.gpu and self.accelerator == "none":
             raise ValueError("resources.gpu: the model runs on the CPU: set accelerator: nvidia, or remove it")
+        if (self.resources.gpu or 1) > (most := max(runtime.devices for runtime in RUNTIMES.values())):
+            raise ValueError(
+                f"resources.gpu: {self.resources.gpu}: a pod runs its model on {most}, and the others would be paid "
+                "for and idle: remove it, and raise scale.max"
+            )
         if self.scale.min > 1 and self.rollout.unavailable >= self.scale.min:
             raise ValueError(
                 f"rollout.unavailable: {self.rollout.unavailable} of {self.scale.min} pods would all be away at once: "

@@ -85,9 +85,11 @@ class Cloud:
         return kept
 
     def refuse(self, entry: Entry) -> None:
-        """Raises CloudError where the account has no room or no such machine."""
+        """Raises CloudError where the account has no room, no such machine or no such member."""
         if twin := self.books.twin(entry):
             raise CloudError(f"{entry['type']} {entry['identity']} AlreadyExists ({twin['id']})")
+        if why := refusals.missing_agent(entry["inputs"], self.books):
+            raise CloudError(f"{entry['type']} {entry['name']}: {why}")
         limit = self.scenario.values["quotas"].get(entry["type"])
         if limit is not None and sum(each["type"] == entry["type"] for each in self.books.all()) >= limit:
             raise CloudError(f"{entry['type']}: QuotaExceeded: the account holds {limit} at most")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from slipway.simulator.books import Books
 
 Problem = tuple[str, str]
 Rule = Callable[[dict[str, Any]], Iterator[Problem]]
@@ -33,6 +36,24 @@ def _no_networks(inputs: dict[str, Any]) -> Iterator[Problem]:
     """Without an endpoint by address the API answers without the block, so each update shows it as a change."""
     if inputs.get("masterAuthorizedNetworksConfig") == {}:
         yield "masterAuthorizedNetworksConfig", "is empty: the API does not keep it, and every update would set it anew"
+
+
+# Google's own accounts in a project, by a part of their address, and the API whose enabling makes them.
+AGENT = re.compile(r"serviceAccount:service-\d+@(?:gcp-sa-)?([a-z-]+)")
+MADE_BY = {
+    "compute-system": "compute", "gs-project-accounts": "storage", "container-engine-robot": "container",
+    "artifactregistry": "artifactregistry", "container": "container",
+}  # fmt: skip
+
+
+def missing_agent(inputs: dict[str, Any], books: Books) -> str:
+    """Why a grant is refused: its member is an agent that no enabled API has made yet. Empty where it is not."""
+    found = AGENT.match(str(inputs.get("member", "")))
+    api = MADE_BY.get(found[1]) if found else None
+    enabled = {each["inputs"]["service"] for each in books.all() if each["type"] == "gcp:projects/service:Service"}
+    if api is None or f"{api}.googleapis.com" in enabled:
+        return ""
+    return f"400: service account {inputs['member']} does not exist: {api}.googleapis.com is not enabled"
 
 
 RULES: dict[str, tuple[Rule, ...]] = {

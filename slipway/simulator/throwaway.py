@@ -58,6 +58,7 @@ class Throwaway:
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "simulated",
+            "SLIPWAY_GRANT_SECONDS": "0",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }  # fmt: skip

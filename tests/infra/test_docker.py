@@ -77,7 +77,7 @@ def test_the_key_of_an_image_follows_what_goes_in_and_nothing_else():
         ({}, {"access": {**KEYS, "allow": ["10.0.0.0/8"]}}, ["slipway:access.allow", "firewall"]),
         ({}, {"access": {**KEYS, "rate": {"perAddress": 5}}}, ["slipway:access.rate.perAddress", "firewall"]),
         ({"resources": {"cpu": "2"}}, {}, ["slipway:services.a.resources.cpu", "workers"]),
-        ({"accelerator": "nvidia", "resources": {"gpu": 2}}, {}, ["services.a.resources.gpu", "docker.gpus"]),
+        ({"accelerator": "nvidia", "resources": {"gpu": 1}}, {}, ["services.a.resources.gpu", "docker.gpus"]),
         ({"scale": {"min": 2}}, {}, ["services.a.scale: platform docker has none", "workers"]),
         ({"metricsPort": 9000}, {}, ["services.a.metricsPort: platform docker has none", "9000"]),
     ],

@@ -172,6 +172,21 @@ def test_the_gpu_taint_of_gkes_own_is_no_difference_and_another_is_one(books, be
     assert (bool(found), replaced) == (changed, [])
 
 
+def test_googles_own_agent_is_granted_nothing_before_the_api_that_makes_it_is_on(books):
+    gcp, kind = stand_in("gcp:", books), "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"
+    grant = {
+        "cryptoKeyId": "k",
+        "role": "r",
+        "member": "serviceAccount:service-1@compute-system.iam.gserviceaccount.com",
+    }
+    for api in ("storage", "compute"):
+        with pytest.raises(CloudError, match="compute-system.* does not exist: compute.googleapis.com is not enabled"):
+            create(gcp, kind, **grant)
+        create(gcp, "gcp:projects/service:Service", service=f"{api}.googleapis.com", project="p")
+    create(gcp, kind, **grant)
+    create(gcp, kind, **{**grant, "member": "serviceAccount:nodes@p.iam.gserviceaccount.com"})
+
+
 def test_a_quota_refuses_one_too_many(books):
     servicer = stand_in("aws:", books)
     for _ in range(5):

@@ -57,6 +57,11 @@ def room(gpus, **more):
         ({"scale": {"target": 0}}, {}, ["services.a.scale.target"]),
         # What belongs together.
         ({"resources": {"gpu": 1}}, {}, ["services.a: resources.gpu", "accelerator: nvidia"]),
+        (
+            {"accelerator": "nvidia", "resources": {"gpu": 2}},
+            {},
+            ["services.a: resources.gpu: 2: a pod runs its model on 1", "raise scale.max"],
+        ),
         ({"accelerator": "tpu"}, {}, ["services.a.accelerator", "'none' or 'nvidia'"]),
         ({"resources": {"cpu": "0"}}, {}, ["services.a.resources.cpu"]),
         ({"resources": {"cpu": 2}}, {}, ["services.a.resources.cpu", "string"]),

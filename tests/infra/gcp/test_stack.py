@@ -115,6 +115,17 @@ def test_a_key_that_is_there_is_granted_on_and_left_alone(variant):
     assert len({each.inputs["member"] for each in grants}) == len(grants) == 4
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_googles_agents_are_granted_once_their_apis_are_on_and_used_once_the_grants_are_known(name, variant):
+    program = variant(name)
+    for each in program.of_type("CryptoKeyIAMMember"):
+        waits = program.waits_for("CryptoKeyIAMMember", each.name)
+        assert {f"Service {api}" for api in ("compute", "storage", "container", "artifactregistry")} <= waits, each.name
+        for user in ("Bucket models", "Repository images"):
+            assert f"CryptoKeyIAMMember {each.name}" in program.waits_for(*user.split())
+            assert "GrantsSettled key-grants" in program.waits_for(*user.split())
+
+
 def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
     program = variant("production")
     pools = {each.name: each.inputs for each in program.of_type("NodePool")}
