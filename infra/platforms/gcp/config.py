@@ -81,7 +81,7 @@ class GpuPool(Settings):
     min: int = Field(default=0, ge=0, description="nodes that stay (compute standard)")
     diskGb: int = Field(default=100, ge=50, le=2000, description="disk of a node")
     driver: Literal["default", "latest"] = Field(default="latest", description="which of GKE's drivers")
-    sharing: Literal["none", "time", "mps"] = Field(default="none", description="how pods take turns on a GPU")
+    sharing: Literal["none", "time", "mps"] = Field(default="none", description="pods take turns on a GPU: time")
     sharers: int = Field(default=1, ge=1, le=48, description="pods to a GPU (sharing)")
 
     @field_validator("machine")

@@ -25,7 +25,6 @@ TAINT = {"key": RESOURCE, "value": "present", "effect": "NO_SCHEDULE"}
 TOLERATION = {"key": RESOURCE, "operator": "Exists", "effect": "NoSchedule"}
 # What pods wish for orders the nodes that are there; which pool grows is a ComputeClass's to say.
 CLASS, CLASS_NAME = "cloud.google.com/compute-class", "slipway-gpu"
-SHARING = {"time": "TIME_SHARING", "mps": "MPS"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,7 @@ class NodePools(pulumi.ComponentResource):
         }
         if pool.sharing != "none":
             accelerator["gpu_sharing_config"] = {
-                "gpu_sharing_strategy": SHARING[pool.sharing],
+                "gpu_sharing_strategy": "TIME_SHARING",
                 "max_shared_clients_per_gpu": pool.sharers,
             }
         spot = pool.capacity == "spot"

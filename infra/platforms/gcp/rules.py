@@ -95,7 +95,9 @@ def _pool(pool: GpuPool, gcp: GcpConfig) -> Iterator[str]:
         elif gcp.cluster.zone and zone != gcp.cluster.zone:
             yield f"zones: the cluster is in {gcp.cluster.zone} alone: name that, or leave gcp.cluster.zone out"
     if (pool.sharing == "none") != (pool.sharers == 1):
-        yield f"sharers: {pool.sharers} with sharing {pool.sharing}: it takes sharing time or mps, and two or more"
+        yield f"sharers: {pool.sharers} with sharing {pool.sharing}: it takes sharing time, and two or more"
+    if pool.sharing == "mps":
+        yield "sharing: mps wants pods in the node's own IPC (hostIPC), which pod security forbids: use time"
     if gcp.cluster.compute == "autopilot":
         if pool.min:
             yield "min: Autopilot keeps no idle node: leave it out, or use compute standard"

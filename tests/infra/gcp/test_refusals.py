@@ -90,6 +90,10 @@ REFUSED = [
     (pool(min=3), ["slipway:gcp.cluster.gpu.steady.min: 3 is more than max, 2"]),
     (pool(capacity="preemptible"), ["slipway:gcp.cluster.gpu.1.capacity", "'on-demand'"]),
     (pool(sharing="time"), ["slipway:gcp.cluster.gpu.steady.sharers: 1 with sharing time"]),
+    (
+        pool(sharing="mps", sharers=2),
+        ["slipway:gcp.cluster.gpu.steady.sharing: mps wants pods in the node's own IPC", "use time"],
+    ),
     (pool(sharers=4), ["slipway:gcp.cluster.gpu.steady.sharers: 4 with sharing none"]),
     ({"gcp__cluster__gpu": []}, ["services.digits.accelerator: no node has a GPU", "gcp.cluster.gpu"]),
     ({"gcp__cluster__gpu": [STEADY]}, ["services.digits.scale", "gcp.cluster.gpu"]),
