@@ -26,6 +26,7 @@ from slipway.infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, re
 from slipway.infra.platforms.gcp.storage import Storage, StorageArgs
 from slipway.infra.resources.image import Registry
 from slipway.infra.workload.cluster import Cluster
+from slipway.infra.workload.deployment import base_name
 from slipway.infra.workload.names import NAMESPACE
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
 from slipway.infra.workload.observability import Observability, ObservabilityArgs
@@ -117,7 +118,8 @@ class GcpPlatform(ClusterPlatform):
         return registry_of(self._project_id, self._region, self._name), [self._registry]
 
     def watch(self, name: str) -> None:
-        self._watch.unhealthy(name)
+        base = self.config.services[name].scale.onDemand
+        self._watch.unhealthy(name, [name, base_name(name)] if base else [name])
 
     def _network(self, place: dict[str, Any]) -> Subnet | None:
         if self._gcp.cluster.existing:

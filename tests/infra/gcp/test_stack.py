@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from slipway.infra.platforms.gcp.observability import _plain
+from slipway.infra.workload import observability
 
 from tests.contracts import rules
 from tests.infra.gcp.stacks import KEY, VARIANTS
@@ -10,11 +12,11 @@ from tests.infra.gcp.stacks import KEY, VARIANTS
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
 # Sealed: a change of what a variant declares is a change of this table.
 SEALED = {
-    "dev": {"gcp": 42, "kubernetes": 9, "slipway": 12},
-    "example": {"gcp": 64, "kubernetes": 28, "slipway": 19},
-    "production": {"gcp": 73, "kubernetes": 24, "slipway": 22},
-    "autopilot": {"gcp": 42, "kubernetes": 14, "slipway": 12},
-    "existing": {"gcp": 40, "kubernetes": 15, "slipway": 11},
+    "dev": {"gcp": 46, "kubernetes": 9, "slipway": 12},
+    "example": {"gcp": 68, "kubernetes": 28, "slipway": 19},
+    "production": {"gcp": 77, "kubernetes": 24, "slipway": 22},
+    "autopilot": {"gcp": 46, "kubernetes": 14, "slipway": 12},
+    "existing": {"gcp": 43, "kubernetes": 15, "slipway": 11},
 }
 STATEFUL = {("Bucket", "models"), ("Repository", "images")}
 
@@ -74,11 +76,13 @@ def test_a_service_reads_its_own_models_and_nothing_else(variant):
     assert [each.name for each in program.of_type("Account")] == ["nodes"]
 
 
-def test_nodes_may_run_and_pull_and_nothing_else(variant):
+def test_nodes_may_run_pull_and_evaluate_rules_and_nothing_else(variant):
     roles = {
         each.inputs["role"] for kind in ("IAMMember", "RepositoryIamMember") for each in variant("dev").of_type(kind)
     }
-    assert roles == {"roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader"}
+    assert roles == {
+        "roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader", "roles/monitoring.viewer",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["example", "dev", "production", "autopilot"])
@@ -290,17 +294,39 @@ def test_services_believe_googles_proxies_and_its_address_and_nobody_else(varian
 
 def test_alerts_are_told_to_the_named_addresses_and_the_budget_too(variant):
     program = variant("example")
-    alerts = {each.name: each.inputs for each in program.of_type("AlertPolicy")}
-    assert set(alerts) == {"errors", "latency", "drift", "unhealthy-digits", "unhealthy-linear",
-                           "unreachable-digits", "unreachable-linear"}  # fmt: skip
-    assert all(len(each["notificationChannels"]) == 1 for each in alerts.values())
-    condition = alerts["latency"]["conditions"][0]["conditionPrometheusQueryLanguage"]
-    assert condition["query"].endswith("> 0.5") and 'cluster="slipway-test"' in condition["query"]
+    policies = {each.name: each.inputs for each in program.of_type("AlertPolicy")}
+    assert set(policies) == {"failing", "slow", "saturated", "drift", "accuracy-lost", "gpu-full", "unhealthy-digits",
+                           "unhealthy-linear", "unreachable-digits", "unreachable-linear"}  # fmt: skip
+    assert all(len(each["notificationChannels"]) == 1 for each in policies.values())
+    condition = policies["slow"]["conditions"][0]["conditionPrometheusQueryLanguage"]
+    assert "> 0.5 and" in condition["query"] and condition["duration"] == "600s"
+    assert policies["failing"]["severity"] == "CRITICAL" and policies["drift"]["severity"] == "WARNING"
     budget = program.inputs_of("budget", "gcp:billing/budget:Budget")
     assert budget["budgetFilter"]["projects"] == ["projects/210987654321"]
     assert len(budget["allUpdatesRule"]["monitoringNotificationChannels"]) == 1
     (provider,) = program.of_type("pulumi:providers:gcp")
     assert provider.inputs["billingProject"] == "example-project"
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_alert_asks_about_this_cluster_and_namespace_and_for_nothing_that_is_recorded(name, variant):
+    shared = {_plain(rule["alert"]) for rule in observability.alerts(observability.rules("slipway"))}
+    policies = {each.name: each.inputs for each in variant(name).of_type("AlertPolicy")}
+    assert shared <= policies.keys()
+    for called, policy in policies.items():
+        query = policy["conditions"][0]["conditionPrometheusQueryLanguage"]["query"]
+        if not called.startswith("unreachable"):
+            assert query.count('cluster="') == query.count('namespace="') > 0, called
+        assert "slipway:" not in query and "(-" not in query
+    # Managed Prometheus has an Alertmanager that tells nobody.
+    (ruled,) = objects(variant(name), "Rules").values()
+    assert ruled["groups"] and all("record" in rule for group in ruled["groups"] for rule in group["rules"])
+
+
+def test_a_service_is_counted_by_the_exact_names_of_its_deployments(variant):
+    policies = {each.name: str(each.inputs["conditions"]) for each in variant("production").of_type("AlertPolicy")}
+    assert 'deployment=~"digits|digits-base"' in policies["unhealthy-digits"]
+    assert 'deployment=~"linear"' in policies["unhealthy-linear"]
 
 
 def test_pods_are_scraped_by_googles_collectors_alone(variant):
