@@ -114,6 +114,8 @@ class StackConfig(PlatformSettings):
     def _fits_the_platform(self) -> StackConfig:
         row = PLATFORMS[self.platform]
         found = [*unsupported(row.name, row.unsupported, self.services), *row.problems(self)]
+        if self.access.clientNamespaces and not row.kubectl:
+            found.append(f"access.clientNamespaces: platform {row.name} has no namespaces: remove it")
         if found:
             raise ValueError(f"\n  {PROJECT}:".join(found))
         return self

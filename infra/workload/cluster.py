@@ -36,7 +36,7 @@ class Cluster:
     """A Kubernetes cluster as the workload sees it.
 
     `placements`: by accelerator (`none`, `nvidia`), the preferred first. `clients`: CIDRs of what may ask the pods
-    (load balancer, gateway); none: every pod of the namespace. `client_namespaces`, `scrapers`: namespaces whose pods
+    besides those of their namespace (load balancer, gateway). `client_namespaces`, `scrapers`: namespaces whose pods
     may ask, and scrape. `egress`: CIDRs and ports that pods need besides DNS, such as the cloud's identity agent.
     `account_annotations`: of the service accounts, where identity needs them. `monitoring`: whose objects tell what to
     scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics.

@@ -146,11 +146,15 @@ def test_only_paths_of_the_api_are_routed():
 
 def test_pods_hear_and_reach_only_who_was_named():
     denied = one("public", "NetworkPolicy", "default-deny")["spec"]
-    assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert denied.keys() == {"podSelector", "policyTypes", "egress"} and denied["podSelector"] == {}
+    assert denied["policyTypes"] == ["Ingress", "Egress"]
+    # Nothing but DNS and the services of the namespace.
+    assert [[port["port"] for port in rule["ports"]] for rule in denied["egress"]] == [[53, 53], [3000]]
+    assert denied["egress"][1]["to"] == [{"podSelector": {}}]
     spec = one("public", "NetworkPolicy", "digits")["spec"]
     asked, scraped = spec["ingress"]
     edge = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}}}
-    assert asked["from"] == [{"ipBlock": {"cidr": "10.0.0.0/8"}}, edge]
+    assert asked["from"] == [{"ipBlock": {"cidr": "10.0.0.0/8"}}, edge, {"podSelector": {}}]
     assert scraped["ports"] == [{"port": 9000, "protocol": "TCP"}]
     assert [rule["ports"][-1]["port"] for rule in spec["egress"]] == [53, 443, 4318]
 

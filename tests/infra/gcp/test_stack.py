@@ -276,11 +276,12 @@ def test_the_network_is_looked_through_after_the_cluster_and_before_it_goes(vari
     assert variant("autopilot").of_type("NetworkLeftovers") == []  # in a network that is another's
 
 
-def test_pods_take_requests_from_the_load_balancer_alone(variant):
+def test_pods_take_requests_from_the_load_balancer_and_their_own_namespace_alone(variant):
     for name, edge in (("example", []), ("autopilot", ["10.9.0.0/23"])):
         policies = objects(variant(name), "NetworkPolicy")
         asked = policies["digits"]["ingress"][0]["from"]
-        assert [each["ipBlock"]["cidr"] for each in asked] == [*edge, "35.191.0.0/16", "130.211.0.0/22"]
+        assert [each["ipBlock"]["cidr"] for each in asked[:-1]] == [*edge, "35.191.0.0/16", "130.211.0.0/22"]
+        assert asked[-1] == {"podSelector": {}}
         assert [each["ports"][0]["port"] for each in policies["digits"]["egress"]][:1] == [53]
 
 
