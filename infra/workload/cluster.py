@@ -41,6 +41,7 @@ class Cluster:
     `account_annotations`: of the service accounts, where identity needs them. `monitoring`: whose objects tell what to
     scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics.
     `models`: a pod's volume source with the artifact store, where it is mounted: folders `sha256-<digest>`.
+    `requests_metric`: what the cluster's metrics API calls the share of a Service's request rate that is in use.
     `grace`: seconds that a pod has to end in at least. `ready`: what has to be there before a pod is scheduled (node
     pools, add-ons)."""
 
@@ -55,5 +56,6 @@ class Cluster:
     scrapers: Sequence[str] = ()
     prometheus: str | None = None
     models: Mapping[str, Any] | None = None
+    requests_metric: str | None = None
     grace: int = 0
     ready: Sequence[pulumi.Resource] = ()

@@ -52,11 +52,17 @@ def room(gpus, **more):
         ({"scale": {"min": 3, "max": 2}}, {}, ["services.a.scale", "max: 2 is less than min (3)"]),
         ({"scale": {"min": -1}}, {}, ["services.a.scale.min"]),
         ({"scale": {"max": 0}}, {}, ["services.a.scale.max"]),
-        ({"scale": {"on": "gpu"}}, {}, ["services.a.scale.on", "'cpu' or 'inflight'"]),
+        ({"scale": {"on": "gpu"}}, {}, ["services.a.scale.on", "'inflight' or 'requests'"]),
         ({"scale": {"max": 3, "on": "inflight"}}, {}, ["services.a.scale.on", "kubernetes.prometheus"]),
         ({"scale": {"target": 0}}, {}, ["services.a.scale.target"]),
         # What belongs together.
         ({"resources": {"gpu": 1}}, {}, ["services.a: resources.gpu", "accelerator: nvidia"]),
+        (
+            {"scale": {"max": 4, "on": "requests", "target": 9}},
+            {},
+            ["services.a.scale.on: requests: nothing before the pods of platform kubernetes counts", "cpu or inflight"],
+        ),
+        ({"scale": {"max": 4, "target": 2000}}, {}, ["services.a.scale: target: 2000 of cpu: at most 1000"]),
         (
             {"accelerator": "nvidia", "resources": {"gpu": 2}},
             {},

@@ -36,6 +36,8 @@ from slipway.infra.workload.workload import Workload
 COLLECTORS = ("gmp-system", "gke-gmp-system")
 # What Google wants of pods behind endpoint groups (cloud.google.com/kubernetes-engine: container-native load balancing)
 GRACE = 60
+# Of `maxRatePerEndpoint` of all pods: cloud.google.com/kubernetes-engine: traffic-based autoscaling
+REQUESTS = "autoscaling.googleapis.com|gclb-capacity-fullness"
 # What a bucket is asked with: GKE's metadata server, by both of its addresses, and storage.googleapis.com.
 STORAGE = (("169.254.169.252/32", 988), ("169.254.169.254/32", 80), ("0.0.0.0/0", 443))
 
@@ -173,6 +175,7 @@ class GcpPlatform(ClusterPlatform):
             clients=[*proxies, *GOOGLE],
             monitoring="google",
             scrapers=COLLECTORS,
+            requests_metric=REQUESTS,
             grace=GRACE,
             ready=[*ready, space],
         )
@@ -234,6 +237,7 @@ class GcpPlatform(ClusterPlatform):
             edge=self._edge,
             config=self._gcp.endpoint,
             drain=service.rollout.drainSeconds,
+            rate=service.scale.target if service.scale.on == "requests" else None,
         )
         route = Route(name, args, self._inside)
         # Google's probes come from addresses that no list of callers has.

@@ -109,7 +109,11 @@ def _services(config: StackConfig) -> Iterator[str]:
     cluster = config.of(GcpConfig).cluster
     for name, service in config.services.items():
         if service.scale.on == "inflight":
-            yield f"services.{name}.scale.on: KEDA can't ask Google's managed Prometheus by itself: use cpu"
+            yield f"services.{name}.scale.on: KEDA can't ask Google's managed Prometheus itself: use requests, or cpu"
+        if service.scale.on == "requests" and not service.host:
+            yield f"services.{name}.scale.on: the load balancer counts requests: set host, or use cpu"
+        if service.scale.on == "requests" and service.scale.onDemand:
+            yield f"services.{name}.scale.onDemand: requests are counted for all pods of a service alike: use cpu"
     if cluster.existing:
         return
     asking = [name for name, service in config.services.items() if service.gpus]

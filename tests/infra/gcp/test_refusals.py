@@ -118,7 +118,17 @@ REFUSED = [
     ({"gcp__ci__repository": "models"}, ["slipway:gcp.ci.repository", "'models'"]),
     ({"image": {"arch": "arm64"}}, ["slipway:image.arch: arm64: the nodes are amd64"]),
     ({"services__digits__port": 3001}, ["services.digits.port: platform gcp has none", "remove it"]),
-    ({"services__linear__scale": {"min": 1, "max": 4, "on": "inflight"}}, ["services.linear.scale.on", "use cpu"]),
+    ({"services__linear__scale": {"min": 1, "max": 4, "on": "inflight"}}, ["services.linear.scale.on", "or cpu"]),
+    ({"services__linear__scale": {"max": 4, "on": "requests", "target": 9}}, ["services.linear.scale.on", "set host"]),
+    ({"services__linear__scale": {"max": 4, "on": "requests"}}, ["services.linear.scale: target: is not set", "load"]),
+    (
+        {"services__digits__scale": {"min": 2, "max": 4, "onDemand": 1, "on": "requests", "target": 9}},
+        ["services.digits.scale.onDemand: requests are counted for all pods"],
+    ),
+    (
+        {"services__linear__scale": {"min": 0, "max": 4, "on": "requests", "target": 9}},
+        ["services.linear.scale: min: where there is no pod nobody counts"],
+    ),
 ]
 
 

@@ -222,6 +222,17 @@ def test_a_service_is_probed_and_guarded_before_it_is_led_to(variant):
     assert policy["targetRef"] == {"group": "", "kind": "Service", "name": "digits"}
 
 
+def test_pods_are_counted_by_the_load_balancers_requests_where_a_service_says_so(variant):
+    program = variant("example")
+    policies = objects(program, "GCPBackendPolicy")
+    assert policies["linear"]["default"]["maxRatePerEndpoint"] == 500
+    assert "maxRatePerEndpoint" not in policies["digits"]["default"]
+    (metric,) = objects(program, "HorizontalPodAutoscaler")["linear"]["metrics"]
+    assert metric["object"]["describedObject"] == {"apiVersion": "v1", "kind": "Service", "name": "linear"}
+    assert metric["object"]["metric"]["name"] == "autoscaling.googleapis.com|gclb-capacity-fullness"
+    assert metric["object"]["target"] == {"type": "AverageValue", "averageValue": "70"}
+
+
 def test_the_load_balancer_goes_before_what_it_is_made_of_and_what_reaches_the_cluster(variant):
     waits = variant("example").waits_for("Gateway", "edge")
     assert {"GlobalAddress edge", "CertificateMapEntry edge", "Cluster cluster", "Namespace space"} <= waits
