@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from slipway.infra.config.base import Settings
@@ -35,6 +35,14 @@ class ScaleConfig(Settings):
     keep: int | None = Field(
         default=None, ge=1, le=1000, description="pods that a drain leaves running; default: all but one"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, values: Any) -> Any:
+        """YAML 1.1 reads a bare `on` as true."""
+        if not isinstance(values, dict):
+            return values
+        return {"on" if key in (True, "true") else key: value for key, value in values.items()}
 
     @property
     def most(self) -> int:

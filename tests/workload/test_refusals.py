@@ -3,7 +3,9 @@
 import json
 
 import pytest
+import yaml
 from slipway.infra.config.base import ConfigError
+from slipway.infra.config.scaling import ScaleConfig
 from slipway.infra.config.stack import StackConfig
 
 IMAGE = "registry.example/a@sha256:" + "a" * 64
@@ -143,3 +145,9 @@ def test_every_error_is_told_at_once():
 )
 def test_what_can_go_on_is_taken(service, kubernetes):
     assert parse(service, kubernetes).services["a"]
+
+
+@pytest.mark.parametrize("text", ["{max: 2, on: cpu}", '{max: 2, "on": cpu}'])
+def test_what_is_counted_may_be_spelt_with_quotes_or_without(text):
+    assert ScaleConfig.model_validate(yaml.safe_load(text)).on == "cpu"
+    assert ScaleConfig.model_validate(json.loads(json.dumps(yaml.safe_load(text)))).on == "cpu"
