@@ -171,7 +171,8 @@ class BudgetConfig(Settings):
 class CiConfig(Settings):
     """Who previews and deploys from GitHub, without a key. In one stack of a project."""
 
-    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name: may preview")
+    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name: its jobs may")
+    preview: str = Field(default="preview", min_length=1, description="GitHub environment whose jobs may preview")
     deploy: str | None = Field(default=None, min_length=1, description="GitHub environment whose jobs may deploy")
 
 

@@ -21,6 +21,7 @@ from slipway.infra.platforms.gcp.labels import labelled, stack_labels
 from slipway.infra.platforms.gcp.network import Network, NetworkArgs, Subnet, existing_subnet
 from slipway.infra.platforms.gcp.nodepools import NodePools, NodePoolsArgs, placements
 from slipway.infra.platforms.gcp.observability import Watch, WatchArgs
+from slipway.infra.platforms.gcp.permissions import IN_CLUSTER
 from slipway.infra.platforms.gcp.project import Project, ProjectArgs
 from slipway.infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, registry_of
 from slipway.infra.platforms.gcp.storage import Storage, StorageArgs
@@ -30,6 +31,7 @@ from slipway.infra.workload.deployment import base_name
 from slipway.infra.workload.names import NAMESPACE
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
 from slipway.infra.workload.observability import Observability, ObservabilityArgs
+from slipway.infra.workload.viewers import viewers
 from slipway.infra.workload.workload import Workload
 
 # Where Google's collectors run: standard clusters, and Autopilot.
@@ -223,9 +225,18 @@ class GcpPlatform(ClusterPlatform):
             project=self._project.id,
             number=self._project.number,
             repository=config.repository,
+            preview=config.preview,
             deploy=config.deploy,
         )
-        return Ci("ci", args, self._opts)
+        ci = Ci("ci", args, self._opts)
+        subject = {"kind": "User", "name": ci.previewer}
+        viewers(
+            "viewers",
+            subject,
+            IN_CLUSTER,
+            pulumi.ResourceOptions(parent=ci, provider=self._gke.provider, depends_on=[*self.cluster.ready]),
+        )
+        return ci
 
     def route(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str] | None:
         assert self._edge

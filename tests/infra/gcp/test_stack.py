@@ -1,6 +1,7 @@
 """The Google Cloud stack under mocks: what is declared, who may read what, what is public, what comes before what."""
 
 import json
+import re
 
 import pytest
 from slipway.infra.platforms.gcp.observability import _plain
@@ -14,7 +15,7 @@ RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rule
 SEALED = {
     "dev": {"gcp": 46, "kubernetes": 9, "slipway": 12},
     "example": {"gcp": 68, "kubernetes": 28, "slipway": 19},
-    "production": {"gcp": 77, "kubernetes": 24, "slipway": 22},
+    "production": {"gcp": 77, "kubernetes": 26, "slipway": 22},
     "autopilot": {"gcp": 46, "kubernetes": 14, "slipway": 12},
     "existing": {"gcp": 43, "kubernetes": 15, "slipway": 11},
 }
@@ -363,11 +364,34 @@ def test_previews_read_and_only_jobs_of_the_environment_deploy(variant):
     by_member = {}
     for each in program.of_type("IAMMember"):
         by_member.setdefault(each.inputs["member"], set()).add(each.inputs["role"])
-    (jobs,) = [member for member in by_member if member.startswith("principalSet://")]
-    assert by_member[jobs] == {"roles/viewer", "roles/iam.securityReviewer", "roles/storage.objectViewer"}
-    (deploy,) = [member for member in by_member if member.startswith("principal://")]
-    assert deploy.endswith("/subject/repo:example/models:environment:production")
+    within = "/subject/repo:example/models:environment:"
+    (preview,), (deploy,) = (
+        [member for member in by_member if member.endswith(f"{within}{name}")] for name in ("preview", "production")
+    )
+    assert by_member[preview] == {"projects/example-project/roles/slipway_test_preview"}
+    assert not any("principalSet" in member for member in by_member)
+    (binding,) = program.of_type("ClusterRoleBinding")
+    (subject,) = binding.inputs["subjects"]
+    assert (subject["kind"], subject["name"]) == ("User", preview)
     assert not by_member[deploy] & {"roles/owner", "roles/editor"}
+
+
+def test_a_preview_reads_settings_and_states_and_neither_data_nor_billing(variant):
+    program = variant("production")
+    held = program.inputs_of("preview", "IAMCustomRole")["permissions"]
+    assert all(re.search(r"\.(get|list|getIamPolicy|connect)$", each) for each in held)
+    assert not [each for each in held if re.search("objects|billing|logging|secret|versions|credentials|docker", each)]
+    (role,) = program.of_type("ClusterRole")
+    rules_ = role.inputs["rules"]
+    assert not any({"secrets", "pods/log", "pods/exec", "*"} & {*each["resources"]} for each in rules_)
+    assert all(set(each["verbs"]) == {"get", "list", "watch"} for each in rules_)
+    seen = {(group, kind) for each in rules_ for group in each["apiGroups"] for kind in each["resources"]}
+    for each in of(program, "kubernetes"):
+        group, _, kind = each.typ.split(":")[1].rpartition("/")[0], "", each.typ.split(":")[2].lower()
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}es" if kind.endswith("s") else f"{kind}s"
+        plural = {"ruleses": "rules", "endpointses": "endpoints"}.get(plural, plural)
+        if kind != "secret":
+            assert (group.removeprefix("core"), plural) in seen, (group, plural)
 
 
 def test_no_output_holds_credentials_and_the_kubeconfig_asks_the_plugin(variant):
