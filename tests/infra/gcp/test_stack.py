@@ -112,6 +112,12 @@ def test_production_alone_protects_and_retains_and_a_key_always_stays(name, vari
         assert program.request(key.typ.split(":")[-1], key.name).retainOnDelete
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_the_stack_filled_itself_does_not_keep_a_service_from_being_removed(name, variant):
+    folders = variant(name).of_type("ManagedFolder")
+    assert folders and all(each.inputs["forceDestroy"] is True for each in folders)
+
+
 def test_a_key_that_is_there_is_granted_on_and_left_alone(variant):
     program = variant("production")
     assert program.of_type("CryptoKey") == program.of_type("KeyRing") == []
