@@ -33,7 +33,6 @@ def room(gpus, **more):
         # Rollouts and drains that could never go on.
         ({**GPU, "scale": {"min": 2}}, room(2), ["services.a.rollout.surge", "spare", "unavailable: 1"]),
         ({**GPU, "scale": {"min": 1, "max": 4}}, room(4), ["services.a.rollout.surge", "4 are taken"]),
-        ({**GPU, "resources": {"gpu": 2}, "scale": {"min": 2}}, room(5), ["services.a.rollout.surge", "2 spare of 5"]),
         ({**GPU, "scale": {"min": 3}}, room(2), ["services.a.scale.max", "ask for 3 GPUs", "has 2"]),
         ({"rollout": {"surge": 0}}, {}, ["services.a.rollout", "surge: neither", "surge: 1"]),
         ({"scale": {"min": 2, "keep": 2}}, {}, ["services.a.scale", "keep: 2 of 2", "at most min - 1 (1)"]),
