@@ -49,7 +49,7 @@ class StackKey(pulumi.ComponentResource):
             for agent, member in self._agents(args).items()
         ]
         members = [each.member for each in granted]
-        self.id = GrantsSettled("key-grants", key, members, pulumi.ResourceOptions(parent=self)).target
+        self.id = GrantsSettled("key-grants", members, pulumi.ResourceOptions(parent=self)).after(key)
         self.register_outputs({})
 
     def _made(self, args: KeyArgs) -> pulumi.Output[str]:

@@ -29,15 +29,11 @@ class GrantsSettledProvider(ResourceProvider):
 
 
 class GrantsSettled(Resource, module="slipway", name="GrantsSettled"):
-    """Owns nothing: it is there once the grants are old enough to be relied on. Output: `target`, what they are on."""
+    """Owns nothing: it is there once the grants are old enough to be relied on."""
 
-    target: pulumi.Output[str]
+    def __init__(self, name: str, grants: Sequence[pulumi.Input[str]], opts: pulumi.ResourceOptions) -> None:
+        super().__init__(GrantsSettledProvider(), name, {"grants": list(grants)}, opts)
 
-    def __init__(
-        self,
-        name: str,
-        target: pulumi.Input[str],
-        grants: Sequence[pulumi.Input[str]],
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        super().__init__(GrantsSettledProvider(), name, {"target": target, "grants": list(grants)}, opts)
+    def after(self, value: pulumi.Input[str]) -> pulumi.Output[str]:
+        """The value, for what has to wait. It is known in a preview: what is new here must not replace what has it."""
+        return pulumi.Output.all(value, self.urn).apply(lambda known: str(known[0]))
