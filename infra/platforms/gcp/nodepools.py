@@ -19,6 +19,7 @@ from slipway.infra.workload.names import labels
 
 POOL = "slipway.dev/pool"
 RESOURCE = "nvidia.com/gpu"
+ZONES = 3  # of a region, as most have
 # GKE sets the taint by itself only where another pool is there already, so pools declare it. It also adds the
 # toleration; a pod that says it needs no admission webhook for that.
 TAINT = {"key": RESOURCE, "value": "present", "effect": "NO_SCHEDULE"}
@@ -52,6 +53,7 @@ class NodePools(pulumi.ComponentResource):
             args.cpu.diskGb,
             {"total_min_node_count": args.cpu.min, "total_max_node_count": args.cpu.max},
             {"strategy": "SURGE", "max_surge": 1, "max_unavailable": 0},
+            first=ceil(args.cpu.min / (1 if args.gke.location.count("-") == 2 else ZONES)),
         )
         # What the cluster itself runs has to find nodes without GPUs first.
         made = [self._gpu_pool(pool, cpu) for pool in args.pools]
@@ -118,7 +120,8 @@ class NodePools(pulumi.ComponentResource):
         sizes: Any,
         upgrade: Any,
         zones: Sequence[str] | None = None,
-        first: int = 1,
+        *,
+        first: int,
         needs: Sequence[pulumi.Resource] = (),
         taints: Sequence[dict[str, str]] = (),
         ordered: bool = False,
