@@ -395,7 +395,7 @@ def test_a_preview_reads_settings_and_states_and_neither_data_nor_billing(varian
     for each in of(program, "kubernetes"):
         group, _, kind = each.typ.split(":")[1].rpartition("/")[0], "", each.typ.split(":")[2].lower()
         plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}es" if kind.endswith("s") else f"{kind}s"
-        plural = {"ruleses": "rules", "endpointses": "endpoints"}.get(plural, plural)
+        plural = {"ruleses": "rules", "gatewaies": "gateways"}.get(plural, plural)
         if kind != "secret":
             assert (group.removeprefix("core"), plural) in seen, (group, plural)
 
