@@ -112,7 +112,7 @@ check: install ## format, lint and types
 	"$$bin/mypy" --python-executable .venv/bin/python tools __main__.py
 
 lock: install ## compile every requirements.in anew
-	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
+	@for set in requirements service/requirements service/requirements-gpu service/requirements-gpu-12 bench/requirements bench/keras bench/variants bench/openvino \
 	    tests/service/peers tests/page/requirements tests/pipeline/buckets slipway/ops/models/buckets tools/checkers tools/checkov \
 	    tools/iam tools/kubernetes-validate tools/workflows tools/uv tools/grafana tests/cli/clouds; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done

@@ -30,12 +30,12 @@ class Runtime:
 
     `module`: what Python runs, in an image and on this machine. `fetch`: the module that brings an artifact out of a
     bucket, as `python -m <fetch> URI FOLDER`. `code`: patterns of its files below the root. `locks`: its requirements,
-    by accelerator. `recipe`: patterns of the files that say how its image is made, besides the lock.
-    `environment`: variables that follow from a service's configuration. `live`, `ready`: paths of its probes; `health`:
-    the script that asks for the first of them inside a container. `api_paths`: what an edge lets through; the page,
-    documentation, metrics and health are not for everyone. `in_flight`: the metric that counts requests in work, and
-    `counted`: the values of its label `slipway_endpoint` that are predictions. `providers`: what runs the model, by
-    accelerator.
+    by accelerator, for NVIDIA's by the major of CUDA too. `recipe`: patterns of the files that say how its image is
+    made, besides the lock. `environment`: variables that follow from a service's configuration. `live`, `ready`: paths
+    of its probes; `health`: the script that asks for the first of them inside a container. `api_paths`: what an edge
+    lets through; the page, documentation, metrics and health are not for everyone. `in_flight`: the metric that counts
+    requests in work, and `counted`: the values of its label `slipway_endpoint` that are predictions. `providers`: what runs the
+    model, by accelerator. `devices`: GPUs that a pod of it can use at once.
     """
 
     kind: str
@@ -52,18 +52,19 @@ class Runtime:
     in_flight: str
     counted: tuple[str, ...]
     providers: Mapping[str, str]
+    devices: int = 1
 
     def serving_code(self) -> list[Path]:
         """The files that every platform runs, and nothing that only builds models."""
         return files_of(*self.code)
 
-    def lock(self, accelerator: str) -> Path:
+    def lock(self, accelerator: str, cuda: str = "13") -> Path:
         """What is installed beside the code."""
-        return ROOT / self.locks[accelerator]
+        return ROOT / self.locks[f"nvidia-{cuda}" if accelerator == "nvidia" else accelerator]
 
-    def image_recipe(self, accelerator: str) -> list[Path]:
+    def image_recipe(self, accelerator: str, cuda: str = "13") -> list[Path]:
         """The files that say how an image is made."""
-        return [self.lock(accelerator), *files_of(*self.recipe)]
+        return [self.lock(accelerator, cuda), *files_of(*self.recipe)]
 
     def requests_in_flight(self, namespace: str, service: str) -> str:
         """A Prometheus query: predictions that a service works on, waiting and running."""
@@ -95,7 +96,11 @@ ONNX = Runtime(
         *(f"service/{room}/*.py" for room in ("http", "api", "samples", "inference", "access", "telemetry", "explain")),
         "service/page/*",
     ),
-    locks={"none": "service/requirements.txt", "nvidia": "service/requirements-gpu.txt"},
+    locks={
+        "none": "service/requirements.txt",
+        "nvidia-13": "service/requirements-gpu.txt",
+        "nvidia-12": "service/requirements-gpu-12.txt",
+    },
     recipe=("service/Dockerfile", "service/image/*.py"),
     environment=_environment,
     live="/livez",

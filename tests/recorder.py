@@ -35,6 +35,8 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "pulumi-python:dynamic/slipway:ServiceImage": {"ref": "registry.example.org/team/digits@sha256:" + "1" * 64},
     "pulumi-python:dynamic/slipway:StoredModel": {"uri": "s3://b/models/d@sha256:" + "d" * 64, "size": 3 * 2**20 + 1},
     "pulumi-python:dynamic/slipway:RandomSecret": {"value": "a" * 64},
+    "pulumi-python:dynamic/slipway:GrantsSettled": {},
+    "pulumi-python:dynamic/slipway:NetworkLeftovers": {},
     "pulumi-python:dynamic/slipway:LocalService": {"url": "http://127.0.0.1:3000"},
 }
 # What Pulumi's mocks run on: left to themselves they make one and never close it.
@@ -113,11 +115,9 @@ class Recorder(mocks.Mocks):
         cloud = cloud_for(package, Books(Path("no-books")), self.scenario)
         assert cloud.row(args.typ) is not None, f"{args.typ} is not in tables/{package}.yaml"
         known = resource_type(args.typ)
-        problems = (
-            [f"{args.typ} {args.name}: {path} {why}" for path, why in input_problems(plain(args.inputs), known)]
-            if known
-            else []
-        )
+        inputs = plain(args.inputs)
+        found = [*(input_problems(inputs, known) if known else ()), *cloud.problems(args.typ, inputs)]
+        problems = [f"{args.typ} {args.name}: {path} {why}" for path, why in found]
         assert not problems, "\n".join(problems)
         entry = cloud.entry(args.typ, cloud.with_name(args.typ, args.inputs, {}, args.name), args.name)
         return entry["id"], entry["outputs"]

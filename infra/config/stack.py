@@ -121,6 +121,14 @@ class StackConfig(PlatformSettings):
     def _fits_the_platform(self) -> StackConfig:
         row = PLATFORMS[self.platform]
         found = [*unsupported(row.name, row.unsupported, self.services), *row.problems(self)]
+        for name, service in self.services.items():
+            if service.scale.on not in row.scales_on:
+                found.append(
+                    f"services.{name}.scale.on: {service.scale.on}: nothing before the pods of platform {row.name} "
+                    f"counts them for an autoscaler: use {' or '.join(row.scales_on)}"
+                )
+        if self.access.clientNamespaces and not row.kubectl:
+            found.append(f"access.clientNamespaces: platform {row.name} has no namespaces: remove it")
         if found:
             raise ValueError(f"\n  {PROJECT}:".join(found))
         return self

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_kubernetes as k8s
+from slipway.infra.runtime import HTTP_PORT
 from slipway.infra.workload.names import Manifest, labels
 
 LEVEL = "restricted"
@@ -34,7 +35,12 @@ class KubernetesNamespace(pulumi.ComponentResource):
             about: Manifest = {"name": args.namespace, "labels": {**labels(name), **security}}
             made = k8s.core.v1.Namespace(name, metadata=about, opts=own)
             self.namespace = made.metadata.name
-            nothing: Manifest = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+            # Nothing, but that pods may call the services beside them, which say themselves who else may.
+            names = {"ports": [{"port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]}
+            beside = {"to": [{"podSelector": {}}], "ports": [{"port": HTTP_PORT, "protocol": "TCP"}]}
+            nothing: Manifest = {
+                "podSelector": {}, "policyTypes": ["Ingress", "Egress"], "egress": [names, beside],
+            }  # fmt: skip
             k8s.networking.v1.NetworkPolicy(
                 name,
                 metadata={"name": "default-deny", "namespace": self.namespace, "labels": labels(name)},

@@ -31,7 +31,7 @@ def doctor(service: str | None, stack: str, url: str | None, key_file: Path | No
     if url is None and service is None and not as_json:
         sick = _look_at_stack(stack)
     secret = key(key_file, stack if url is None else None)
-    for name, address in services(service, stack, url).items():
+    for name, address in services(service, stack, url, inside=True).items():
         told, problems = asked(address, secret)
         if not told:
             problems += _why_silent(address, stack if url is None else None)

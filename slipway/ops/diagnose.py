@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,8 @@ import yaml
 
 from slipway.infra.platforms.table import row_of
 from slipway.ops.preflight.ask import answers
-from slipway.ops.state.pulumi import NoStack, export_state, pulumi, short
+from slipway.ops.reach import kubectl_of
+from slipway.ops.state.pulumi import NoStack, export_state, short
 from slipway.ops.state.recover import backend_folder, live_locks, stale_locks
 from slipway.pipeline.errors import PipelineError
 
@@ -32,6 +31,7 @@ OURS = "app.kubernetes.io/managed-by=slipway"
 SECONDS = 15
 SOON_DAYS = 14
 LINES = 5
+RECENT = 3600  # seconds
 # Reasons of waiting that pass by themselves.
 PATIENCE = ("ContainerCreating", "PodInitializing")
 
@@ -71,28 +71,43 @@ def state_problems(stack: str) -> Iterator[str]:
 
 def cluster_problems(stack: str, config: StackConfig, kubectl: Kubectl) -> Iterator[str]:
     """Asks the cluster with kubectl, as whoever runs this."""
-    if not shutil.which("kubectl"):
-        yield "kubectl is not on PATH, so nobody has looked at the pods"
+    try:
+        with kubectl_of(stack, config, kubectl) as command:
+            yield from _seen_in([*command, f"--request-timeout={SECONDS}s"])
+    except PipelineError as error:
+        yield f"nobody has looked at the pods: {error}"
+
+
+def _seen_in(ask: list[str]) -> Iterator[str]:
+    pods, events = (_items([*ask, "get", what, "-o", "json", *only]) for what, only in
+                    (("pods", ["-l", OURS]), ("events", [])))  # fmt: skip
+    if isinstance(pods, str):
+        yield f"the cluster does not answer: {pods}"
         return
-    with tempfile.TemporaryDirectory() as folder:
-        flags = kubectl.flags(config) if kubectl.flags else _exported(stack, Path(folder))
-        namespace = kubectl.namespace(config, stack)
-        ask = ["kubectl", *flags, "--namespace", namespace, f"--request-timeout={SECONDS}s"]
-        pods, events = (_items([*ask, "get", what, "-o", "json", *only]) for what, only in
-                        (("pods", ["-l", OURS]), ("events", [])))  # fmt: skip
-        if isinstance(pods, str):
-            yield f"the cluster does not answer: {pods}"
-            return
-        seen = events if isinstance(events, list) else []
-        yield from pod_problems(pods, seen)
-        yield from other_problems(seen)
-        quotas = _items([*ask, "get", "resourcequotas", "-o", "json"])
-        yield from quota_problems(quotas if isinstance(quotas, list) else [])
-        for pod in pods:
-            if _waiting(pod):
-                name = pod["metadata"]["name"]
-                said = subprocess.run([*ask, "logs", name, f"--tail={LINES}"], capture_output=True, text=True).stdout
-                yield from (f"{name} logs: {line[:200]}" for line in said.splitlines())
+    seen = recent(events if isinstance(events, list) else [])
+    yield from pod_problems(pods, seen)
+    yield from other_problems(seen)
+    quotas = _items([*ask, "get", "resourcequotas", "-o", "json"])
+    yield from quota_problems(quotas if isinstance(quotas, list) else [])
+    for pod in pods:
+        if _waiting(pod):
+            name = pod["metadata"]["name"]
+            said = subprocess.run([*ask, "logs", name, f"--tail={LINES}"], capture_output=True, text=True).stdout
+            yield from (f"{name} logs: {line[:200]}" for line in said.splitlines())
+
+
+def recent(events: Sequence[Mapping[str, Any]], now: datetime | None = None) -> list[Mapping[str, Any]]:
+    """Those that were seen in the last hour, the oldest first; clusters may keep others for days."""
+    since = (now or datetime.now(UTC)) - timedelta(seconds=RECENT)
+    timed = [(_last_seen(each), each) for each in events]
+    kept = [(at, each) for at, each in timed if at is None or at >= since]
+    return [each for _, each in sorted(kept, key=lambda one: one[0] or since)]
+
+
+def _last_seen(event: Mapping[str, Any]) -> datetime | None:
+    series = (event.get("series") or {}).get("lastObservedTime")
+    written = series or event.get("lastTimestamp") or event.get("eventTime")
+    return datetime.fromisoformat(written) if written else None
 
 
 def pod_problems(pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -179,14 +194,6 @@ def certificate_problem(url: str, now: datetime | None = None) -> str:
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(found["notAfter"]), UTC)
     left = (ends - (now or datetime.now(UTC))).days
     return f"its certificate ends in {left} days: see why it is not renewed" if left < SOON_DAYS else ""
-
-
-def _exported(stack: str, folder: Path) -> list[str]:
-    """The kubeconfig that the stack exports."""
-    file = folder / "kubeconfig"
-    file.touch(mode=0o600)
-    file.write_text(pulumi("stack", "output", "kubeconfig", "--show-secrets", "--stack", stack))
-    return ["--kubeconfig", str(file)]
 
 
 def _items(command: list[str]) -> list[Mapping[str, Any]] | str:

@@ -12,7 +12,7 @@ from slipway.simulator.books import Entry
 from slipway.simulator.cloud import Cloud, Properties
 from slipway.simulator.faults import CloudError
 
-CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass")
+CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass", "ComputeClass")
 
 # What the provider makes anew rather than change, unless it is told `enable<Kind>Mutable` (its diff.go, 4.34).
 FROZEN = {"Secret": ("stringData", "data"), "ConfigMap": ("binaryData", "data")}

@@ -177,6 +177,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             yield from input_problems(inputs, known)
         elif self.cloud.package != "kubernetes":
             yield "", "the SDK has no such type"
+        yield from self.cloud.problems(kind, inputs)
 
 
 def _tagged(cloud: Cloud, args: dict[str, Any]) -> dict[str, Any]:

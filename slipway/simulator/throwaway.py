@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from slipway.infra.home import ROOT
+from slipway.simulator import compute
 from slipway.simulator.books import Books
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -57,6 +58,7 @@ class Throwaway:
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "simulated",
+            "SLIPWAY_GRANT_SECONDS": "0",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }  # fmt: skip
@@ -85,7 +87,12 @@ class Throwaway:
         assert self._stand_ins.stdout
         providers, _, monitoring = self._stand_ins.stdout.readline().strip().partition(" ")
         assert providers, "the stand-ins did not start"
-        self.environment |= {"PULUMI_DEBUG_PROVIDERS": providers, "GOOGLE_MONITORING_CUSTOM_ENDPOINT": monitoring}
+        self.environment |= {
+            "PULUMI_DEBUG_PROVIDERS": providers,
+            "GOOGLE_MONITORING_CUSTOM_ENDPOINT": monitoring,
+            "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{monitoring}{compute.PATH[1:]}",
+            "GOOGLE_OAUTH_ACCESS_TOKEN": "stand-in",
+        }
 
     def stop(self) -> None:
         if self._stand_ins:

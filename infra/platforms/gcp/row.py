@@ -67,6 +67,7 @@ GCP = PlatformRow(
     registry=_registry,
     tools=("gke-gcloud-auth-plugin",),  # the kubeconfig calls it
     kubectl=Kubectl(),
+    scales_on=("cpu", "inflight", "requests"),
     cloud=Cloud(
         package="gcp",
         account=lambda config: ("gcp.project", config.of(GcpConfig).project),

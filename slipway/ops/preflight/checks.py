@@ -165,6 +165,7 @@ CHECKS: dict[str, Check] = {
     "billing": _told("billing"),
     "permissions": _permissions,
     "gpu-offer": _gpu_offer,
+    "driver": _told("driver"),
     "quota": _quota,
     "fallback": _fallback,
     "version": _version,
