@@ -113,11 +113,9 @@ class Recorder(mocks.Mocks):
         cloud = cloud_for(package, Books(Path("no-books")), self.scenario)
         assert cloud.row(args.typ) is not None, f"{args.typ} is not in tables/{package}.yaml"
         known = resource_type(args.typ)
-        problems = (
-            [f"{args.typ} {args.name}: {path} {why}" for path, why in input_problems(plain(args.inputs), known)]
-            if known
-            else []
-        )
+        inputs = plain(args.inputs)
+        found = [*input_problems(inputs, known), *cloud.problems(args.typ, inputs)] if known else []
+        problems = [f"{args.typ} {args.name}: {path} {why}" for path, why in found]
         assert not problems, "\n".join(problems)
         entry = cloud.entry(args.typ, cloud.with_name(args.typ, args.inputs, {}, args.name), args.name)
         return entry["id"], entry["outputs"]

@@ -32,6 +32,10 @@ class Cloud:
     def reach(self) -> None:
         """Raises CloudError where nobody would answer."""
 
+    def problems(self, kind: str, inputs: Properties) -> Iterator[tuple[str, str]]:
+        """(argument, why) of what the cloud's API refuses, though the SDK's types let it through."""
+        return iter(())
+
     def row(self, kind: str) -> dict[str, Any] | None:
         """The table's row of a type such as `aws:ec2/vpc:Vpc`; None for an unlisted one."""
         return self.rows.get(kind.partition(":")[2])

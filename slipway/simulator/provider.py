@@ -11,6 +11,7 @@ import grpc
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from slipway.simulator.aws import Aws
 from slipway.simulator.checks import input_problems
 from slipway.simulator.cloud import Cloud
 from slipway.simulator.faults import CloudError, Faults
@@ -19,7 +20,7 @@ from slipway.simulator.sdk import function_arguments, provider_type, resource_ty
 
 
 def cloud_for(package: str, *arguments: Any) -> Cloud:
-    return (Kubernetes if package == "kubernetes" else Cloud)(package, *arguments)
+    return {"aws": Aws, "kubernetes": Kubernetes}.get(package, Cloud)(package, *arguments)
 
 
 def _answers(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,6 +176,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             yield "", f"is a type that the stand-in does not know: add a row to tables/{self.cloud.package}.yaml"
         elif known is not None:
             yield from input_problems(inputs, known)
+            yield from self.cloud.problems(kind, inputs)
         elif self.cloud.package != "kubernetes":
             yield "", "the SDK has no such type"
 

@@ -87,7 +87,7 @@ class Watch(pulumi.ComponentResource):
     def _edge_alarms(self) -> None:
         balancer = {"LoadBalancer": self._args.balancer}
         config = self._args.config
-        parts = {"errors": "HTTPCode_Target_5XX_Count", "gone": "HTTPCode_ELB_5XX_Count", "all": "RequestCount"}
+        parts = {"errors": "HTTPCode_Target_5XX_Count", "gone": "HTTPCode_ELB_5XX_Count", "sent": "RequestCount"}
         queries: list[Any] = [
             {
                 "id": id_,
@@ -98,7 +98,8 @@ class Watch(pulumi.ComponentResource):
             }
             for id_, metric in parts.items()
         ]  # fmt: skip
-        share = "100 * (FILL(errors, 0) + FILL(gone, 0)) / MAX([FILL(all, 0) + FILL(gone, 0), 1])"
+        failed, all_ = "(FILL(errors, 0) + FILL(gone, 0))", "(FILL(sent, 0) + FILL(gone, 0))"
+        share = f"IF({all_} > 0, 100 * {failed} / {all_}, 0)"  # MAX takes no number beside a series
         queries.append({"id": "percent", "expression": share, "label": "answers 5xx", "return_data": True})
         aws.cloudwatch.MetricAlarm(
             "errors",
