@@ -36,6 +36,10 @@ class Cloud:
         """(argument, why) of what the cloud's API refuses, though the SDK's types let it through."""
         return iter(())
 
+    def answer(self, token: str, args: Properties) -> Properties:
+        """What a function returns. Raises CloudError for one that the scenario does not answer."""
+        return self.scenario.answer(token, args)
+
     def row(self, kind: str) -> dict[str, Any] | None:
         """The table's row of a type such as `aws:ec2/vpc:Vpc`; None for an unlisted one."""
         return self.rows.get(kind.partition(":")[2])

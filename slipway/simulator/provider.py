@@ -168,7 +168,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.InvokeResponse(failures=[failure])
         if request.tok == "aws:resourcegroupstaggingapi/getResources:getResources":
             return provider_pb2.InvokeResponse(**{"return": _struct(_tagged(self.cloud, args))})
-        return provider_pb2.InvokeResponse(**{"return": _struct(self.cloud.scenario.answer(request.tok, args))})
+        return provider_pb2.InvokeResponse(**{"return": _struct(self.cloud.answer(request.tok, args))})
 
     def _problems(self, kind: str, inputs: dict[str, Any]) -> Any:
         known = resource_type(kind)

@@ -31,6 +31,7 @@ class EksArgs:
     name: str
     region: str
     config: ClusterConfig
+    version: str
     subnets: Subnets
     key_arn: pulumi.Input[str]
     production: bool
@@ -125,7 +126,7 @@ class EksCluster(pulumi.ComponentResource):
             "cluster",
             name=args.name,
             role_arn=role.arn,
-            version=config.version,
+            version=args.version,
             bootstrap_self_managed_addons=False,
             access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
             compute_config=compute,

@@ -11,7 +11,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import STACK_TAG, stack_label, stack_name
-from slipway.infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
+from slipway.infra.platforms.aws.autonodes import AUTO_ADDONS, GPU, POOL, AutoNodes, AutoNodesArgs
 from slipway.infra.platforms.aws.budget import Budget, BudgetArgs
 from slipway.infra.platforms.aws.cluster import Eks, EksArgs, EksCluster, existing_cluster
 from slipway.infra.platforms.aws.config import AwsConfig
@@ -19,13 +19,15 @@ from slipway.infra.platforms.aws.endpoint import Edge, EdgeArgs, Route, RouteArg
 from slipway.infra.platforms.aws.identity import IdentityArgs, ServiceIdentity
 from slipway.infra.platforms.aws.key import KeyArgs, StackKey
 from slipway.infra.platforms.aws.network import Network, NetworkArgs, Subnets, existing_subnets
-from slipway.infra.platforms.aws.nodegroups import NodeGroups, NodeGroupsArgs
+from slipway.infra.platforms.aws.nodegroups import ADDONS, NodeGroups, NodeGroupsArgs
 from slipway.infra.platforms.aws.observability import Watch, WatchArgs
 from slipway.infra.platforms.aws.policies import tagged
 from slipway.infra.platforms.aws.registry import ImageRepository, RepositoryArgs, registry_of
 from slipway.infra.platforms.aws.storage import Storage, StorageArgs
+from slipway.infra.platforms.aws.versions import choose_addons, choose_version
 from slipway.infra.platforms.aws.zones import Zones, choose_zones
 from slipway.infra.platforms.cluster_platform import Bucket, ClusterPlatform
+from slipway.infra.resources.choices import Choices
 from slipway.infra.resources.image import Registry
 from slipway.infra.runtime import METRICS_PORT
 from slipway.infra.workload.cluster import Cluster, Placement
@@ -57,7 +59,10 @@ class AwsPlatform(ClusterPlatform):
         self._opts = pulumi.ResourceOptions(provider=provider, transformations=[tagged])
         invoke = pulumi.InvokeOptions(provider=provider)
         new = not self._aws.network.vpc
-        zones = choose_zones(self._aws, invoke) if new else Zones(all=[], by_pool={})
+        choices = Choices()
+        zones = choose_zones(self._aws, choices, invoke) if new else Zones(all=[], by_pool={})
+        self._version, self._addons = self._versions(choices, invoke)
+        choices.keep()
         place = {"name": self._name, "region": self._region, "account": self._account}
         self._key = StackKey("key", KeyArgs(**place, production=self._production), self._opts)
         self._storage = Storage(
@@ -130,6 +135,14 @@ class AwsPlatform(ClusterPlatform):
         )
         return Network("network", args, self._opts).subnets
 
+    def _versions(self, choices: Choices, invoke: pulumi.InvokeOptions) -> tuple[str, Mapping[str, str]]:
+        """Of Kubernetes and of the add-ons; of a cluster that is there already neither is the stack's."""
+        config = self._aws.cluster
+        if config.existing:
+            return "", {}
+        version = choose_version(config.version, self._name, choices, invoke)
+        return version, choose_addons(AUTO_ADDONS if config.compute == "auto" else ADDONS, version, choices, invoke)
+
     def _cluster(self, invoke: pulumi.InvokeOptions) -> Eks:
         config = self._aws.cluster
         if config.existing:
@@ -138,6 +151,7 @@ class AwsPlatform(ClusterPlatform):
             name=self._name,
             region=self._region,
             config=config,
+            version=self._version,
             subnets=self._subnets,
             key_arn=self._key.arn,
             production=self._production,
@@ -150,6 +164,7 @@ class AwsPlatform(ClusterPlatform):
         if not config.existing and self._eks.auto:
             auto = AutoNodesArgs(
                 eks=self._eks,
+                addons=self._addons,
                 pools=config.gpu,
                 zones=zones.by_pool,
                 subnets=self._subnets,
@@ -162,6 +177,8 @@ class AwsPlatform(ClusterPlatform):
                 account=self._account,
                 stack_label=stack_label(),
                 eks=self._eks,
+                version=self._version,
+                addons=self._addons,
                 cpu=config.cpu,
                 pools=config.gpu,
                 zones=zones.by_pool,

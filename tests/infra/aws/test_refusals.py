@@ -123,7 +123,12 @@ def test_a_wrong_setting_is_refused_naming_key_and_fix(change, named):
             "test",
             r"gpu\.steady\.instances: p5\.48xlarge is not offered in .* of us-east-1, but in no zone",
         ),
-        ({"aws__network__zones": ["us-east-1c", "us-east-1d"]}, "test", r"g6\.xlarge.* but in us-east-1a, us"),
+        ({"aws__network__zones": ["us-east-1d", "us-east-1e"]}, "test", r"g6\.xlarge.* but in us-east-1a, us"),
+        (
+            {"aws__network__zones": ["us-east-1a", "us-east-1c"]},
+            "test",
+            r"aws\.network\.zones: us-east-1c is use1-az3 in this account, .* choose from us-east-1a, us-east-1b, us",
+        ),
         ({}, "my_stack", "the stack 'my_stack' names what is made"),
     ],
 )
