@@ -242,6 +242,7 @@ class AwsPlatform(ClusterPlatform):
             "watch",
             WatchArgs(
                 name=self._name,
+                region=self._region,
                 account=self._account,
                 config=self._aws.observability,
                 eks=self._eks,
