@@ -14,8 +14,10 @@ from slipway.infra.platforms.aws.config import ClusterConfig
 from slipway.infra.platforms.aws.network import Subnets
 from slipway.infra.platforms.aws.policies import AWS_POLICY, trusted_by
 from slipway.infra.protection import guarded_by_cloud
+from slipway.infra.recorded import recorded_resources
 from slipway.infra.workload.cluster import IN_PLACE
 
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 AUTO_POLICIES = (
@@ -102,12 +104,13 @@ class EksCluster(pulumi.ComponentResource):
         args, config = self._args, self._args.config
         trust = trusted_by("eks", "sts:AssumeRole", "sts:TagSession")
         role, attached = self._role("cluster", trust, AUTO_POLICIES if self._auto else AUTO_POLICIES[:1])
+        place = f"/aws/eks/{args.name}/cluster"
         logs = aws.cloudwatch.LogGroup(
             "cluster",
-            name=f"/aws/eks/{args.name}/cluster",
+            name=place,
             retention_in_days=config.logDays,
             kms_key_id=args.key_arn,
-            opts=self._own,
+            opts=pulumi.ResourceOptions.merge(self._own, self._left(place)),
         )
         compute: Any = {"enabled": self._auto}
         if self._auto:
@@ -140,6 +143,17 @@ class EksCluster(pulumi.ComponentResource):
             # The role's policies let the control plane clean up after itself, so they go last.
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, logs]),
         )
+
+    def _left(self, group: str) -> pulumi.ResourceOptions:
+        """EKS writes its last lines after a destroy, and so makes its log group again, without our settings. The first
+        update imports it as it is, the next one gives it key, retention and tags."""
+        if any(each["type"] == LOG_GROUP and each["outputs"].get("name") == group for each in recorded_resources()):
+            return pulumi.ResourceOptions()
+        found = aws.cloudwatch.get_log_groups(log_group_name_prefix=group, opts=pulumi.InvokeOptions(parent=self))
+        if group not in found.log_group_names:
+            return pulumi.ResourceOptions()
+        pulumi.log.info(f"{group} is there, from before: imported; the next update gives it its settings")
+        return pulumi.ResourceOptions(import_=group, ignore_changes=["kmsKeyId", "retentionInDays", "tags"])
 
     def _entries(self, cluster: aws.eks.Cluster) -> list[pulumi.Resource]:
         config = self._args.config

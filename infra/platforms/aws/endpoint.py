@@ -55,7 +55,8 @@ class Edge(pulumi.ComponentResource):
             idle_timeout=config.idleSeconds,
             enable_deletion_protection=guarded_by_cloud(args.production),
             access_logs={"bucket": args.logs, "prefix": "edge", "enabled": True},
-            opts=self._own,
+            # AWS refuses one that faces the internet before the network has a way there.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.subnets.way_out]),
         )
         certificate = config.certificate or self._certificate()
         listener = aws.lb.Listener(

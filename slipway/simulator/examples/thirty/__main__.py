@@ -31,7 +31,9 @@ for index, zone in enumerate("abca"):
     aws.ec2.RouteTableAssociation(f"subnet-{index}", subnet_id=subnet.id, route_table_id=routes.id)
     subnets.append(subnet.id)
 address = aws.ec2.Eip("nat", domain="vpc")
-aws.ec2.NatGateway("nat", allocation_id=address.id, subnet_id=subnets[0])
+aws.ec2.NatGateway(
+    "nat", allocation_id=address.id, subnet_id=subnets[0], opts=pulumi.ResourceOptions(depends_on=[gateway])
+)
 
 key = aws.kms.Key("key", enable_key_rotation=True)
 aws.kms.Alias("key", name="alias/thirty", target_key_id=key.key_id)
