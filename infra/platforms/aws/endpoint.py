@@ -121,6 +121,17 @@ class Edge(pulumi.ComponentResource):
                     opts=self._own,
                     **source,
                 )
+        if args.config.jwt:  # it fetches the issuer's keys by itself
+            aws.vpc.SecurityGroupEgressRule(
+                "edge-issuer",
+                security_group_id=group.id,
+                description="Keys of the issuer of tokens",
+                cidr_ipv4="0.0.0.0/0",
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                opts=self._own,
+            )
         pods: dict[str, Any] = {"ip_protocol": "tcp", "from_port": HTTP_PORT, "to_port": HTTP_PORT}
         aws.vpc.SecurityGroupEgressRule(
             "edge-pods",
