@@ -86,6 +86,29 @@ def _alarm(inputs: Properties) -> Iterator[Problem]:
         yield from (("metricQueries", f"ValidationError: {why}") for why in alarm_problems(queries))
 
 
+def _acl(inputs: Properties) -> Iterator[Problem]:
+    """docs.aws.amazon.com/waf/latest/APIReference/API_VisibilityConfig.html: some names are WAF's own."""
+    seen = [("visibilityConfig", inputs.get("visibilityConfig"))]
+    rules = inputs.get("rules")
+    seen += [
+        (f"rules[{n}]", each.get("visibilityConfig")) for n, each in enumerate(rules if isinstance(rules, list) else [])
+    ]
+    for path, config in seen:
+        if str((config or {}).get("metricName")).lower() in ("all", "default_action"):
+            yield path, f"WAFInvalidParameterException: the metric name {config['metricName']} is reserved"
+
+
+def _subnet_of_balancer(inputs: Properties) -> Iterator[Problem]:
+    """A load balancer takes no subnet smaller than /27, and there is none smaller than /28."""
+    cidr = str(inputs.get("cidrBlock") or "")
+    size = int(cidr.partition("/")[2] or 24)
+    is_public = (inputs.get("tags") or {}).get("kubernetes.io/role/elb") == "1"
+    if size > (27 if is_public else 28):
+        yield "cidrBlock", f"InvalidSubnet: {cidr} is too small" + (" for a load balancer, which takes /27" * is_public)
+
+
 RULES: Mapping[str, Callable[[Any], Iterator[Problem]]] = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
+    "aws:ec2/subnet:Subnet": _subnet_of_balancer,
+    "aws:wafv2/webAcl:WebAcl": _acl,
 }

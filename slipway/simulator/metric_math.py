@@ -108,7 +108,10 @@ def _called(function: str, args: list[ast.expr], known: Mapping[str, str]) -> st
     if function in (*EACH, *SUMMED, "PERIOD", "FIRST", "LAST"):
         if len(kinds) != 1:
             raise Refused(f"{function} takes one operand, a list for several")
-        one = _of(function, [(kinds[0], {"PERIOD": (SERIES,), "FIRST": (ARRAY,), "LAST": (ARRAY,)}.get(function, (SERIES, ARRAY)))])[0]
+        one = _of(
+            function,
+            [(kinds[0], {"PERIOD": (SERIES,), "FIRST": (ARRAY,), "LAST": (ARRAY,)}.get(function, (SERIES, ARRAY)))],
+        )[0]
         if function in EACH:
             return one
         return SERIES if one == ARRAY else SCALAR

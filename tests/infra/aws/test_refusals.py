@@ -27,7 +27,17 @@ REFUSED = [
     ({"aws__network__nats": 3}, ["slipway:aws.network.nats: no such key", "nat"]),
     ({"aws__tags": {"aws:team": "a"}}, ["slipway:aws.tags", "'aws:team'", "reserved"]),
     ({"aws__network__cidr": "10.0.0.0/33"}, ["slipway:aws.network.cidr", "is no network"]),
-    ({"aws__network__cidr": "10.0.0.0/24"}, ["slipway:aws.network.cidr", "/16 to /20"]),
+    ({"aws__network__cidr": "10.0.0.0/20"}, ["slipway:aws.network.cidr", "/16 to /19"]),
+    ({"aws__region": "cn-north-1"}, ["slipway:aws.region: cn-north-1 is of another partition", "commercial"]),
+    ({"aws__region": "us-gov-west-1"}, ["slipway:aws.region: us-gov-west-1 is of another partition"]),
+    (
+        {"aws__cluster__deployer": DEPLOYER.replace("arn:aws:", "arn:aws-cn:")},
+        ["slipway:aws.cluster.deployer", "aws-cn"],
+    ),
+    (
+        {"aws__observability__emails": [f"{n}@example.org" for n in range(11)]},
+        ["slipway:aws.budget.emails: a budget takes 10", "name 10"],
+    ),
     ({"aws__network__cidr": "8.8.0.0/16"}, ["slipway:aws.network.cidr", "not a private range"]),
     ({"aws__network__cidr": "fd00::/48"}, ["slipway:aws.network.cidr", "IPv6"]),
     ({"aws__network__cidr": "172.20.0.0/18"}, ["slipway:aws.network.cidr", "overlaps", "serviceCidr"]),
