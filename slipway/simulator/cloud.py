@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,6 +108,17 @@ class Cloud:
         guard, entry = (self.row(kind) or {}).get("guard"), self.books.find(kind, id_)
         if guard and entry and entry["inputs"].get(guard):
             raise CloudError(f"{kind} {id_}: OperationNotPermitted: {guard} is on")
+
+    def imported(self, kind: str, properties: Properties) -> Properties:
+        """Inputs or outputs as an import has them: create-only arguments of which the cloud tells nothing are at their
+        defaults."""
+        found = copy.deepcopy(properties)
+        for path, default in ((self.row(kind) or {}).get("forgets") or {}).items():
+            *folders, key = path.split(".")
+            place = _at(found, ".".join(folders)) if folders else found
+            if isinstance(place, dict) and key in place:
+                place[key] = default
+        return found
 
     def replaces(self, kind: str, old: Properties, new: Properties) -> tuple[list[str], list[str]]:
         """(changed arguments, those of them that make a new one)."""

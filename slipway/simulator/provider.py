@@ -121,9 +121,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             return provider_pb2.ReadResponse(id="")
-        return provider_pb2.ReadResponse(
-            id=entry["id"], properties=_struct(entry["outputs"]), inputs=_struct(entry["inputs"])
-        )
+        inputs, outputs = entry["inputs"], entry["outputs"]
+        if not request.properties.fields:  # nothing is known of it: an import, or what `recover` has found
+            inputs, outputs = (self.cloud.imported(kind, each) for each in (inputs, outputs))
+        return provider_pb2.ReadResponse(id=entry["id"], properties=_struct(outputs), inputs=_struct(inputs))
 
     @_answers
     def Update(self, request: Any, _context: Any) -> Any:

@@ -19,6 +19,8 @@ from slipway.infra.workload.cluster import IN_PLACE
 
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+# EKS does not tell them afterwards, so an import takes their defaults for what is there.
+CREATE_ONLY = ("bootstrapSelfManagedAddons", "accessConfig.bootstrapClusterCreatorAdminPermissions")
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
 AUTO_POLICIES = (
     "AmazonEKSClusterPolicy", "AmazonEKSComputePolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSLoadBalancingPolicy",
@@ -141,7 +143,7 @@ class EksCluster(pulumi.ComponentResource):
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=guarded_by_cloud(args.production),
             # The role's policies let the control plane clean up after itself, so they go last.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, logs]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, logs], ignore_changes=list(CREATE_ONLY)),
         )
 
     def _left(self, group: str) -> pulumi.ResourceOptions:
