@@ -118,6 +118,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         """From the books; what is not there is answered without an id, as deleted."""
         kind, _ = _kind_and_name(request.urn)
         self.cloud.reach()
+        if kind in self.cloud.scenario.values.get("unreadable", ()):
+            raise CloudError(f"{kind} {request.id} Forbidden: the caller may not read it", grpc.StatusCode.UNKNOWN)
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             return provider_pb2.ReadResponse(id="")

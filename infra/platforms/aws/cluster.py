@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
+from slipway.infra.platforms.aws.access import ClusterAccess
 from slipway.infra.platforms.aws.config import ClusterConfig
 from slipway.infra.platforms.aws.network import Subnets
 from slipway.infra.platforms.aws.policies import AWS_POLICY, trusted_by
@@ -22,6 +23,8 @@ LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 # EKS does not tell them afterwards, so an import takes their defaults for what is there.
 CREATE_ONLY = ("bootstrapSelfManagedAddons", "accessConfig.bootstrapClusterCreatorAdminPermissions")
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
+# The Kubernetes group of `cluster.viewers`.
+VIEWERS = "slipway-viewers"
 AUTO_POLICIES = (
     "AmazonEKSClusterPolicy", "AmazonEKSComputePolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSLoadBalancingPolicy",
     "AmazonEKSNetworkingPolicy",
@@ -65,18 +68,25 @@ class EksCluster(pulumi.ComponentResource):
         super().__init__("slipway:aws:EksCluster", name, None, opts)
         self._own, self._args = pulumi.ResourceOptions(parent=self), args
         self._auto = args.config.compute == "auto"
+        self._administrators = [*filter(None, [args.config.deployer]), *args.config.admins]
         nodes = self._node_role()
         cluster = self._control_plane(nodes)
         entries = self._entries(cluster)
         kubeconfig = pulumi.Output.all(cluster.endpoint, cluster.certificate_authority).apply(
             lambda known: kubeconfig_of(args.name, args.region, known[0], known[1]["data"])
         )
+        let_in = ClusterAccess(
+            "cluster",
+            kubeconfig,
+            self._administrators,
+            pulumi.ResourceOptions(parent=self, depends_on=entries),
+        )
         provider = kubernetes.Provider(
             "cluster",
             kubeconfig=kubeconfig,
             **IN_PLACE,
             cluster_identifier=cluster.arn,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=entries),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*entries, let_in]),
         )
         self.eks = Eks(
             name=args.name,
@@ -159,24 +169,31 @@ class EksCluster(pulumi.ComponentResource):
 
     def _entries(self, cluster: aws.eks.Cluster) -> list[pulumi.Resource]:
         config = self._args.config
-        roles = [(role, "AmazonEKSClusterAdminPolicy") for role in filter(None, [config.deployer, *config.admins])]
-        roles += [(role, "AmazonEKSViewPolicy") for role in config.viewers]
+        administer = self._administrators
         granted: list[pulumi.Resource] = []
-        for role, policy in roles:
+        for role in [*administer, *config.viewers]:
             name = role.split("/", 1)[1].replace("/", "-")
             entry = aws.eks.AccessEntry(
-                name, cluster_name=cluster.name, principal_arn=role, type="STANDARD", opts=self._own
+                name,
+                cluster_name=cluster.name,
+                principal_arn=role,
+                type="STANDARD",
+                # What the group may read is said in the cluster: no policy of EKS's reads what a stack has.
+                kubernetes_groups=[VIEWERS] if role in config.viewers else None,
+                opts=self._own,
             )
-            granted.append(
-                aws.eks.AccessPolicyAssociation(
-                    name,
-                    cluster_name=cluster.name,
-                    principal_arn=entry.principal_arn,
-                    policy_arn=f"{ACCESS_POLICY}/{policy}",
-                    access_scope={"type": "cluster"},
-                    opts=self._own,
+            granted.append(entry)
+            if role in administer:
+                granted.append(
+                    aws.eks.AccessPolicyAssociation(
+                        name,
+                        cluster_name=cluster.name,
+                        principal_arn=entry.principal_arn,
+                        policy_arn=f"{ACCESS_POLICY}/AmazonEKSClusterAdminPolicy",
+                        access_scope={"type": "cluster"},
+                        opts=self._own,
+                    )
                 )
-            )
         return granted
 
 

@@ -95,7 +95,9 @@ class ClusterConfig(Settings):
     allow: list[str] = Field(default=[], description="networks that may ask the public API: [203.0.113.7/32]")
     deployer: Role | None = Field(default=None, description="ARN of the role that deploys; it administers the cluster")
     admins: list[Role] = Field(default=[], description="ARNs of further roles that administer it")
-    viewers: list[Role] = Field(default=[], description="ARNs of roles that may look")
+    viewers: list[Role] = Field(
+        default=[], description="ARNs of roles that may look, as previews do: no Secrets, no logs"
+    )
     logDays: Days = Field(default=365, description="how long the control plane's logs are kept")
     cpu: CpuNodes = Field(default=CpuNodes(), description="nodes without GPUs (compute managed)")
     gpu: list[GpuPool] = Field(default=[], description="pools in order of preference: [{name: spot, ...}]")

@@ -13,7 +13,7 @@ from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import STACK_TAG, stack_label, stack_name
 from slipway.infra.platforms.aws.autonodes import AUTO_ADDONS, GPU, POOL, AutoNodes, AutoNodesArgs
 from slipway.infra.platforms.aws.budget import Budget, BudgetArgs
-from slipway.infra.platforms.aws.cluster import Eks, EksArgs, EksCluster, existing_cluster
+from slipway.infra.platforms.aws.cluster import VIEWERS, Eks, EksArgs, EksCluster, existing_cluster
 from slipway.infra.platforms.aws.config import AwsConfig
 from slipway.infra.platforms.aws.endpoint import Edge, EdgeArgs, Route, RouteArgs, priority_of
 from slipway.infra.platforms.aws.identity import IdentityArgs, ServiceIdentity
@@ -33,12 +33,19 @@ from slipway.infra.runtime import METRICS_PORT
 from slipway.infra.workload.cluster import Cluster, Placement
 from slipway.infra.workload.names import NAMESPACE, labels
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
+from slipway.infra.workload.viewers import viewers
 from slipway.infra.workload.workload import Workload
 
 # Where EKS Pod Identity gives pods their credentials.
 IDENTITY_AGENT = ("169.254.170.23/32", 80)
 # What a bucket is asked by; S3's own addresses are no network of a policy's.
 STORAGE = (("0.0.0.0/0", 443),)
+# What a stack has in a cluster of its own besides Kubernetes' kinds, for `cluster.viewers`.
+VIEWED = {
+    "eks.amazonaws.com": ("nodeclasses", "targetgroupbindings"),
+    "elbv2.k8s.aws": ("targetgroupbindings",),
+    "karpenter.sh": ("nodepools",),
+}
 TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 
 
@@ -185,6 +192,8 @@ class AwsPlatform(ClusterPlatform):
                 subnets=self._subnets,
             )
             ready += NodeGroups("nodes", groups, self._inside).ready
+        if config.viewers and not config.existing:
+            viewers("viewers", {"kind": "Group", "name": VIEWERS}, VIEWED, self._inside)
         space = KubernetesNamespace("space", KubernetesNamespaceArgs(namespace=NAMESPACE), self._inside)
         if self._aws.observability.prometheus:
             self._scraped(space)
