@@ -194,7 +194,9 @@ class AwsPlatform(ClusterPlatform):
             ready += NodeGroups("nodes", groups, self._inside).ready
         if config.viewers and not config.existing:
             viewers("viewers", {"kind": "Group", "name": VIEWERS}, VIEWED, self._inside)
-        space = KubernetesNamespace("space", KubernetesNamespaceArgs(namespace=NAMESPACE), self._inside)
+        space = KubernetesNamespace(
+            "space", KubernetesNamespaceArgs(namespace=NAMESPACE, labels=self._gated), self._inside
+        )
         if self._aws.observability.prometheus:
             self._scraped(space)
         pools = [
@@ -212,6 +214,12 @@ class AwsPlatform(ClusterPlatform):
             egress=[IDENTITY_AGENT],
             ready=[*ready, space],
         )
+
+    @property
+    def _gated(self) -> dict[str, str]:
+        """Pods are ready only once the load balancer takes them for healthy, so that a rollout answers no 502. A pod
+        gets the gate when it is made, where a binding exists: from the second rollout on."""
+        return {f"{'eks.amazonaws.com' if self._eks.auto else 'elbv2.k8s.aws'}/pod-readiness-gate-inject": "enabled"}
 
     def _scraped(self, space: KubernetesNamespace) -> None:
         """Lets the scraper in, which is no pod: it asks from the private subnets."""
