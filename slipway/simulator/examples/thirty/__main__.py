@@ -24,7 +24,7 @@ gateway = aws.ec2.InternetGateway("gateway", vpc_id=vpc.id)
 routes = aws.ec2.RouteTable("routes", vpc_id=vpc.id)
 aws.ec2.Route("out", route_table_id=routes.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id)
 subnets = []
-for index, zone in enumerate("abca"):
+for index, zone in enumerate("abda"):
     subnet = aws.ec2.Subnet(
         f"subnet-{index}", vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"us-east-1{zone}"
     )
