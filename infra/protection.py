@@ -10,6 +10,7 @@ from typing import TypedDict
 
 import pulumi
 from slipway.infra.config.base import ConfigError
+from slipway.infra.recorded import recorded_outputs
 
 # What the stack's output `environment` says; RELEASED in its place where `slipway release` has been there since.
 PRODUCTION, RELEASED = "production", "released"
@@ -90,11 +91,7 @@ def _refuse_unreleased(environment: str) -> None:
     stack = pulumi.get_stack()
     if os.environ.get(RELEASING) == stack:
         return
-    own = pulumi.get_organization()
-    # Backends without organizations call it so, and old ones of them know a stack by its name alone.
-    name = stack if own == "organization" else f"{own}/{pulumi.get_project()}/{stack}"
-    known = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value
-    if (known.get("outputs") or {}).get("environment") == PRODUCTION:
+    if recorded_outputs().get("environment") == PRODUCTION:
         raise ConfigError(
             f"slipway:environment: {stack} is production, and {environment!r} would take its protection off. Nothing "
             f"was touched. Set it back to production, or run `slipway release {stack}` first"

@@ -34,8 +34,8 @@ class Runtime:
     made, besides the lock. `environment`: variables that follow from a service's configuration. `live`, `ready`: paths
     of its probes; `health`: the script that asks for the first of them inside a container. `api_paths`: what an edge
     lets through; the page, documentation, metrics and health are not for everyone. `in_flight`: the metric that counts
-    requests in work, and `counted`: the values of its label `slipway_endpoint` that are predictions. `providers`: what runs the
-    model, by accelerator. `devices`: GPUs that a pod of it can use at once.
+    requests in work, and `counted`: the values of its label `slipway_endpoint` that are predictions. `providers`: what
+    runs the model, by accelerator. `devices`: GPUs that a pod of it can use at once.
     """
 
     kind: str

@@ -34,6 +34,8 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     },
     "pulumi-python:dynamic/slipway:ServiceImage": {"ref": "registry.example.org/team/digits@sha256:" + "1" * 64},
     "pulumi-python:dynamic/slipway:StoredModel": {"uri": "s3://b/models/d@sha256:" + "d" * 64, "size": 3 * 2**20 + 1},
+    "pulumi-python:dynamic/slipway:Choices": {},
+    "pulumi-python:dynamic/slipway:ClusterAccess": {},
     "pulumi-python:dynamic/slipway:RandomSecret": {"value": "a" * 64},
     "pulumi-python:dynamic/slipway:GrantsSettled": {},
     "pulumi-python:dynamic/slipway:NetworkLeftovers": {},
@@ -61,6 +63,7 @@ class Recorder(mocks.Mocks):
     """
 
     before: ClassVar[dict[str, Any]] = {}  # what the last update exported
+    recorded: ClassVar[dict[str, Any]] = {}  # and its resources: {urn: {type, outputs}}
 
     def __init__(self) -> None:
         self.declared: list[mocks.MockResourceArgs] = []
@@ -80,6 +83,8 @@ class Recorder(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         if args.token == "pulumi:pulumi:readStackOutputs":
             return {"outputs": self.before}
+        if args.token == "pulumi:pulumi:readStackResourceOutputs":
+            return {"outputs": self.recorded}
         return self.scenario.answer(args.token, args.args)
 
     def of_type(self, kind: str) -> list[mocks.MockResourceArgs]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +33,14 @@ class Cloud:
 
     def reach(self) -> None:
         """Raises CloudError where nobody would answer."""
+
+    def problems(self, kind: str, inputs: Properties) -> Iterator[tuple[str, str]]:
+        """(argument, why) of what the cloud's API refuses, though the SDK's types let it through."""
+        return iter(())
+
+    def answer(self, token: str, args: Properties) -> Properties:
+        """What a function returns. Raises CloudError for one that the scenario does not answer."""
+        return self.scenario.answer(token, args)
 
     def row(self, kind: str) -> dict[str, Any] | None:
         """The table's row of a type such as `aws:ec2/vpc:Vpc`; None for an unlisted one."""
@@ -110,6 +119,17 @@ class Cloud:
             raise CloudError(f"{kind} {id_}: OperationNotPermitted: {guard} is on")
         if why := in_use.why(row, entry, self.books):
             raise CloudError(f"{kind} {id_}: {why}")
+
+    def imported(self, kind: str, properties: Properties) -> Properties:
+        """Inputs or outputs as an import has them: create-only arguments of which the cloud tells nothing are at their
+        defaults."""
+        found = copy.deepcopy(properties)
+        for path, default in ((self.row(kind) or {}).get("forgets") or {}).items():
+            *folders, key = path.split(".")
+            place = _at(found, ".".join(folders)) if folders else found
+            if isinstance(place, dict) and key in place:
+                place[key] = default
+        return found
 
     def replaces(self, kind: str, old: Properties, new: Properties) -> tuple[list[str], list[str]]:
         """(changed arguments, those of them that make a new one)."""

@@ -51,7 +51,15 @@ class Throwaway:
         self.books, self.docker_books = Books(folder / "books.json"), folder / "docker.json"
         self.environment = {
             **os.environ,
-            "PATH": os.pathsep.join([*([] if docker else [str(DOUBLES)]), *map(str, BINARIES), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [
+                    *([] if docker else [str(DOUBLES)]),
+                    *([] if kubeconfig else [str(DOUBLES / "eks")]),
+                    *map(str, BINARIES),
+                    os.environ["PATH"],
+                ]
+            ),
+            "SLIPWAY_LET_IN": str(folder / "let-in"),
             "SLIPWAY_DOCKER_BOOKS": str(self.docker_books),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGINS}",
             "SLIPWAY_BUCKETS": str(folder / "buckets"),
