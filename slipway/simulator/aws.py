@@ -19,6 +19,7 @@ class Aws(Cloud):
     """The AWS stand-in's ways."""
 
     def problems(self, kind: str, inputs: Properties) -> Iterator[Problem]:
+        yield from super().problems(kind, inputs)
         if rule := RULES.get(kind):
             yield from rule(inputs)
 

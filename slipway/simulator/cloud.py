@@ -34,10 +34,6 @@ class Cloud:
     def reach(self) -> None:
         """Raises CloudError where nobody would answer."""
 
-    def problems(self, kind: str, inputs: Properties) -> Iterator[tuple[str, str]]:
-        """(argument, why) of what the cloud's API refuses, though the SDK's types let it through."""
-        return iter(())
-
     def answer(self, token: str, args: Properties) -> Properties:
         """What a function returns. Raises CloudError for one that the scenario does not answer."""
         return self.scenario.answer(token, args)

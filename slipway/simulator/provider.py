@@ -179,7 +179,6 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             yield "", f"is a type that the stand-in does not know: add a row to tables/{self.cloud.package}.yaml"
         elif known is not None:
             yield from input_problems(inputs, known)
-            yield from self.cloud.problems(kind, inputs)
         elif self.cloud.package != "kubernetes":
             yield "", "the SDK has no such type"
         yield from self.cloud.problems(kind, inputs)
