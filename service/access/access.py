@@ -118,7 +118,8 @@ class Access:
     def ages(self) -> dict[str, float]:
         """Seconds since the file was last found good (`rules`) and the issuer's keys were had (`issuerKeys`), of the
         living worker with the oldest; only what this service has."""
-        now, found = time.monotonic(), {}
+        now = time.monotonic()
+        found: dict[str, float] = {}
         for _, good in self._good.workers(living=True):
             for at, name in ((_FILE, "rules"), (_ISSUER, "issuerKeys")):
                 if good[at]:
