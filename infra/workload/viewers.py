@@ -29,9 +29,10 @@ def viewers(
     name: str, subject: Manifest, custom: Mapping[str, Sequence[str]], opts: pulumi.ResourceOptions
 ) -> list[pulumi.Resource]:
     """Declares the ClusterRole and its binding to `subject` (a group or a user). `custom`: the cloud's own kinds."""
+    about: Manifest = {"name": NAME, "labels": labels(name)}
     role = k8s.rbac.v1.ClusterRole(
         name,
-        metadata={"name": NAME, "labels": labels(name)},
+        metadata=about,
         rules=[
             {"apiGroups": [group], "resources": list(kinds), "verbs": ["get", "list", "watch"]}
             for group, kinds in sorted({**VIEWED, **custom}.items())
@@ -40,7 +41,7 @@ def viewers(
     )
     binding = k8s.rbac.v1.ClusterRoleBinding(
         name,
-        metadata={"name": NAME, "labels": labels(name)},
+        metadata=about,
         role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME},
         subjects=[{"apiGroup": "rbac.authorization.k8s.io", **subject}],
         opts=opts,
