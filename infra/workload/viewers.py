@@ -30,20 +30,12 @@ def viewers(
 ) -> list[pulumi.Resource]:
     """Declares the ClusterRole and its binding to `subject` (a group or a user). `custom`: the cloud's own kinds."""
     about: Manifest = {"name": NAME, "labels": labels(name)}
-    role = k8s.rbac.v1.ClusterRole(
-        name,
-        metadata=about,
-        rules=[
-            {"apiGroups": [group], "resources": list(kinds), "verbs": ["get", "list", "watch"]}
-            for group, kinds in sorted({**VIEWED, **custom}.items())
-        ],
-        opts=opts,
-    )
-    binding = k8s.rbac.v1.ClusterRoleBinding(
-        name,
-        metadata=about,
-        role_ref={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME},
-        subjects=[{"apiGroup": "rbac.authorization.k8s.io", **subject}],
-        opts=opts,
-    )
+    group = {"apiGroup": "rbac.authorization.k8s.io"}
+    rules: Manifest = [
+        {"apiGroups": [each], "resources": list(kinds), "verbs": ["get", "list", "watch"]}
+        for each, kinds in sorted({**VIEWED, **custom}.items())
+    ]
+    bound: Manifest = {"role_ref": {**group, "kind": "ClusterRole", "name": NAME}, "subjects": [{**group, **subject}]}
+    role = k8s.rbac.v1.ClusterRole(name, metadata=about, rules=rules, opts=opts)
+    binding = k8s.rbac.v1.ClusterRoleBinding(name, metadata=about, opts=opts, **bound)
     return [role, binding]
