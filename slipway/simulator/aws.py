@@ -95,8 +95,9 @@ def _acl(inputs: Properties) -> Iterator[Problem]:
         (f"rules[{n}]", each.get("visibilityConfig")) for n, each in enumerate(rules if isinstance(rules, list) else [])
     ]
     for path, config in seen:
-        if str((config or {}).get("metricName")).lower() in ("all", "default_action"):
-            yield path, f"WAFInvalidParameterException: the metric name {config['metricName']} is reserved"
+        metric = str((config or {}).get("metricName"))
+        if metric.lower() in ("all", "default_action"):
+            yield path, f"WAFInvalidParameterException: the metric name {metric} is reserved"
 
 
 def _subnet_of_balancer(inputs: Properties) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -28,9 +29,7 @@ def choose_addons(
     def default(name: str) -> str:
         return aws.eks.get_addon_version(addon_name=name, kubernetes_version=version, opts=opts).version
 
-    return {
-        name: choices.once(f"add-on {name}", {"version": version}, lambda name=name: default(name)) for name in names
-    }
+    return {name: choices.once(f"add-on {name}", {"version": version}, partial(default, name)) for name in names}
 
 
 def _running(cluster: str, opts: pulumi.InvokeOptions) -> str | None:

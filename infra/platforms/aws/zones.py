@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -47,7 +48,7 @@ def choose_zones(config: AwsConfig, choices: Choices, opts: pulumi.InvokeOptions
 
     by_pool = {
         pool.name: choices.once(
-            f"zones of {pool.name}", {"instances": pool.instances, "zones": chosen}, lambda pool=pool: having(pool)
+            f"zones of {pool.name}", {"instances": pool.instances, "zones": chosen}, partial(having, pool)
         )
         for pool in pools
     }
