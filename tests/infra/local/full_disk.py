@@ -45,6 +45,7 @@ def main(home: Path, artifact: str, port: int) -> dict[str, Any]:
 def suffered(port: int, release: runtime.Release, begin: Callable[[], None], end: Callable[[], None]) -> dict[str, Any]:
     """What a service does while its disk is not well, and after."""
     found: dict[str, Any] = {}
+    wait(lambda: len(pids(port)) == 2)  # those of the release before have drained
     before = pids(port)
     begin()
     found["predictions"] = [predict(port).status_code for _ in range(50)]
