@@ -1,5 +1,6 @@
 """A double of a service in trouble: the real one, but while the file $TROUBLE is there its model fails for some
-requests and is slow for others, and a GPU that it does not have is full. `python -m tests.cluster.troubled`."""
+requests and is slow for others, a GPU that it does not have is full, and what it knows of callers is old.
+`python -m tests.cluster.troubled`."""
 
 import itertools
 import os
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 from slipway.service.__main__ import main
+from slipway.service.access.access import Access
 from slipway.service.inference.model import Model
 from slipway.service.telemetry.host_usage import HostUsage
 
@@ -35,6 +37,11 @@ def gpus(self):
     return [{"name": "double", "used": 97 if TROUBLE.exists() else 10, "total": 100, "busy": 0.5}]
 
 
+def ages(self):
+    old = 10_000.0 * TROUBLE.exists()
+    return {"rules": old, "issuerKeys": old}
+
+
 if __name__ == "__main__":
-    Model.run, Model.warm_up, HostUsage.gpus = troubled, in_a_thread, gpus
+    Model.run, Model.warm_up, HostUsage.gpus, Access.ages = troubled, in_a_thread, gpus, ages
     sys.exit(main())
