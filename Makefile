@@ -18,7 +18,7 @@ POLICY = --policy-pack policy --policy-pack-config $(firstword $(wildcard policy
 KEEP = $(if $(SERVICES),SLIPWAY_KEEP="$$($(SLIPWAY) stack keep --stack $(STACK) $(SERVICES))" && export SLIPWAY_KEEP &&)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-cluster test-page test-faults simulate bench variants check lock
+.PHONY: help setup install engine select up preview down test test-cluster test-cluster-full test-page test-faults simulate bench variants check lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,9 @@ test: engine ## the tests, two files at a time
 test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and root; builds it once, see docs/cluster.md
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
 
+test-cluster-full: engine ## the same, and what takes minutes more: every alert end to end
+	@SLIPWAY_FULL=1 SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster
+
 test-page: install ## the page in a real Chromium, which has to be there; and explanations of held-out digits
 	@$$($(SLIPWAY) venv requirements.txt tests/page/requirements.txt) -m pytest tests/page
 
@@ -110,7 +113,7 @@ check: install ## format, lint and types
 	"$$bin/mypy" --python-executable .venv/bin/python tools __main__.py
 
 lock: install ## compile every requirements.in anew
-	@for set in requirements service/requirements service/requirements-gpu bench/requirements bench/keras bench/variants bench/openvino \
+	@for set in requirements service/requirements service/requirements-gpu service/requirements-gpu-12 bench/requirements bench/keras bench/variants bench/openvino \
 	    tests/service/peers tests/page/requirements tests/pipeline/buckets slipway/ops/models/buckets tools/checkers tools/checkov \
 	    tools/iam tools/kubernetes-validate tools/workflows tools/uv tools/grafana tests/cli/clouds; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done

@@ -39,6 +39,7 @@ for name, service in config.services.items():
         served = platform.serve(name, service, artifact, access)
         services[name] = {
             "url": served.url,
+            "callers": served.callers,
             "model": {
                 "name": name,
                 "digest": artifact.digest,

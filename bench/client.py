@@ -50,16 +50,18 @@ async def load(
 ) -> Tally:
     """Send `asked` over `connections` for `seconds`, at most `most` times; at `rate` requests a second in all if given.
 
-    With a rate a connection that is answered late asks late: it never has more than one request under way.
+    With a rate a connection that is answered late asks late: it never has more than one request under way. Each
+    connects when it first asks.
     """
     tally, loop = Tally(), asyncio.get_running_loop()
     end = loop.time() + seconds
     left = [most if most is not None else sys.maxsize]
     begin = time.perf_counter()
     clients: list[_Connection] = []
+    pause, first = connections / rate if rate else 0.0, loop.time()
     for number in range(connections):
-        pause = connections / rate if rate else 0.0
-        start = loop.time() + pause * number / connections
+        start = first + pause * number / connections
+        await asyncio.sleep(start - loop.time())
 
         def make(start: float = start, pause: float = pause) -> _Connection:
             return _Connection(asked, tally, start, pause, end, left, status_seen)

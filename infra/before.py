@@ -1,20 +1,8 @@
-"""The outputs of the stack's last update, and what is kept of them."""
+"""What is kept of the stack's last update."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-import pulumi
-
-
-def last_outputs() -> Mapping[str, Any]:
-    """Empty if no update has succeeded yet."""
-    own, stack = pulumi.get_organization(), pulumi.get_stack()
-    # Backends without organizations call it so, and old ones of them know a stack by its name alone.
-    name = stack if own == "organization" else f"{own}/{pulumi.get_project()}/{stack}"
-    known: Mapping[str, Any] = pulumi.runtime.invoke("pulumi:pulumi:readStackOutputs", {"name": name}).value
-    return known.get("outputs") or {}
+from slipway.infra.recorded import recorded_outputs
 
 
 def kept_namespace(of_this_version: str, of_the_last: str, chosen: str | None) -> str:
@@ -23,7 +11,7 @@ def kept_namespace(of_this_version: str, of_the_last: str, chosen: str | None) -
 
     `of_the_last`: where versions that exported no namespace put them.
     """
-    before = last_outputs()
+    before = recorded_outputs()
     if chosen or not before.get("services"):
         return chosen or of_this_version
     return str(before.get("namespace") or of_the_last)

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TypedDict
 
 import pulumi
-from slipway.infra.before import last_outputs
 from slipway.infra.config.base import ConfigError
+from slipway.infra.recorded import recorded_outputs
 
 # What the stack's output `environment` says; RELEASED in its place where `slipway release` has been there since.
 PRODUCTION, RELEASED = "production", "released"
@@ -91,7 +91,7 @@ def _refuse_unreleased(environment: str) -> None:
     stack = pulumi.get_stack()
     if os.environ.get(RELEASING) == stack:
         return
-    if last_outputs().get("environment") == PRODUCTION:
+    if recorded_outputs().get("environment") == PRODUCTION:
         raise ConfigError(
             f"slipway:environment: {stack} is production, and {environment!r} would take its protection off. Nothing "
             f"was touched. Set it back to production, or run `slipway release {stack}` first"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Of a pod or container of every kind, as the same front answers in all of them; the page's is on its loopback alone.
 HTTP_PORT, METRICS_PORT, PAGE_PORT = 3000, 9000, 3001
+FEEDBACK_DAYS = 30  # for which a service takes feedback by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +30,12 @@ class Runtime:
 
     `module`: what Python runs, in an image and on this machine. `fetch`: the module that brings an artifact out of a
     bucket, as `python -m <fetch> URI FOLDER`. `code`: patterns of its files below the root. `locks`: its requirements,
-    by accelerator. `recipe`: patterns of the files that say how its image is made, besides the lock.
-    `environment`: variables that follow from a service's configuration. `live`, `ready`: paths of its probes; `health`:
-    the script that asks for the first of them inside a container. `api_paths`: what an edge lets through; the page,
-    documentation, metrics and health are not for everyone. `in_flight`: the metric that counts requests in work, and
-    `counted`: the values of its label `endpoint` that are predictions. `providers`: what runs the model, by
-    accelerator.
+    by accelerator, for NVIDIA's by the major of CUDA too. `recipe`: patterns of the files that say how its image is
+    made, besides the lock. `environment`: variables that follow from a service's configuration. `live`, `ready`: paths
+    of its probes; `health`: the script that asks for the first of them inside a container. `api_paths`: what an edge
+    lets through; the page, documentation, metrics and health are not for everyone. `in_flight`: the metric that counts
+    requests in work, and `counted`: the values of its label `slipway_endpoint` that are predictions. `providers`: what
+    runs the model, by accelerator. `devices`: GPUs that a pod of it can use at once.
     """
 
     kind: str
@@ -51,33 +52,35 @@ class Runtime:
     in_flight: str
     counted: tuple[str, ...]
     providers: Mapping[str, str]
+    devices: int = 1
 
     def serving_code(self) -> list[Path]:
         """The files that every platform runs, and nothing that only builds models."""
         return files_of(*self.code)
 
-    def lock(self, accelerator: str) -> Path:
+    def lock(self, accelerator: str, cuda: str = "13") -> Path:
         """What is installed beside the code."""
-        return ROOT / self.locks[accelerator]
+        return ROOT / self.locks[f"nvidia-{cuda}" if accelerator == "nvidia" else accelerator]
 
-    def image_recipe(self, accelerator: str) -> list[Path]:
+    def image_recipe(self, accelerator: str, cuda: str = "13") -> list[Path]:
         """The files that say how an image is made."""
-        return [self.lock(accelerator), *files_of(*self.recipe)]
+        return [self.lock(accelerator, cuda), *files_of(*self.recipe)]
 
     def requests_in_flight(self, namespace: str, service: str) -> str:
         """A Prometheus query: predictions that a service works on, waiting and running."""
-        labels = f'namespace="{namespace}",service_name="{service}",endpoint=~"{"|".join(self.counted)}"'
+        labels = f'namespace="{namespace}",service_name="{service}",slipway_endpoint=~"{"|".join(self.counted)}"'
         return f"sum({self.in_flight}{{{labels}}})"
 
 
 def _environment(service: ServiceConfig) -> dict[str, str]:
     """What is not set is left out. No secrets: platforms show it."""
-    logs = service.logs
+    logs, days = service.logs, service.retentionDays
     told = {
         "SLIPWAY_LOG_REQUESTS": f"{logs.requests:g}" if logs.requests else "",
         "SLIPWAY_LOG_INPUTS": f"{logs.inputs:g}" if logs.inputs else "",
         "SLIPWAY_MASK_FIELDS": json.dumps(logs.maskFields) if logs.maskFields else "",
         "SLIPWAY_MASK_PATTERNS": json.dumps(logs.maskPatterns) if logs.maskPatterns else "",
+        "SLIPWAY_FEEDBACK_DAYS": f"{days}" if days and days < FEEDBACK_DAYS else "",
         "OTEL_EXPORTER_OTLP_ENDPOINT": service.traces or "",
     }
     return {name: value for name, value in told.items() if value}
@@ -93,7 +96,11 @@ ONNX = Runtime(
         *(f"service/{room}/*.py" for room in ("http", "api", "samples", "inference", "access", "telemetry", "explain")),
         "service/page/*",
     ),
-    locks={"none": "service/requirements.txt", "nvidia": "service/requirements-gpu.txt"},
+    locks={
+        "none": "service/requirements.txt",
+        "nvidia-13": "service/requirements-gpu.txt",
+        "nvidia-12": "service/requirements-gpu-12.txt",
+    },
     recipe=("service/Dockerfile", "service/image/*.py"),
     environment=_environment,
     live="/livez",

@@ -17,7 +17,8 @@ class TensorSpec:
     """One input or output. `shape` has the batch first, None where any size is taken.
 
     `minimum` and `maximum` are what the training data held: a description, not a limit. `nullable`: a number may be
-    missing, null in a request and NaN for the model.
+    missing, null in a request and NaN for the model. `columns`: the names of a table's columns in order, where they
+    are known.
     """
 
     name: str
@@ -26,6 +27,7 @@ class TensorSpec:
     minimum: float | None = None
     maximum: float | None = None
     nullable: bool = False
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,7 @@ def _tensor_from_json(data: dict[str, Any]) -> TensorSpec:
         minimum=data.get("minimum"),
         maximum=data.get("maximum"),
         nullable=data.get("nullable", False),
+        columns=None if data.get("columns") is None else tuple(data["columns"]),
     )
 
 
@@ -112,7 +115,8 @@ def _tensor_to_json(tensor: TensorSpec, *, ranged: bool) -> dict[str, Any]:
     data: dict[str, Any] = {"name": tensor.name, "dtype": tensor.dtype, "shape": list(tensor.shape)}
     if ranged:
         data |= {"minimum": tensor.minimum, "maximum": tensor.maximum}
-    return data | {"nullable": True} if tensor.nullable else data
+    data |= {"nullable": True} if tensor.nullable else {}
+    return data | {"columns": list(tensor.columns)} if tensor.columns else data
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -34,8 +34,12 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     },
     "pulumi-python:dynamic/slipway:ServiceImage": {"ref": "registry.example.org/team/digits@sha256:" + "1" * 64},
     "pulumi-python:dynamic/slipway:StoredModel": {"uri": "s3://b/models/d@sha256:" + "d" * 64, "size": 3 * 2**20 + 1},
+    "pulumi-python:dynamic/slipway:Choices": {},
+    "pulumi-python:dynamic/slipway:ClusterAccess": {},
     "pulumi-python:dynamic/slipway:RandomSecret": {"value": "a" * 64},
     "pulumi-python:dynamic/slipway:StackIdentity": {"value": "team-a-0123abcd"},
+    "pulumi-python:dynamic/slipway:GrantsSettled": {},
+    "pulumi-python:dynamic/slipway:NetworkLeftovers": {},
     "pulumi-python:dynamic/slipway:LocalService": {"url": "http://127.0.0.1:3000"},
 }
 # What Pulumi's mocks run on: left to themselves they make one and never close it.
@@ -60,6 +64,7 @@ class Recorder(mocks.Mocks):
     """
 
     before: ClassVar[dict[str, Any]] = {}  # what the last update exported
+    recorded: ClassVar[dict[str, Any]] = {}  # and its resources: {urn: {type, outputs}}
 
     def __init__(self) -> None:
         self.declared: list[mocks.MockResourceArgs] = []
@@ -79,6 +84,8 @@ class Recorder(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
         if args.token == "pulumi:pulumi:readStackOutputs":
             return {"outputs": self.before}
+        if args.token == "pulumi:pulumi:readStackResourceOutputs":
+            return {"outputs": self.recorded}
         return self.scenario.answer(args.token, args.args)
 
     def of_type(self, kind: str) -> list[mocks.MockResourceArgs]:
@@ -114,11 +121,9 @@ class Recorder(mocks.Mocks):
         cloud = cloud_for(package, Books(Path("no-books")), self.scenario)
         assert cloud.row(args.typ) is not None, f"{args.typ} is not in tables/{package}.yaml"
         known = resource_type(args.typ)
-        problems = (
-            [f"{args.typ} {args.name}: {path} {why}" for path, why in input_problems(plain(args.inputs), known)]
-            if known
-            else []
-        )
+        inputs = plain(args.inputs)
+        found = [*(input_problems(inputs, known) if known else ()), *cloud.problems(args.typ, inputs)]
+        problems = [f"{args.typ} {args.name}: {path} {why}" for path, why in found]
         assert not problems, "\n".join(problems)
         entry = cloud.entry(args.typ, cloud.with_name(args.typ, args.inputs, {}, args.name), args.name)
         return entry["id"], entry["outputs"]

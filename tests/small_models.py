@@ -24,10 +24,10 @@ class Small:
     answers: list[np.ndarray]
 
 
-def small(path: Path) -> Small:
+def small(path: Path, seed: int = 0) -> Small:
     running = runtime.session(path)
     takes, gives = runtime.specs(running)
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     samples = {spec.name: _values(generator, spec) for spec in takes}
     answers = runtime.predict(running, samples)
     names = {"labels": ("a", "b", "c"), "name": path.stem, "task": "classification"}

@@ -64,6 +64,16 @@ def test_what_the_workflows_share_pins_its_actions_and_is_given_inputs_that_it_h
                 assert step["with"].keys() <= known
 
 
+def test_what_reaches_a_google_cluster_comes_from_googles_own_action_and_from_no_source_that_runners_lack():
+    steps = yaml.safe_load(READY.read_text())["runs"]["steps"]
+    (gcloud,) = [each for each in steps if "setup-gcloud@" in str(each.get("uses"))]
+    assert gcloud["with"] == {"install_components": "gke-gcloud-auth-plugin"}
+    login = next(at for at, each in enumerate(steps) if "google-github-actions/auth@" in str(each.get("uses")))
+    used = next(at for at, each in enumerate(steps) if "gcloud container" in str(each.get("run")))
+    assert login < steps.index(gcloud) < used
+    assert not any("apt" in str(each.get("run")) for each in steps)
+
+
 def test_a_job_with_a_token_for_the_clouds_runs_no_code_of_a_fork():
     for workflow in WORKFLOWS:
         content = yaml.safe_load(workflow.read_text())

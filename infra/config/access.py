@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from ipaddress import ip_network
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from slipway.infra.config.base import PROJECT, ConfigError, Settings
@@ -80,6 +80,9 @@ class AccessConfig(Settings):
     jwt: JwtConfig | None = Field(default=None, description="take JSON Web Tokens")
     allow: list[str] = Field(default=[], description="the only networks that may ask: [10.0.0.0/8]")
     trustedProxies: list[str] = Field(default=[], description="proxies whose x-forwarded-for or Forwarded is believed")
+    clientNamespaces: list[Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]] = Field(
+        default=[], description="namespaces of the cluster whose pods may ask, besides the services' own: [web]"
+    )
     rate: RateConfig = Field(default=RateConfig(), description="limits: {perKey: 100, perAddress: 50}")
 
     @field_validator("allow", "trustedProxies")

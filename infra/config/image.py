@@ -13,6 +13,9 @@ PYTHON = (
     "@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254"
 )
 
+# The oldest NVIDIA driver that each major of CUDA runs on: docs.nvidia.com/deploy/cuda-compatibility
+DRIVERS = {"13": 580, "12": 525}
+
 
 class ImageConfig(Settings):
     """How the image of every service of the stack is built. Credentials, certificates and proxies are the
@@ -25,6 +28,7 @@ class ImageConfig(Settings):
     )
     python: Literal["3.11", "3.12", "3.13"] = Field(default="3.12", description="the base's Python")
     arch: Literal["amd64", "arm64"] = Field(default="amd64", description="the nodes' processors")
+    cuda: Literal["13", "12"] = Field(default="13", description="for GPUs: 13 wants a driver of 580, 12 one of 525")
     packages: Literal["copied", "fetched"] = Field(
         default="copied", description="copied: wheels are fetched by who builds; fetched: inside of the build"
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from slipway.infra.config.base import Settings
+from slipway.infra.runtime import RUNTIMES
 
 
 class ScaleConfig(Settings):
@@ -13,11 +14,16 @@ class ScaleConfig(Settings):
 
     min: int = Field(default=1, ge=0, le=1000, description="pods at least; 0 needs `wake`")
     max: int | None = Field(default=None, ge=1, le=1000, description="pods at most; default: as many as `min`")
-    on: Literal["cpu", "inflight"] = Field(
-        default="cpu", description="what is counted: cpu, or requests in flight (KEDA and Prometheus have to be there)"
+    on: Literal["cpu", "inflight", "requests"] = Field(
+        default="cpu",
+        description="what is counted: cpu; requests in flight (KEDA and Prometheus have to be there), or requests a "
+        "second (by Google's load balancer)",
     )
     target: int | None = Field(
-        default=None, ge=1, le=1000, description="per pod: percent of `resources.cpu` (70), or requests in flight (16)"
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="per pod: percent of `resources.cpu` (70), requests in flight (16), or requests a second at most",
     )
     downSeconds: int = Field(default=300, ge=0, le=3600, description="how long less has to be needed before a pod goes")
     wake: str | None = Field(
@@ -30,18 +36,32 @@ class ScaleConfig(Settings):
         default=None, ge=1, le=1000, description="pods that a drain leaves running; default: all but one"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spelt(cls, values: Any) -> Any:
+        """YAML 1.1 reads a bare `on` as true."""
+        if not isinstance(values, dict):
+            return values
+        return {"on" if key in (True, "true") else key: value for key, value in values.items()}
+
     @property
     def most(self) -> int:
         return self.max or self.min
 
     @property
     def aim(self) -> int:
-        return self.target or {"cpu": 70, "inflight": 16}[self.on]
+        return self.target or {"cpu": 70, "inflight": 16, "requests": 0}[self.on]
 
     @model_validator(mode="after")
     def _can_work(self) -> ScaleConfig:
         if self.most < max(self.min, 1):
             raise ValueError(f"max: {self.most} is less than min ({self.min}) or none at all: raise it, or lower min")
+        if self.on == "requests" and self.target is None:
+            raise ValueError(
+                "target: is not set; it takes the requests a second that a pod can answer: see slipway load"
+            )
+        if self.target and self.target > 1000 and self.on != "requests":
+            raise ValueError(f"target: {self.target} of {self.on}: at most 1000")
         if self.min == 0 and not (self.on == "inflight" and self.wake):
             raise ValueError(
                 "min: where there is no pod nobody counts its requests, so none would ever start: set on: inflight "
@@ -129,6 +149,11 @@ class ClusterServing(Settings):
     def _goes_together(self) -> ClusterServing:
         if self.resources.gpu and self.accelerator == "none":
             raise ValueError("resources.gpu: the model runs on the CPU: set accelerator: nvidia, or remove it")
+        if (self.resources.gpu or 1) > (most := max(runtime.devices for runtime in RUNTIMES.values())):
+            raise ValueError(
+                f"resources.gpu: {self.resources.gpu}: a pod runs its model on {most}, and the others would be paid "
+                "for and idle: remove it, and raise scale.max"
+            )
         if self.scale.min > 1 and self.rollout.unavailable >= self.scale.min:
             raise ValueError(
                 f"rollout.unavailable: {self.rollout.unavailable} of {self.scale.min} pods would all be away at once: "

@@ -13,6 +13,7 @@ from slipway.infra.config.base import PROJECT, ConfigError, Settings
 from slipway.infra.config.cost import CostConfig
 from slipway.infra.config.image import ImageConfig
 from slipway.infra.config.kept import as_kept
+from slipway.infra.config.privacy import PrivacyConfig
 from slipway.infra.config.scaling import ClusterServing
 from slipway.infra.home import ROOT
 from slipway.infra.platforms.table import PLATFORMS
@@ -42,6 +43,9 @@ class ServiceConfig(ClusterServing):
         default=None, ge=1, le=256, description="server processes (platform local); default: one per core"
     )
     logs: LogConfig = Field(default=LogConfig(), description="what is written about requests: {requests: 0.01}")
+    retentionDays: int | None = Field(
+        default=None, ge=1, le=3653, description="as privacy.retentionDays, which it can't exceed, for this service"
+    )
     traces: str | None = Field(
         default=None, pattern=r"^https?://\S+$", description="OpenTelemetry collector: http://collector:4318"
     )
@@ -80,6 +84,9 @@ class StackConfig(PlatformSettings):
     access: AccessConfig = Field(
         default=AccessConfig(), description="tokens, networks and rates: {jwt: {...}, allow: [...], rate: {...}}"
     )
+    privacy: PrivacyConfig = Field(
+        default=PrivacyConfig(), description="of callers' data: {retentionDays: 30, regions: [eu-central-1]}"
+    )
     image: ImageConfig = Field(
         default=ImageConfig(), description="what images are made of: {base: ...@sha256:..., arch: amd64, ...}"
     )
@@ -114,8 +121,29 @@ class StackConfig(PlatformSettings):
     def _fits_the_platform(self) -> StackConfig:
         row = PLATFORMS[self.platform]
         found = [*unsupported(row.name, row.unsupported, self.services), *row.problems(self)]
+        for name, service in self.services.items():
+            if service.scale.on not in row.scales_on:
+                found.append(
+                    f"services.{name}.scale.on: {service.scale.on}: nothing before the pods of platform {row.name} "
+                    f"counts them for an autoscaler: use {' or '.join(row.scales_on)}"
+                )
+        if self.access.clientNamespaces and not row.kubectl:
+            found.append(f"access.clientNamespaces: platform {row.name} has no namespaces: remove it")
         if found:
             raise ValueError(f"\n  {PROJECT}:".join(found))
+        return self
+
+    @model_validator(mode="after")
+    def _in_an_allowed_region(self) -> StackConfig:
+        allowed, cloud = self.privacy.regions, PLATFORMS[self.platform].cloud
+        if allowed and cloud is None:
+            raise ValueError(f"privacy.regions: nothing tells where a stack on {self.platform} is: leave it out")
+        region = cloud.region(self) if cloud else None
+        if allowed and region not in allowed:
+            raise ValueError(
+                f"{self.platform}.region: {region} is none of privacy.regions ({', '.join(allowed)}): "
+                "take one of these, or have this one allowed"
+            )
         return self
 
     @model_validator(mode="after")
@@ -186,6 +214,16 @@ class StackConfig(PlatformSettings):
             values[KEYS] = veiled(values[KEYS])
         return cls.parse(values)._of_this_update()
 
+    def _with_retention(self) -> StackConfig:
+        """Services keep nothing for longer than the stack says."""
+        days = self.privacy.retentionDays
+        services = {
+            name: service.model_copy(update={"retentionDays": min(days, service.retentionDays or days)})
+            for name, service in self.services.items()
+            if days
+        }
+        return self.model_copy(update={"services": services}) if services else self
+
     def _of_this_update(self) -> StackConfig:
         return self.model_copy(update={"services": as_kept(self.services)})
 
@@ -198,7 +236,7 @@ class StackConfig(PlatformSettings):
             if key.startswith(f"{PROJECT}:")
         }
         try:
-            return cls.model_validate(own)
+            return cls.model_validate(own)._with_retention()
         except ValidationError as error:
             lines = "\n".join(f"  {_sentence(detail, own)}" for detail in error.errors())
             raise ConfigError(f"the stack's configuration can't be used:\n{lines}") from None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 from slipway.infra.platforms.quota import Machine, Quota
 
+# What is no failure yet, and will be.
+WARNED: Final = "warned"
 # Whether a check passed, None if it got no answer; and the message.
-Said = tuple[bool | None, str]
+Said = tuple[bool | Literal["warned"] | None, str]
 # What a sweep looked at, and what it found and could not or may not remove.
 Swept = tuple[list[str], list[str]]
 # Asks a cloud what carries a stack's tag: (`project/stack`, the provider's settings) -> [(name in the cloud, logical

@@ -14,9 +14,10 @@ from slipway.infra.resources.artifact import ModelArtifact
 @dataclass(frozen=True, kw_only=True)
 class Served:
     """A service that answers. `url`: its base address, without a trailing slash. `artifact`: its artifact's name in the
-    stack's own bucket, where there is one."""
+    stack's own bucket, where there is one. `callers`: from where the address works."""
 
     url: pulumi.Output[str]
+    callers: pulumi.Input[str] = "whoever reaches the address"
     artifact: pulumi.Output[str] | None = None
 
 

@@ -65,7 +65,9 @@ class ClusterPlatform(Platform):
                 artifact=artifact,
                 access=access,
                 # Pods that start before they are granted their identity never get it.
-                cluster=replace(self.cluster, ready=[*self.cluster.ready, *granted]),
+                cluster=replace(
+                    self.cluster, ready=[*self.cluster.ready, *granted], client_namespaces=self._client_namespaces
+                ),
                 environment={**artifact.runtime.environment(service), **(fetched.environment if fetched else {})},
                 egress=(*outside_of(self.config, service), *(fetched.egress if fetched else ())),
                 stored=stored if fetched else None,
@@ -76,7 +78,15 @@ class ClusterPlatform(Platform):
         if url is None:  # what pods of the cluster reach it by
             place = (workload.service, ".", self.cluster.namespace, f".svc:{workload.port}")
             url = pulumi.Output.concat("http://", *place)
+            callers = pulumi.Output.all(self.cluster.namespace, *self._client_namespaces).apply(
+                lambda names: f"pods of the cluster in {', '.join(names)}; slipway asks through the cluster's API"
+            )
+            return Served(url=url, artifact=stored.uri if stored else None, callers=callers)
         return Served(url=url, artifact=stored.uri if stored else None)
+
+    @property
+    def _client_namespaces(self) -> Sequence[str]:
+        return [*self.cluster.client_namespaces, *self.config.access.clientNamespaces]
 
     def _stored(self, name: str, artifact: ModelArtifact, bucket: Bucket) -> StoredModel:
         return StoredModel(

@@ -123,7 +123,7 @@ class PlatformRow:
     update needs on PATH. `registry`: where images go, and the command that logs docker in. `builds_images`: services
     run from images. `on_host`: all services share the ports of one machine. `on_this_machine`: its processes are this
     machine's, so a dev stack without keys takes this machine's own, and nothing is simulated. `why_silent`: what the
-    platform knows of a service that does not answer.
+    platform knows of a service that does not answer. `scales_on`: what can decide how many pods there are (`scale.on`).
     """
 
     name: str
@@ -142,4 +142,5 @@ class PlatformRow:
     on_this_machine: bool = False
     why_silent: Callable[[str], list[str]] = nothing_known
     kubectl: Kubectl | None = None
+    scales_on: Collection[str] = ("cpu", "inflight")
     cloud: Cloud | None = None

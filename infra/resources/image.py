@@ -111,16 +111,17 @@ def image_key(digest: str, runtime: Runtime, accelerator: str, settings: ImageCo
     """
     made_of = {
         "artifact": digest,
-        "code": content_key(ROOT, [*runtime.serving_code(), *runtime.image_recipe(accelerator)]),
+        "code": content_key(ROOT, [*runtime.serving_code(), *runtime.image_recipe(accelerator, settings.cuda)]),
         "accelerator": accelerator,
-        **settings.model_dump(exclude={"packages"}),
+        **settings.model_dump(exclude={"packages", "cuda"}),  # which lock it is tells of CUDA
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:TAG_CHARACTERS]
 
 
 def _build(props: dict[str, Any], before: str | None) -> dict[str, Any]:
     named = [
-        f"--{key}={props[key]}" for key in ("name", "key", "kind", "accelerator", "base", "python", "arch", "packages")
+        f"--{key}={props[key]}"
+        for key in ("name", "key", "kind", "accelerator", "base", "python", "arch", "cuda", "packages")
     ]
     cache = [f"--cache-from={before}"] if before and not props.get("load") else []
     model = [f"--artifact={props['artifact']}"] if props["artifact"] else []

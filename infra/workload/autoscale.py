@@ -1,4 +1,5 @@
-"""What changes the number of pods: a HorizontalPodAutoscaler on CPU, or KEDA's ScaledObject on requests in flight."""
+"""What changes the number of pods: a HorizontalPodAutoscaler on CPU or on requests a second, or KEDA's ScaledObject on
+requests in flight."""
 
 from __future__ import annotations
 
@@ -13,13 +14,16 @@ if TYPE_CHECKING:
     from slipway.infra.workload.workload import WorkloadArgs
 
 
+FULL = 70  # percent of a pod's requests a second at which another one is wanted
+
+
 def autoscaler(service: str, part: Part, args: WorkloadArgs, opts: pulumi.ResourceOptions) -> None:
     """Declares the one that the configuration names; none where the number is fixed."""
     if part.most == part.least:
         return
     about = metadata(part.name, args.cluster.namespace, service)
-    if args.service.scale.on == "cpu":
-        k8s.autoscaling.v2.HorizontalPodAutoscaler(part.name, metadata=about, spec=_hpa(part, args), opts=opts)
+    if args.service.scale.on != "inflight":
+        k8s.autoscaling.v2.HorizontalPodAutoscaler(part.name, metadata=about, spec=_hpa(service, part, args), opts=opts)
         return
     k8s.apiextensions.CustomResource(
         part.name,
@@ -31,15 +35,27 @@ def autoscaler(service: str, part: Part, args: WorkloadArgs, opts: pulumi.Resour
     )
 
 
-def _hpa(part: Part, args: WorkloadArgs) -> Manifest:
-    wanted = {"type": "Utilization", "averageUtilization": args.service.scale.aim}
+def _hpa(service: str, part: Part, args: WorkloadArgs) -> Manifest:
     return {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": part.name},
         "minReplicas": part.least,
         "maxReplicas": part.most,
-        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": wanted}}],
+        "metrics": [_requests(service, args) if args.service.scale.on == "requests" else _cpu(args)],
         "behavior": _behavior(args),
     }
+
+
+def _cpu(args: WorkloadArgs) -> Manifest:
+    wanted = {"type": "Utilization", "averageUtilization": args.service.scale.aim}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": wanted}}
+
+
+def _requests(service: str, args: WorkloadArgs) -> Manifest:
+    """Of what all pods together can take, as the load balancer is told of one."""
+    counted = {"apiVersion": "v1", "kind": "Service", "name": service}
+    wanted = {"type": "AverageValue", "averageValue": str(FULL)}
+    metric = {"name": args.cluster.requests_metric}
+    return {"type": "Object", "object": {"describedObject": counted, "metric": metric, "target": wanted}}
 
 
 def _keda(service: str, part: Part, args: WorkloadArgs, namespace: str) -> Manifest:

@@ -36,12 +36,14 @@ class Cluster:
     """A Kubernetes cluster as the workload sees it.
 
     `placements`: by accelerator (`none`, `nvidia`), the preferred first. `clients`: CIDRs of what may ask the pods
-    (load balancer, gateway); none: every pod of the namespace. `client_namespaces`, `scrapers`: namespaces whose pods
+    besides those of their namespace (load balancer, gateway). `client_namespaces`, `scrapers`: namespaces whose pods
     may ask, and scrape. `egress`: CIDRs and ports that pods need besides DNS, such as the cloud's identity agent.
     `account_annotations`: of the service accounts, where identity needs them. `monitoring`: whose objects tell what to
     scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics.
     `models`: a pod's volume source with the artifact store, where it is mounted: folders `sha256-<digest>`.
-    `ready`: what has to be there before a pod is scheduled (node pools, add-ons)."""
+    `requests_metric`: what the cluster's metrics API calls the share of a Service's request rate that is in use.
+    `grace`: seconds that a pod has to end in at least. `ready`: what has to be there before a pod is scheduled (node
+    pools, add-ons)."""
 
     provider: pulumi.ProviderResource
     namespace: pulumi.Input[str]
@@ -54,4 +56,6 @@ class Cluster:
     scrapers: Sequence[str] = ()
     prometheus: str | None = None
     models: Mapping[str, Any] | None = None
+    requests_metric: str | None = None
+    grace: int = 0
     ready: Sequence[pulumi.Resource] = ()

@@ -35,9 +35,14 @@ def parts(service: str, args: WorkloadArgs) -> Iterator[Part]:
     base = scale.onDemand or 0
     if base:
         steady = tuple(each for each in placements if not each.spot)
-        yield Part(name=f"{service}-base", part="base", least=base, most=base, placements=steady)
+        yield Part(name=base_name(service), part="base", least=base, most=base, placements=steady)
     preferred = tuple(sorted(placements, key=lambda each: not each.spot)) if base else placements
     yield Part(name=service, part="main", least=scale.min - base, most=scale.most - base, placements=preferred)
+
+
+def base_name(service: str) -> str:
+    """Of the Deployment that stays off spot nodes, where `scale.onDemand` asks for one."""
+    return f"{service}-base"
 
 
 def deployment(service: str, part: Part, args: WorkloadArgs, opts: pulumi.ResourceOptions) -> k8s.apps.v1.Deployment:

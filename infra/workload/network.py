@@ -18,11 +18,11 @@ EVERYWHERE = "0.0.0.0/0"
 
 
 def network_policy(service: str, args: WorkloadArgs, opts: pulumi.ResourceOptions) -> k8s.networking.v1.NetworkPolicy:
-    """What a service's pods may: be asked by `clients`, be scraped, ask for names and for what was named."""
+    """Ingress from the namespace's pods, clients and scrapers; egress to DNS and to what was named."""
     cluster = args.cluster
     asked: Manifest = [{"ipBlock": {"cidr": cidr}} for cidr in cluster.clients]
     asked += [_namespace(each) for each in cluster.client_namespaces]
-    asked += [] if cluster.clients else [{"podSelector": {}}]
+    asked += [{"podSelector": {}}]
     ingress = [{"from": asked, "ports": [_port(HTTP_PORT)]}]
     if cluster.scrapers:
         scraped = [_namespace(each) for each in cluster.scrapers]

@@ -28,7 +28,8 @@ class Observability(pulumi.ComponentResource):
     """One for all services of a stack. Owns a monitor, rules and a dashboard; leaves their operator alone.
 
     With `prometheus`: PodMonitor, PrometheusRule and a ConfigMap that Grafana's sidecar loads. With `google`:
-    PodMonitoring and Rules of Managed Prometheus; its dashboard is the cloud's to make.
+    PodMonitoring and the recorded Rules of Managed Prometheus; alerts and dashboard are the cloud's to make, whose own
+    Alertmanager tells nobody.
     """
 
     def __init__(self, name: str, args: ObservabilityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -44,13 +45,18 @@ class Observability(pulumi.ComponentResource):
             case "google":
                 scraped = {"port": "metrics", "interval": "30s", "metricRelabeling": [_kept()]}
                 self._custom("monitoring.googleapis.com/v1", "PodMonitoring", {"endpoints": [scraped]})
-                self._custom("monitoring.googleapis.com/v1", "Rules", None)
+                self._custom("monitoring.googleapis.com/v1", "Rules", None, alerting=False)
         self.register_outputs({})
 
-    def _custom(self, version: str, kind: str, scrape: Manifest | None) -> None:
+    def _custom(self, version: str, kind: str, scrape: Manifest | None, alerting: bool = True) -> None:
         """A custom resource: of what is scraped, or of the rules."""
+
+        def ruled(namespace: str) -> dict[str, Any]:
+            groups = rules(namespace)["groups"]
+            return {"groups": [each for each in groups if alerting or not any("alert" in one for one in each["rules"])]}
+
         select = {"selector": {"matchLabels": {STACK: this_stack()}}}
-        spec: Any = {**select, **scrape} if scrape else pulumi.Output.from_input(self._cluster.namespace).apply(rules)
+        spec: Any = {**select, **scrape} if scrape else pulumi.Output.from_input(self._cluster.namespace).apply(ruled)
         k8s.apiextensions.CustomResource(
             f"{self._name}-{'scrape' if scrape else 'rules'}",
             api_version=version,
@@ -74,9 +80,26 @@ class Observability(pulumi.ComponentResource):
         return {"name": name, "namespace": self._cluster.namespace, "labels": labels(self._name)}
 
 
-def rules(namespace: str) -> dict[str, Any]:
-    """The rules of a namespace, as Prometheus and its operators take them."""
-    found: dict[str, Any] = yaml.safe_load((HERE / "rules.yaml").read_text().replace("$NAMESPACE", namespace))
+def rules(namespace: str, failing: float = 0.01, slow: float = 1) -> dict[str, Any]:
+    """The rules of a namespace, as Prometheus and its operators take them. `failing`: the share of answers 5xx that
+    alarms; `slow`: the seconds that one answer in a hundred takes."""
+    text = (HERE / "rules.yaml").read_text()
+    for name, value in (("$NAMESPACE", namespace), ("$FAILING", f"{failing:g}"), ("$SLOW", f"{slow:g}")):
+        text = text.replace(name, value)
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def alerts(groups: dict[str, Any]) -> list[dict[str, Any]]:
+    """The alerts among rules, with the expressions of recorded ones in place of their names."""
+    every = [rule for group in groups["groups"] for rule in group["rules"]]
+    recorded = {rule["record"]: rule["expr"] for rule in every if "record" in rule}
+    found = []
+    for rule in (each for each in every if "alert" in each):
+        expression = str(rule["expr"])
+        for name in sorted(recorded, key=len, reverse=True):
+            expression = expression.replace(name, f"({recorded[name]})")
+        found.append({**rule, "expr": expression})
     return found
 
 

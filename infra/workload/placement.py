@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from slipway.infra.workload.cluster import Placement
 from slipway.infra.workload.names import Manifest
@@ -24,7 +25,9 @@ def scheduling(placements: Sequence[Placement], select: Mapping[str, str]) -> Ma
     if one:
         fields["nodeSelector"] = dict(placements[0].selector)
     else:
-        fields["affinity"] = {"nodeAffinity": _ordered(placements)}
+        common = _common(placements)
+        fields["nodeSelector"] = common
+        fields["affinity"] = {"nodeAffinity": _ordered([_without(each, common) for each in placements])}
     return {key: value for key, value in fields.items() if value}
 
 
@@ -41,6 +44,17 @@ def _ordered(placements: Sequence[Placement]) -> Manifest:
     if len(terms) == len(placements):
         found["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": terms}
     return found
+
+
+def _common(placements: Sequence[Placement]) -> dict[str, str]:
+    """What all kinds of nodes are selected by."""
+    first, *others = (each.selector for each in placements)
+    return {key: value for key, value in first.items() if all(each.get(key) == value for each in others)}
+
+
+def _without(placement: Placement, common: Mapping[str, str]) -> Placement:
+    kept = {key: value for key, value in placement.selector.items() if key not in common}
+    return replace(placement, selector=kept)
 
 
 def _term(placement: Placement) -> Manifest:

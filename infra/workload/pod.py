@@ -20,7 +20,9 @@ USER = 10001  # above the host's own users, whatever the image says
 ACCESS, MODELS = "/access", "/models"
 # Load balancers keep idle connections for up to 600 s (Google's); the server has to keep them longer.
 KEEP_ALIVE, DRAIN, SHUTDOWN = 620, 3, 30
-LEAST_START, LEAST_MEMORY = 60, 512 << 20
+# By accelerator. CUDA maps gigabytes of libraries and compiles for the device it finds; of GPUs nothing was measured.
+LEAST_START = {"none": 60, "nvidia": 300}
+LEAST_MEMORY = {"none": 512 << 20, "nvidia": 4 << 30}
 START_MARGIN = 10  # the model was measured on a machine that may be faster, and had more than a pod's CPU
 CLOSED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 _STEP = 128 << 20
@@ -41,7 +43,7 @@ def template(service: str, args: WorkloadArgs, placements: Sequence[Placement], 
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "terminationGracePeriodSeconds": config.rollout.drainSeconds + DRAIN + SHUTDOWN + 5,
+        "terminationGracePeriodSeconds": max(args.cluster.grace, config.rollout.drainSeconds + DRAIN + SHUTDOWN + 5),
         **({"initContainers": [_fetching(args, args.stored)]} if args.stored else {}),
         "containers": [_container(service, args, placements)],
         "volumes": _volumes(service, args),
@@ -52,14 +54,15 @@ def template(service: str, args: WorkloadArgs, placements: Sequence[Placement], 
     return {"metadata": {"labels": {**labels(service), PART: part}}, "spec": spec}
 
 
-def start_budget(seconds: float | None) -> int:
+def start_budget(seconds: float | None, accelerator: str = "none") -> int:
     """Seconds within which a pod has to be ready, by what its start was measured to take."""
-    return max(LEAST_START, 30 * math.ceil((seconds or 0) * START_MARGIN / 30))
+    return max(LEAST_START[accelerator], 30 * math.ceil((seconds or 0) * START_MARGIN / 30))
 
 
-def memory(measured: float | None) -> str:
+def memory(measured: float | None, accelerator: str = "none") -> str:
     """What a pod gets where the configuration does not say: four times the model's own peak, for batches beside it."""
-    wanted = max(LEAST_MEMORY, LEAST_MEMORY // 2 + 4 * int(measured or 0))
+    least = LEAST_MEMORY[accelerator]
+    wanted = max(least, least // 2 + 4 * int(measured or 0))
     return quantity(_STEP * math.ceil(wanted / _STEP) >> 20)
 
 
@@ -83,7 +86,9 @@ def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]
         "securityContext": CLOSED,
         "startupProbe": {
             **_probe(runtime.ready, 1),
-            "failureThreshold": measured.apply(lambda known: start_budget((known or {}).get("startSeconds"))),
+            "failureThreshold": measured.apply(
+                lambda known: start_budget((known or {}).get("startSeconds"), args.service.accelerator)
+            ),
         },
         "readinessProbe": {**_probe(runtime.ready, 5), "failureThreshold": 2},
         "livenessProbe": {**_probe(runtime.live, 10), "failureThreshold": 6},
@@ -146,7 +151,9 @@ def _environment(service: str, args: WorkloadArgs) -> dict[str, pulumi.Input[str
 
 def _resources(args: WorkloadArgs, placements: Sequence[Placement]) -> Manifest:
     asked, measured = args.service.resources, pulumi.Output.from_input(args.artifact.measured)
-    space: Any = asked.memory or measured.apply(lambda known: memory((known or {}).get("memoryBytes")))
+    space: Any = asked.memory or measured.apply(
+        lambda known: memory((known or {}).get("memoryBytes"), args.service.accelerator)
+    )
     requests: dict[str, Any] = {"cpu": asked.cpu, "memory": space, "ephemeral-storage": _disk(args, 64)}
     # A CPU limit would stop the process in the middle of requests while the node's cores idle.
     limits: dict[str, Any] = {"memory": space, "ephemeral-storage": _disk(args, 1024)}

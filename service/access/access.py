@@ -1,18 +1,20 @@
 """Who may ask: every request passes here before its body is read, and takes no place in the queue until it has."""
 
 import asyncio
-import contextlib
 import hmac
 import logging
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slipway.service.access.access_file import AccessError, Rules, digest_of, read_rules
 from slipway.service.access.hops import UNKNOWN, client_address, neighbourhood, within
 from slipway.service.access.rate_limit import RateLimit
 from slipway.service.errors import Refused
+from slipway.service.telemetry.shared_counters import SharedCounters
+from slipway.service.watch import every
 
 if TYPE_CHECKING:
     from slipway.service.access.jwt import Tokens
@@ -22,9 +24,12 @@ OPEN = "open"
 # What probes ask, which bring no credentials and have addresses of their own.
 HEALTH = frozenset(("/livez", "/readyz", "/v2/health/live", "/v2/health/ready"))
 PAGE = frozenset(("/ui", *(f"/ui/{name}" for name in ("page.css", "page.js", "dom.js", "inputs.js", "views.js"))))
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5  # a key that is taken out of the file is refused within a second
 _MOST_KNOWN = 256
 _SHORTEST_KEY = 32  # characters: a shorter one is quickly guessed, so none is taken, whatever the file says
+
+_FILE, _ISSUER = range(2)
+_State = tuple[int, int, int]
 
 _log = logging.getLogger("slipway.access")
 
@@ -46,16 +51,21 @@ class Access:
         # Headers of keys that were let in, by which the next request is: a lookup goes by a secret hash of the whole
         # header, so how long it takes says nothing of a key, as with the comparison that it saves.
         self._known: dict[bytes | None, tuple[str, float]] = {}
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: _State | None = None
         self._tokens: Tokens | None = None
         self._per_key: RateLimit | None = None
         self._per_address: RateLimit | None = None
         self._keys_alone = True  # no limits beside them
-        self._watching: asyncio.Task[None] | None = None
+        self._watching: list[asyncio.Task[None]] = []
+        self._problem = ""
+        # When the file was last found good, and when the issuer's keys were had, as every process's monotonic clock
+        # has it; 0: nothing to look at.
+        self._good = SharedCounters(2)
+        self._good.array[:] = 0
         if self._path:
-            with contextlib.suppress(OSError):
-                self._seen = _state(self._path)
+            self._seen = _state_or_none(self._path)
             self._take(read_rules(self._path))
+            self._good.mine[_FILE] = time.monotonic()
 
     def check(self, exchange: "Exchange") -> str:
         """The name of who asks. Raises Refused: 401 without good credentials, 403 from elsewhere, 429 too often."""
@@ -92,31 +102,73 @@ class Access:
 
     async def watch(self) -> None:
         """Take changes of the file from now on, and get an issuer's keys; a file that can't be used is not taken."""
-        if self._tokens and self._tokens.due():
-            await asyncio.to_thread(self._tokens.load)
-        self._watching = asyncio.create_task(self._watch())
+        await self._ask_issuer()
+        if self._path:
+            # Apart, so that an issuer that is slow keeps no key valid that is taken out of the file.
+            turns = {"the access file": self.look, "the issuer's keys": self._ask_issuer}
+            self._watching = [
+                asyncio.create_task(every(LOOK_SECONDS, turn, f"the watch of {what}")) for what, turn in turns.items()
+            ]
 
     async def close(self) -> None:
-        if self._watching:
-            self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+        for watching in self._watching:
+            watching.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
 
-    def look(self) -> bool:
-        """Take the file's rules if it has changed; whether it had."""
+    def ages(self) -> dict[str, float]:
+        """Seconds since the file was last found good (`rules`) and the issuer's keys were had (`issuerKeys`), of the
+        living worker with the oldest; only what this service has."""
+        now = time.monotonic()
+        found: dict[str, float] = {}
+        for _, good in self._good.workers(living=True):
+            for at, name in ((_FILE, "rules"), (_ISSUER, "issuerKeys")):
+                if good[at]:
+                    found[name] = max(found.get(name, 0.0), now - good[at])
+        return found
+
+    def collect(self, labels: tuple[str, str]) -> Iterator[Any]:
+        """The metric families, with the labels service_name and service_version."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        ages = self.ages()
+        for key, name, text in (
+            ("rules", "slipway_access_rules_age_seconds", "Since the access file was last found good"),
+            ("issuerKeys", "slipway_issuer_keys_age_seconds", "Since the issuer's keys were last had"),
+        ):
+            family = GaugeMetricFamily(name, text, labels=("service_name", "service_version"))
+            if key in ages:
+                family.add_metric(labels, ages[key])
+            yield family
+
+    async def look(self) -> bool:
+        """Take the file's rules if it has changed; whether it had.
+
+        It is read in a thread, as a disk may hang. The rules change here, or a key checked meanwhile would be
+        remembered beside rules that no longer have it.
+        """
         if self._path is None:
             return False
-        with contextlib.suppress(OSError):
-            state = _state(self._path)
-            if state == self._seen:
-                return False
-            self._seen = state
+        state, rules = await asyncio.to_thread(_changed, self._path, self._seen)
         try:
-            self._take(read_rules(self._path))
+            if isinstance(rules, AccessError):
+                raise rules
+            if rules:
+                self._take(rules)
         except AccessError as error:
-            _log.error("the rules so far go on: %s", error)
-            return False
-        return True
+            if str(error) != self._problem:
+                _log.error("the rules so far go on: %s", error)
+            self._problem = str(error)
+            return False  # it is read again in any case: what failed may be the disk
+        self._seen, self._problem, self._good.mine[_FILE] = state, "", time.monotonic()
+        return rules is not None
+
+    async def _ask_issuer(self) -> None:
+        tokens = self._tokens
+        if tokens is None or not tokens.by_url:
+            self._good.mine[_ISSUER] = 0.0
+        # Of keys that were never had, the age is that of this process.
+        elif tokens.due() and (await tokens.load() or not self._good.mine[_ISSUER]):
+            self._good.mine[_ISSUER] = time.monotonic()
 
     def _take(self, rules: Rules) -> None:
         tokens = None
@@ -133,13 +185,6 @@ class Access:
             self._per_address = RateLimit(rules.per_address) if rules.per_address else None
         self.rules, self._tokens, self._known = rules, tokens, {}
         self._keys_alone = not (rules.allow or self._per_key or self._per_address)
-
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            self.look()
-            if self._tokens and self._tokens.due():
-                await asyncio.to_thread(self._tokens.load)
 
     def _limited(self, name: str) -> str:
         if self._per_key and (wait := self._per_key.take(name)):
@@ -178,7 +223,25 @@ def _unauthorized(exchange: "Exchange", refused: Refused) -> Refused:
     return refused
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _changed(path: Path, seen: "_State | None") -> "tuple[_State | None, Rules | AccessError | None]":
+    """The file's state, and its rules where that is another than `seen`, or why there are none."""
+    state = _state_or_none(path)
+    if state is not None and state == seen:
+        return state, None
+    try:
+        return state, read_rules(path)
+    except AccessError as error:
+        return state, error
+
+
+def _state_or_none(path: Path) -> "_State | None":
+    try:
+        return _state(path)
+    except OSError:
+        return None
+
+
+def _state(path: Path) -> _State:
     found = os.stat(path)  # follows links: a Secret on Kubernetes changes by a link that points elsewhere
     # Docker gives what it unpacks the time that the archive has, and a file system a freed number to the next file.
     return found.st_ctime_ns, found.st_ino, found.st_size

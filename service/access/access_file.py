@@ -12,6 +12,8 @@ import hashlib
 import ipaddress
 import json
 import math
+import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from urllib.parse import urlsplit
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _T = TypeVar("_T")
-_MOST_KEYS = 64
+_MOST_KEYS, _MOST_BYTES = 64, 1_000_000
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -64,11 +66,20 @@ class Rules:
 def read_rules(path: Path) -> Rules:
     """Raises AccessError naming the file and the entry."""
     try:
-        if path.stat().st_mode & 0o007:
-            raise AccessError(f"{path} is open to every user of this machine: chmod 600")
-        return parse_rules(json.loads(path.read_bytes()))
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe would keep us waiting
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise AccessError(f"{path} is no regular file")
+            if mode & 0o007:
+                raise AccessError(f"{path} is open to every user of this machine: chmod 600")
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise AccessError(f"{path} has more than {_MOST_BYTES:,} bytes")
+        return parse_rules(json.loads(content))
     except OSError as error:
         raise AccessError(f"{path} can't be read: {error.strerror}") from None
+    except RecursionError:
+        raise AccessError(f"{path} can't be used: it is nested too deeply") from None
     except ValueError as error:
         # The text of a JSONDecodeError has no content, those of our own parsers name the entry.
         raise AccessError(f"{path} can't be used: {error}") from None

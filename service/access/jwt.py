@@ -1,7 +1,11 @@
 """JSON Web Tokens: checked against an issuer's public keys, which may change meanwhile."""
 
+import asyncio
+import contextlib
 import json
 import logging
+import math
+import ssl
 import time
 from typing import Any
 
@@ -13,7 +17,8 @@ from slipway.service.errors import Refused
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _MOST_BYTES = 8192
 _REMEMBERED = 1000
-_AGAIN_SECONDS, _UNKNOWN_SECONDS = 300.0, 30.0
+_AGAIN_SECONDS, _SOON_SECONDS = 300.0, 30.0
+_FETCH_SECONDS, _MOST_JWKS_BYTES = 5.0, 500_000
 
 _log = logging.getLogger("slipway.access")
 
@@ -31,26 +36,36 @@ class Tokens:
         self._keys: dict[str | None, jwt.PyJWK] = {}
         self._good: dict[bytes, tuple[str, float]] = {}
         self._url = rules.jwks if isinstance(rules.jwks, str) else None
-        self._loaded = 0.0
-        self._unknown = False
+        self._loaded = -math.inf
+        self._soon = False
         if isinstance(rules.jwks, dict):
             self._keys = _usable(rules.jwks)
 
+    @property
+    def by_url(self) -> bool:
+        return self._url is not None
+
     def due(self) -> bool:
-        """Whether `load` should be called: now and then, and sooner once a token named a key that is not known."""
-        wait = _UNKNOWN_SECONDS if self._unknown or not self._keys else _AGAIN_SECONDS
+        """Whether `load` should be called: now and then, sooner once it failed or a token named an unknown key."""
+        wait = _SOON_SECONDS if self._soon or not self._keys else _AGAIN_SECONDS
         return self._url is not None and time.monotonic() - self._loaded > wait
 
-    def load(self) -> None:
-        """Fetch the JWKS; blocks for at most 5 seconds. Where that fails the keys so far stay, and the log says why."""
+    async def load(self) -> bool:
+        """Fetch the JWKS in at most 5 seconds; whether that went well. Else the keys so far stay, and the log says why.
+
+        Not from a thread: a token checked meanwhile would be remembered beside keys that no longer have its own.
+        """
         assert self._url is not None
-        self._loaded, self._unknown = time.monotonic(), False
+        self._loaded, self._soon = time.monotonic(), False
         try:
-            found = _usable(jwt.PyJWKClient(self._url, timeout=5, cache_jwk_set=False).fetch_data())
-        except (jwt.PyJWTError, ValueError) as error:
+            async with asyncio.timeout(_FETCH_SECONDS):
+                found = _usable(await _fetched(self._url))
+        except Exception as error:  # an issuer may answer anything
+            self._soon = True
             _log.warning("the JWKS can't be had: %s", type(error).__name__)
-            return
+            return False
         self._keys, self._good = found, {}
+        return True
 
     def check(self, token: bytes, digest: bytes) -> str:
         """The subject of a token that is good; `digest` is the token's. Raises Refused (401; 503 without keys)."""
@@ -74,7 +89,7 @@ class Tokens:
             name = jwt.get_unverified_header(token).get("kid")
             key = self._keys.get(name) or (next(iter(self._keys.values())) if len(self._keys) == 1 else None)
             if key is None or (name is not None and key.key_id not in (name, None)):
-                self._unknown = True
+                self._soon = True
                 raise _wrong("wrong_credentials", "the token is signed with a key that its issuer does not have")
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -100,17 +115,43 @@ class Tokens:
         return found
 
 
+async def _fetched(url: str) -> Any:
+    """The JSON at a URL. Raises httpx.HTTPError and ValueError."""
+    import httpx  # comes with BentoML
+
+    async def stays(request: httpx.Request) -> None:
+        if not str(request.url).startswith(url.partition("//")[0]):
+            raise ValueError("it leads from https to elsewhere")
+
+    content = b""
+    async with (
+        httpx.AsyncClient(
+            verify=ssl.create_default_context(),
+            follow_redirects=True,
+            max_redirects=3,
+            event_hooks={"request": [stays]},
+        ) as client,
+        client.stream("GET", url, headers={"accept": "application/json", "accept-encoding": "identity"}) as answer,
+    ):
+        answer.raise_for_status()
+        async for piece in answer.aiter_raw():
+            content += piece
+            if len(content) > _MOST_JWKS_BYTES:
+                raise ValueError(f"more than {_MOST_JWKS_BYTES} bytes")
+    return json.loads(content)
+
+
 def _usable(jwks: Any) -> dict[str | None, jwt.PyJWK]:
     found: dict[str | None, jwt.PyJWK] = {}
     for each in jwks["keys"] if isinstance(jwks, dict) and isinstance(jwks.get("keys"), list) else ():
         if not isinstance(each, dict) or each.get("use", "sig") != "sig" or each.get("kty") == "oct":
             continue
-        try:
+        name = each.get("kid")
+        # Of a kind that this library does not know, or damaged in whatever way: the others are good all the same.
+        with contextlib.suppress(Exception):
             key = jwt.PyJWK.from_dict(each)
-        except jwt.PyJWTError:
-            continue  # of a kind that this library does not know
-        if key.algorithm_name in ALGORITHMS:
-            found[each.get("kid")] = key
+            if key.algorithm_name in ALGORITHMS and (name is None or isinstance(name, str)):
+                found[name] = key
     if not found:
         names = json.dumps(ALGORITHMS)
         raise ValueError(f"jwt.jwks: no public key for signatures with one of {names}")

@@ -54,7 +54,7 @@ _REFUSALS = {
     "415": "The body's type, charset or encoding is not taken",
     "422": "The model can't take these values, or gives no finite answer to them",
     "429": "Too many requests are waiting",
-    "503": "The process is about to end; another one takes over",
+    "503": "The process is about to end and another one takes over, or feedback can't be kept now",
     "504": "The model did not answer in time",
 }
 _TENSOR = {"schema": {"type": "string", "format": "binary"}}
@@ -173,15 +173,22 @@ def _feedback(signature: Signature) -> Schema:
         "properties": {"token": {"type": "string", "maxLength": 1000}, "label": {"anyOf": [truth, several]}},
         "additionalProperties": False,
     }
-    counted: Schema = {"type": "object", "required": ["counted"], "properties": {"counted": {"type": "integer"}}}
+    deletion = {
+        "type": "object",
+        "required": ["token", "delete"],
+        "properties": {"token": {"type": "string", "maxLength": 1000}, "delete": {"const": True}},
+        "additionalProperties": False,
+    }
+    counted: Schema = {"type": "object", "properties": {"counted": {"type": "integer"}, "deleted": {"type": "integer"}}}
     return {
         "summary": "Tell what was true",
         "description": "`token` came with a prediction, in the header x-prediction-token; `label` is the true class or "
-        "value, an array of them for a batch, null where it is not known. A token counts once.",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        "value, an array of them for a batch, null where it is not known. A token counts once. `delete` takes back "
+        "what was said of it.",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": [schema, deletion]}}}},
         "responses": {
             "200": {"description": "What was counted", "content": {"application/json": {"schema": counted}}},
-            **_refusals(_ERROR, "400", "405", "408", "409", "413", "415", "422"),
+            **_refusals(_ERROR, "400", "405", "408", "409", "413", "415", "422", "503"),
         },
     }
 

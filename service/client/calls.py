@@ -99,6 +99,9 @@ class Calls:
         asked = {"token": token, "label": label}
         return _json((yield from self._asking("POST", "/feedback", deadline, repeatable=False, json=asked)))
 
+    def deleting(self, token: str, deadline: float | None) -> Flow[dict[str, Any]]:
+        return _json((yield from self._asking("POST", "/feedback", deadline, json={"token": token, "delete": True})))
+
     def asking_status(self, deadline: float | None) -> Flow[dict[str, Any]]:
         return _json((yield from self._asking("GET", "/status", deadline)))
 

@@ -47,6 +47,10 @@ class Client(Calls):
         """Tell what was true of a prediction: a class or a number, a list of them for a batch, None where unknown."""
         return self._run(self.scoring(token, label, deadline))
 
+    def delete_feedback(self, token: str, *, deadline: float | None = None) -> dict[str, Any]:
+        """Take back what was said of a prediction; `deleted` says of how many samples this replica knew it."""
+        return self._run(self.deleting(token, deadline))
+
     def status(self, *, deadline: float | None = None) -> dict[str, Any]:
         return self._run(self.asking_status(deadline))
 
@@ -111,6 +115,9 @@ class AsyncClient(Calls):
 
     async def feedback(self, token: str, label: Any, *, deadline: float | None = None) -> dict[str, Any]:
         return await self._run(self.scoring(token, label, deadline))
+
+    async def delete_feedback(self, token: str, *, deadline: float | None = None) -> dict[str, Any]:
+        return await self._run(self.deleting(token, deadline))
 
     async def status(self, *, deadline: float | None = None) -> dict[str, Any]:
         return await self._run(self.asking_status(deadline))

@@ -59,7 +59,7 @@ class App:
         self.max_body = settings.max_body or max(_BODY_BYTES, 4 * (model.artifact.path / "example.json").stat().st_size)
         self._bento = Bento()
         self.monitor = Monitor(model.artifact, settings, self.access)
-        self.metrics.more += [self.monitor.collect, self.machine.collect]
+        self.metrics.more += [self.monitor.collect, self.machine.collect, self.access.collect]
         self._batcher = Batcher(model, settings, self.metrics, self.monitor.stages)
         validator = Validator(signature, settings)
         self._predict = Predict(signature, validator, self._batcher, self.monitor)
@@ -211,6 +211,11 @@ class App:
         async with self._scoring:
             counted = await asyncio.to_thread(self.monitor.feedback.score, body, self.access.rules.signing)
         return await exchange.reply(200, encode(counted))
+
+    async def tidy(self) -> None:
+        """Forget feedback that is too old."""
+        async with self._scoring:
+            await asyncio.to_thread(self.monitor.feedback.tidy)
 
     async def _status(self, exchange: Exchange) -> int:
         return await exchange.reply(200, encode(await asyncio.to_thread(status, self)))

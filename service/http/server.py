@@ -1,6 +1,7 @@
 """One server process: from an artifact to an accepting socket, and back without losing a request."""
 
 import asyncio
+import errno
 import gc
 import ipaddress
 import os
@@ -22,9 +23,13 @@ from slipway.service.http.self_test import prove
 from slipway.service.http.tracing import Traced, is_wanted
 from slipway.service.inference.model import load_model
 from slipway.service.settings import Settings
+from slipway.service.watch import Guard, every
 
 # For a worker with fewer connections to take one first.
 _YIELD_SECONDS = 0.002
+_TIDY_SECONDS = 3600.0
+# What is short for all that this process does, and so for how long it accepts nobody.
+_SHORT, _SHORT_SECONDS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM), 0.1
 # Accepted at once where no other worker is less busy: a probe waits behind those that came before it.
 _AT_ONCE = 16
 # What all clients together may have a process hold, and those of its metrics; what else it opens, as file descriptors.
@@ -92,6 +97,7 @@ class _Server(uvicorn.Server):
         )
         super().__init__(config)
         self._app, self._settings = app, settings
+        self._guard = Guard("what a process does each second")
         self._accepting: set[asyncio.Task[object]] = set()
         self._metrics: asyncio.Server | None = None
         # uvicorn raises a signal again once it has stopped: this makes that an orderly end with exit code 0.
@@ -113,6 +119,7 @@ class _Server(uvicorn.Server):
         if self._settings.ready_fd is not None:
             os.write(self._settings.ready_fd, b"ready\n")
             os.close(self._settings.ready_fd)
+        self._tidying = loop.create_task(every(_TIDY_SECONDS, self._app.tidy, "the end of what is too old"))
 
     async def _start_metrics(self) -> None:
         """Beside the service, on a socket of its own: who scrapes has no key, and no client gets there."""
@@ -129,16 +136,18 @@ class _Server(uvicorn.Server):
         )
 
     async def on_tick(self, counter: int) -> bool:
-        self._limits.tidy()
-        if counter % 10 == 0:
-            self._limits.sweep()
-            self._metrics_limits.sweep()
-            self._app.monitor.tick()
+        with self._guard:
+            self._limits.tidy()
+            if counter % 10 == 0:
+                self._limits.sweep()
+                self._metrics_limits.sweep()
+                self._app.monitor.tick()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Closing an idle connection may cross with a request on its way; asking its client to close can't."""
         self._app.draining = True
+        self._tidying.cancel()
         for listener in self._listeners:
             asyncio.get_running_loop().remove_reader(listener)
             listener.close()
@@ -153,24 +162,28 @@ class _Server(uvicorn.Server):
     def _readable(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):
             if self._app.metrics.busier():
-                break
+                self._pause(listener, _YIELD_SECONDS)
+                return
             if not self._accept(listener):
                 return
-        else:
-            return
+
+    def _pause(self, listener: socket.socket, seconds: float) -> None:
+        """Leave the next connection to other workers."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(listener)
-        loop.call_later(_YIELD_SECONDS, self._accept_late, listener)
+        loop.call_later(seconds, self._accept_late, listener)
 
     def _accept_late(self, listener: socket.socket) -> None:
         if not self._app.draining:
-            self._accept(listener)
             asyncio.get_running_loop().add_reader(listener, self._readable, listener)
+            self._accept(listener)
 
     def _accept(self, listener: socket.socket) -> bool:
         try:
             client, _ = listener.accept()
-        except OSError:  # none waits, another worker was faster, the client is gone, or no descriptor is left
+        except OSError as error:  # none waits, another worker was faster, or the client is gone
+            if error.errno in _SHORT:
+                self._pause(listener, _SHORT_SECONDS)  # asked again at once, it would take a core
             return False
         self._limits.arrive()
         loop = asyncio.get_running_loop()

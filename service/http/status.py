@@ -2,7 +2,6 @@
 
 import math
 import platform
-import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,7 @@ def status(app: "App") -> dict[str, Any]:
             "batch": model.batch,
             "modelSeconds": model.seconds,
         },
-        "process": {**app.machine.processes(), "upSeconds": round(time.time() - app.machine.since)},
+        "process": {**app.machine.processes(), "upSeconds": round(app.machine.seconds())},
         "gpus": app.machine.gpus(),
         "queue": {**app.metrics.now(), "most": settings.max_queue},
         "answers": app.metrics.answers(),
@@ -42,7 +41,14 @@ def status(app: "App") -> dict[str, Any]:
             "watched": len(drift),
             "drifted": sum(each.drifted for each in drift),
             "most": [
-                {"input": each.input, "feature": each.name, "psi": each.psi, "limit": each.limit, "ks": each.ks}
+                {
+                    "input": each.input,
+                    "feature": each.name,
+                    "psi": each.psi,
+                    "limit": each.limit,
+                    "ks": each.ks,
+                    "other": each.other,
+                }
                 for each in drift[:5]
                 if each.samples
             ],
@@ -57,6 +63,7 @@ def status(app: "App") -> dict[str, Any]:
             "open": app.access.open,
             "keys": [{"name": key.name, "expires": _time(key.expires)} for key in app.access.rules.keys],
             "jwt": app.access.rules.jwt.issuer if app.access.rules.jwt else None,
+            "ages": app.access.ages(),
         },
         "failures": [{**vars(each), "at": _time(each.at)} for each in reversed(app.log.failures)],
     }

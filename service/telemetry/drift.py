@@ -5,13 +5,14 @@ PSI / (1/n + 1/N) has a chi-squared distribution with bins - 1 degrees of freedo
 of population stability index", 2018), which gives the alarm's limit; 0.1 is the customary size worth a look.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
-from slipway.service.telemetry.features import counts, features
+from slipway.service.telemetry.features import counts, features, tallies, words
 from slipway.service.telemetry.shared_counters import SharedCounters
 
 WINDOW = 500  # samples of one process; what is told is of the last one to two windows
@@ -22,7 +23,8 @@ WORTH_A_LOOK = 0.1
 
 @dataclass(frozen=True)
 class Feature:
-    """How far a feature is from its training data. `limit`: the PSI above which it counts as drifted."""
+    """How far a feature is from its training data. `limit`: the PSI above which it counts as drifted. `other`: of
+    categories the share of samples in none that training knows; None of numbers."""
 
     input: str
     name: str
@@ -30,10 +32,22 @@ class Feature:
     psi: float
     ks: float
     limit: float
+    other: float | None = None
 
     @property
     def drifted(self) -> bool:
         return self.samples >= FEWEST and self.psi > self.limit
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """`counted`: the counts of its values by bin or category, as long as `training`."""
+
+    input: str
+    name: str
+    categories: bool
+    counted: Callable[[np.ndarray], np.ndarray]
+    training: np.ndarray
 
 
 class Drift:
@@ -41,27 +55,29 @@ class Drift:
 
     def __init__(self, statistics: Mapping[str, Any]) -> None:
         """`statistics`: the artifact's; inputs without features in it are not watched."""
-        self._watched: list[tuple[str, str, np.ndarray, np.ndarray]] = []
-        for name, of_input in (statistics.get("inputs") or {}).items():
-            for each in (of_input or {}).get("features") or ():
-                self._watched.append((name, each["name"], np.array(each["edges"]), np.array(each["counts"], float)))
-        sizes = [len(training) for *_, training in self._watched]
+        self._watched = [
+            _watched(name, each)
+            for name, of_input in (statistics.get("inputs") or {}).items()
+            for each in (of_input or {}).get("features") or ()
+        ]
+        sizes = [len(each.training) for each in self._watched]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
         # This window's counts, then the last one's.
         self._total = int(self._starts[-1])
-        self._cells = SharedCounters("drift", max(1, 2 * self._total))
+        self._cells = SharedCounters(max(1, 2 * self._total))
+        self._cells.array[:] = 0  # of a worker that died, whose place this one takes
         self._seen = 0
 
     def add(self, inputs: Mapping[str, np.ndarray]) -> None:
         """Count samples, batch first."""
         if not self._watched:
             return
-        found = {name: features(array) for name, array in inputs.items()}
+        found = {False: _of_each(features, inputs), True: _of_each(words, inputs)}
         mine = self._cells.array
-        for (name, feature, edges, _), start in zip(self._watched, self._starts, strict=False):
-            values = found.get(name, {}).get(feature)
+        for each, start in zip(self._watched, self._starts, strict=False):
+            values = found[each.categories].get(each.input, {}).get(each.name)
             if values is not None:
-                mine[start : start + len(edges) + 2] += counts(values, edges)
+                mine[start : start + len(each.training)] += each.counted(values)
         self._seen += len(next(iter(inputs.values())))
         if self._seen >= WINDOW:
             mine[self._total :] = mine[: self._total]
@@ -76,13 +92,30 @@ class Drift:
         seen = summed[: self._total] + summed[self._total :]
         level = 1 - FALSE_ALARMS / len(self._watched)
         return [
-            compare(name, feature, seen[start : start + len(training)], training, level)
-            for (name, feature, _, training), start in zip(self._watched, self._starts, strict=False)
+            _compared(each, seen[start : start + len(each.training)], level)
+            for each, start in zip(self._watched, self._starts, strict=False)
         ]
 
 
-def compare(name: str, feature: str, seen: np.ndarray, training: np.ndarray, level: float) -> Feature:
+def _watched(name: str, feature: Mapping[str, Any]) -> _Watched:
+    categories = feature.get("categories")
+    counted = (
+        partial(counts, edges=np.array(feature["edges"]))
+        if categories is None
+        else partial(tallies, categories=categories)
+    )
+    return _Watched(name, feature["name"], categories is not None, counted, np.array(feature["counts"], float))
+
+
+def _of_each(
+    look: Callable[[np.ndarray], dict[str, np.ndarray]], inputs: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, np.ndarray]]:
+    return {name: look(array) for name, array in inputs.items()}
+
+
+def _compared(watched: _Watched, seen: np.ndarray, level: float) -> Feature:
     """Counts by bin against the training data's; the limit is passed by chance with probability 1 - `level`."""
+    training = watched.training
     n, reference = seen.sum(), training.sum()
     # Half a count more in each bin: the logarithm of an empty one has no value.
     p, q = ((each + 0.5) / (each.sum() + 0.5 * len(each)) for each in (seen, training))
@@ -90,7 +123,8 @@ def compare(name: str, feature: str, seen: np.ndarray, training: np.ndarray, lev
     used = int(((seen + training) > 0).sum())
     chance = chi_squared(level, max(1, used - 1)) * (1 / max(1.0, n) + 1 / max(1.0, reference))
     ks = float(np.abs(np.cumsum(p - q)).max())
-    return Feature(name, feature, int(n), psi, ks, max(WORTH_A_LOOK, chance))
+    other = float(seen[-1] / max(1.0, n)) if watched.categories else None
+    return Feature(watched.input, watched.name, int(n), psi, ks, max(WORTH_A_LOOK, chance), other)
 
 
 def chi_squared(level: float, degrees: int) -> float:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from slipway.service.telemetry.shared_counters import SharedCounters
+from slipway.service.telemetry.shared_counters import living_workers
 
 _TICKS, _PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 
@@ -15,13 +15,16 @@ class HostUsage:
     """Figures of all living workers together, read when somebody asks."""
 
     def __init__(self, provider: str) -> None:
-        self._workers = SharedCounters("workers", 1)
         self._gpu = provider in ("cuda", "tensorrt")
-        self.since = time.time()
+        self._began = time.monotonic()  # clocks are set
+
+    def seconds(self) -> float:
+        """How long this process has been up."""
+        return time.monotonic() - self._began
 
     def processes(self) -> dict[str, Any]:
         """`pids`, and sums: `cpu` seconds, resident `memory` bytes, open `files`."""
-        pids, total = self._workers.pids(), {"cpu": 0.0, "memory": 0, "files": 0}
+        pids, total = living_workers(), {"cpu": 0.0, "memory": 0, "files": 0}
         for pid in pids:
             with contextlib.suppress(OSError, IndexError, ValueError):  # ended meanwhile
                 with open(f"/proc/{pid}/stat") as stat:

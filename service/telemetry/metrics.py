@@ -1,13 +1,10 @@
 """Request metrics under BentoML's names, since BentoML can't count what does not pass through it.
 
-Each worker counts in a file of its own in PROMETHEUS_MULTIPROC_DIR, mapped into its memory: counting is an addition,
-nothing is lost when a worker dies, and whichever worker is asked adds all of them up.
+Workers share the memory that they count in: counting is an addition, nothing is lost when a worker dies, and whichever
+worker is asked adds all of them up.
 """
 
-import glob
-import mmap
 import os
-import re
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
@@ -15,7 +12,7 @@ from itertools import accumulate
 from time import perf_counter
 from typing import Any
 
-from slipway.service.telemetry.shared_counters import is_alive
+from slipway.service.telemetry.shared_counters import SharedCounters, is_alive
 
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 ENDPOINTS = (
@@ -26,7 +23,7 @@ PREDICT, INFER, V2, EXPLAIN, FEEDBACK, STATUS, LIVEZ, READYZ, OPENAPI, INDEX, MO
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATUSES = frozenset((200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504))
-# The file holds float64 numbers: how many records there are, open connections, waiting requests, requests begun at
+# The numbers: how many records there are, open connections, waiting requests, requests begun at
 # each endpoint, then the records: endpoint, status, seconds in all and a count for each bucket. What has begun and is
 # in no record is in work.
 _USED, _CONNECTIONS, _WAITING, _BEGUN = range(4)
@@ -38,18 +35,15 @@ _STATUS_SPAN = 1000
 
 
 class Metrics:
-    """Counts requests; endpoints and statuses come from fixed sets, so the number of series is bounded.
-
-    Owns this process's file in PROMETHEUS_MULTIPROC_DIR where that is set, and leaves the folder alone.
-    """
+    """Counts requests; endpoints and statuses come from fixed sets, so the number of series is bounded."""
 
     def __init__(self, service: str, version: str) -> None:
         self._labels = (service, version)
         # Collectors beside this one, which are given the labels service_name and service_version.
         self.more: list[Callable[[tuple[str, str]], Iterator[Any]]] = []
-        self._folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-        self._cells = self._map()
-        self.close()  # a process number may be used again
+        self._shared = SharedCounters(_CELLS)
+        self._cells = self._shared.mine
+        self.close()  # the worker whose place this one takes may have died at work
         self._records = {_key(int(self._cells[at]), int(self._cells[at + 1])): at for at in _records(self._cells)}
         self._peers: list[memoryview[float]] = []
         self._looked = 0.0
@@ -74,15 +68,13 @@ class Metrics:
 
     def busier(self) -> bool:
         """Whether a living worker beside this one has fewer connections."""
-        if not self._folder:
-            return False
         if time.monotonic() - self._looked > _FRESH_SECONDS:
-            self._peers = [cells for pid, cells in self._files() if pid != os.getpid() and is_alive(pid)]
+            self._peers = [cells for pid, cells in self._shared.workers(living=True) if pid != os.getpid()]
             self._looked = time.monotonic()
         return any(peer[_CONNECTIONS] < self._cells[_CONNECTIONS] for peer in self._peers)
 
     def text(self) -> bytes:
-        """The Prometheus text format; of all workers that share PROMETHEUS_MULTIPROC_DIR where that is set."""
+        """The Prometheus text format; of all workers."""
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry()
@@ -95,7 +87,7 @@ class Metrics:
 
         answered, gauges = self._sums()
         service = ("service_name", "service_version")
-        names = ("endpoint", *service, "http_response_code")
+        names = ("slipway_endpoint", *service, "http_response_code")
         total = CounterMetricFamily("bentoml_service_request", "Requests answered", labels=names)
         duration = HistogramMetricFamily("bentoml_service_request_duration_seconds", "Time to answer", labels=names)
         for (endpoint, status), (seconds, *counts) in sorted(answered.items()):
@@ -104,7 +96,7 @@ class Metrics:
             bounds = [*map(str, _BUCKETS), "+Inf"]
             duration.add_metric(labels, list(zip(bounds, accumulate(counts), strict=True)), seconds)
         name = "bentoml_service_request_in_progress"
-        working = GaugeMetricFamily(name, "Requests in work", labels=("endpoint", *service))
+        working = GaugeMetricFamily(name, "Requests in work", labels=("slipway_endpoint", *service))
         for name, count in zip(ENDPOINTS, gauges[_BEGUN:], strict=True):
             working.add_metric((name, *self._labels), count)
         connections = GaugeMetricFamily("slipway_connections", "Open connections", labels=service)
@@ -133,16 +125,6 @@ class Metrics:
         for endpoint, working in enumerate(_gauges(self._cells)[_BEGUN:]):
             self._cells[_BEGUN + endpoint] -= working
 
-    def _map(self) -> "memoryview[float]":
-        if not self._folder:
-            return memoryview(bytearray(_CELLS * 8)).cast("d")
-        descriptor = os.open(f"{self._folder}/requests_{os.getpid()}.bin", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            os.ftruncate(descriptor, _CELLS * 8)
-            return memoryview(mmap.mmap(descriptor, _CELLS * 8)).cast("d")
-        finally:
-            os.close(descriptor)
-
     def _record(self, endpoint: int, status: int) -> int:
         known = status if status in _STATUSES else status // 100 * 100
         at = self._records.get(_key(endpoint, known))
@@ -157,7 +139,7 @@ class Metrics:
     def _sums(self) -> tuple[dict[tuple[int, int], list[float]], list[float]]:
         answered: dict[tuple[int, int], list[float]] = {}
         gauges = [0.0] * _FIRST
-        for pid, shared in self._files() if self._folder else [(os.getpid(), self._cells)]:
+        for pid, shared in self._shared.workers():
             cells = memoryview(bytes(shared)).cast("d")  # of one moment: the others count on
             if is_alive(pid):
                 gauges = [a + b for a, b in zip(gauges, _gauges(cells), strict=True)]
@@ -166,14 +148,6 @@ class Metrics:
                 found = answered.get(key, [0.0] * (_LENGTH - 2))
                 answered[key] = [a + b for a, b in zip(found, cells[at + 2 : at + _LENGTH], strict=True)]
         return answered, gauges
-
-    def _files(self) -> Iterator[tuple[int, "memoryview[float]"]]:
-        for name in glob.glob(f"{self._folder}/requests_*.bin"):
-            match = re.search(r"_(\d+)\.bin$", name)
-            with open(name, "rb") as file:
-                if match and os.fstat(file.fileno()).st_size == _CELLS * 8:
-                    memory = mmap.mmap(file.fileno(), _CELLS * 8, access=mmap.ACCESS_READ)
-                    yield int(match[1]), memoryview(memory).cast("d")
 
 
 def _records(cells: "memoryview[float]") -> range:

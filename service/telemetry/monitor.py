@@ -82,20 +82,27 @@ class Monitor:
             "slipway_input_drift_psi", "Of inputs from training", labels=(*service, "input", "feature")
         )
         ks = GaugeMetricFamily("slipway_input_drift_ks", "The same as KS", labels=(*service, "input", "feature"))
+        other = GaugeMetricFamily(
+            "slipway_input_other_share",
+            "Of texts in no category that training knows",
+            labels=(*service, "input", "feature"),
+        )
         drifted = GaugeMetricFamily("slipway_input_drifted", "Features that have drifted", labels=service)
         found = self.drift()
         for each in found:
             psi.add_metric((*labels, each.input, each.name), each.psi if each.samples else 0.0)
             ks.add_metric((*labels, each.input, each.name), each.ks if each.samples else 0.0)
+            if each.other is not None:
+                other.add_metric((*labels, each.input, each.name), each.other)
         drifted.add_metric(labels, sum(each.drifted for each in found))
-        yield from (psi, ks, drifted)
-        counts = self.feedback.counts()
+        yield from (psi, ks, other, drifted)
+        counts = self.feedback.counts(gross=True)
         outcomes = CounterMetricFamily("slipway_feedback", "Answers to /feedback", labels=(*service, "outcome"))
         for name in OUTCOMES:
             outcomes.add_metric((*labels, name), counts["outcomes"][name])
         yield outcomes
         if "true" in counts:
-            yield from _by_class(counts, labels)
+            yield from _by_class(counts, self.feedback.counts(), labels)
         else:
             for name, text in (("count", "Scored values"), ("error", "Their |errors|"), ("square", "Their errors²")):
                 family = CounterMetricFamily(f"slipway_feedback_{name}", f"{text}, summed", labels=service)
@@ -117,7 +124,7 @@ def _together(noted: list[_Noted]) -> list[_Noted]:
         return noted
 
 
-def _by_class(counts: dict[str, Any], labels: tuple[str, str]) -> Iterator[Any]:
+def _by_class(counts: dict[str, Any], left: dict[str, Any], labels: tuple[str, str]) -> Iterator[Any]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
     service = ("service_name", "service_version")
@@ -127,10 +134,10 @@ def _by_class(counts: dict[str, Any], labels: tuple[str, str]) -> Iterator[Any]:
             family.add_metric((*labels, name), count)
         yield family
     online = GaugeMetricFamily("slipway_online_accuracy", "Share of right predictions so far", labels=service)
-    if (share := accuracy(counts)) is not None:
+    if (share := accuracy(left)) is not None:
         online.add_metric(labels, share)
     recall = GaugeMetricFamily("slipway_online_recall", "Found share of a class so far", labels=(*service, "label"))
-    for name, share in recalls(counts):
+    for name, share in recalls(left):
         recall.add_metric((*labels, name), share)
     yield from (online, recall)
 

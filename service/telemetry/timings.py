@@ -27,7 +27,7 @@ class Timings:
         self._classes = signature.labels if signature.task == "classification" else None
         self._named = min(len(self._classes or ()), MOST_CLASSES)
         # For each class how often it was predicted, of the rest together, and the sum, square and count of values.
-        self._cells = SharedCounters("stages", _CLASSES + self._named + 1 + 3)
+        self._cells = SharedCounters(_CLASSES + self._named + 1 + 3)
         # The first cells as they will be at the next tick: adding to these costs a request less.
         self._sums: list[float] = []
         self.forget()

@@ -13,6 +13,7 @@ import click
 from slipway.cli.stack import STACK, config_of
 from slipway.infra.local_key import key_file, whole_key
 from slipway.ops.state.outputs import outputs
+from slipway.pipeline.errors import PipelineError
 
 URL = click.option("--url", help="A service by its address, whatever runs it; instead of --stack.")
 KEY_FILE = click.option(
@@ -28,8 +29,32 @@ def asking(command: Callable[..., Any]) -> Callable[..., Any]:
     return SERVICE(STACK(URL(KEY_FILE(command))))
 
 
-def services(service: str | None, stack: str, url: str | None) -> dict[str, str]:
-    """Addresses by name: the one at `url`, else the stack's, all of them where none is named."""
+def services(service: str | None, stack: str, url: str | None, inside: bool = False) -> dict[str, str]:
+    """Addresses by name that lead there from this machine until the command ends: the one at `url`, else the stack's,
+    all of them where none is named. `inside`: of the service itself, not of the edge before it, which has less."""
+    found = addresses(service, stack, url)
+    return found if url is not None else {name: _reached(name, each, stack, inside) for name, each in found.items()}
+
+
+def _reached(name: str, url: str, stack: str, inside: bool) -> str:
+    from slipway.infra.platforms.table import row_of
+    from slipway.ops.reach import forwarded, is_inside, kubectl_of
+
+    config = config_of(stack)
+    kubectl = row_of(config).kubectl
+    if kubectl is None or not (inside or is_inside(url)):
+        return url
+    context = click.get_current_context()
+    try:
+        command = context.with_resource(kubectl_of(stack, config, kubectl))
+        return context.with_resource(forwarded(command, name))
+    except PipelineError as error:
+        click.echo(f"{name}: {error}; asked at {url} instead", err=True)
+        return url
+
+
+def addresses(service: str | None, stack: str, url: str | None) -> dict[str, str]:
+    """Addresses by name as the stack exports them: the one at `url`, else the stack's, all where none is named."""
     if url is not None:
         if urlsplit(url).scheme not in ("http", "https"):
             raise click.ClickException(f"--url {url}: not an address such as https://digits.example.org")
@@ -42,10 +67,11 @@ def services(service: str | None, stack: str, url: str | None) -> dict[str, str]
 
 def one(service: str | None, stack: str, url: str | None, file: Path | None) -> tuple[str, str]:
     """The address and the key of the one service that is meant."""
-    found = services(service, stack, url)
+    found = addresses(service, stack, url)
     if len(found) != 1:
         raise click.ClickException(f"stack {stack} has {', '.join(found) or 'no services'}: name one with --service")
-    return next(iter(found.values())), key(file, stack if url is None else None)
+    (address,) = services(next(iter(found)), stack, url).values()
+    return address, key(file, stack if url is None else None)
 
 
 def key(file: Path | None, stack: str | None) -> str:

@@ -106,14 +106,27 @@ def explain(
 
 @click.command()
 @click.argument("token")
-@click.argument("labels", nargs=-1, required=True)
+@click.argument("labels", nargs=-1)
 @asking
+@click.option("--delete", is_flag=True, help="Take back what was said of it, as a person may ask: docs/privacy.md.")
 def feedback(
-    token: str, labels: tuple[str, ...], service: str | None, stack: str, url: str | None, key_file: Path | None
+    token: str,
+    labels: tuple[str, ...],
+    service: str | None,
+    stack: str,
+    url: str | None,
+    key_file: Path | None,
+    delete: bool,
 ) -> None:
     """Tell what was true of a prediction: its TOKEN, and a label for each of its samples, - where it is not known."""
+    if delete == bool(labels):
+        raise click.UsageError("give LABELS, or --delete alone")
 
     async def send(client: AsyncClient) -> None:
+        if delete:
+            told = await client.delete_feedback(token)
+            click.echo(f"deleted {told['deleted']}")
+            return
         numbers = (await client.about())["model"]["task"] == "regression"
         try:
             truths = [None if each == "-" else float(each) if numbers else each for each in labels]

@@ -34,7 +34,7 @@ BLOCKED = 3
 @click.option("--model", "models", multiple=True, help="With --refused: whose variants to show; default: the stack's.")
 def comment(stack: str, out: Path | None, plots: str, refused: Path | None, models: tuple[str, ...]) -> None:
     """Preview the stack, and write what changes, what it costs and whether it is allowed. Exits with 3 where not."""
-    preview = Preview(errors=errors_of(refused.read_text())) if refused else run_preview(stack)
+    preview = Preview(errors=errors_of(refused.read_text())) if refused else run_preview(stack, reading=False)
     found = dict(_named(stack, models)) if refused else dict(built(preview))
     reports = {
         name: json.loads((folder / "report.json").read_bytes()) if folder else None for name, folder in found.items()

@@ -14,6 +14,8 @@ from slipway.cli.stack import STACK, config_of
 from slipway.infra.platforms.table import PLATFORMS, row_of
 from slipway.ops.state.outputs import outputs
 
+_AGES = {"rules": "file found good", "issuerKeys": "issuer's keys had"}
+
 
 @click.command()
 @click.argument("service", required=False)
@@ -29,7 +31,7 @@ def doctor(service: str | None, stack: str, url: str | None, key_file: Path | No
     if url is None and service is None and not as_json:
         sick = _look_at_stack(stack)
     secret = key(key_file, stack if url is None else None)
-    for name, address in services(service, stack, url).items():
+    for name, address in services(service, stack, url, inside=True).items():
         told, problems = asked(address, secret)
         if not told:
             problems += _why_silent(address, stack if url is None else None)
@@ -114,6 +116,7 @@ def _rows(told: dict[str, Any]) -> list[tuple[str, str]]:
             ),
         ),
         ("access", ", ".join(keys + ([f"tokens of {access['jwt']}"] if access["jwt"] else [])) or "open"),
+        ("its age", ", ".join(f"{_AGES[name]} {age:.0f} s ago" for name, age in access.get("ages", {}).items()) or "-"),
     ]
     for gpu in told["gpus"]:
         rows.append(

@@ -24,6 +24,7 @@ COMMANDS = {
     "image": ("image", "image"),
     "load": ("load", "load"),
     "model": ("model", "model"),
+    "open": ("page", "open_page"),
     "pr-stack": ("pr_stack", "pr_stack"),
     "predict": ("ask", "predict"),
     "preflight": ("preflight", "preflight"),

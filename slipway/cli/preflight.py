@@ -9,7 +9,12 @@ import click
 
 from slipway.cli.stack import STACK, config_of
 
-MARKS = {"ok": ("green", "ok"), "failed": ("red", "failed"), "unknown": ("yellow", "unknown")}
+MARKS = {
+    "ok": ("green", "ok"),
+    "failed": ("red", "failed"),
+    "unknown": ("yellow", "unknown"),
+    "warned": ("yellow", "warning"),
+}
 
 
 @click.command()

@@ -93,8 +93,9 @@ def show(stack: str) -> None:
         model, metric = service["model"], service["model"]["metric"]
         page = f"  the page: {service['url']}/ui\n" if urlsplit(service["url"]).hostname == "127.0.0.1" else ""
         example = f"{_artifact(service['artifactUri'])}/example.json"
+        within = f"  from {service['callers']}\n" if "pods" in service.get("callers", "") else ""
         click.echo(
-            f"\n{name}  {service['url']}\n"
+            f"\n{name}  {service['url']}\n{within}"
             f"  {model['variant']} of {model['digest'][:19]}, {metric['name']} {metric['value']:.4g}\n"
             f"{page}"
             f"  curl -s {service['url']}/predict -H {key} -H 'content-type: application/json' -d @{example}"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,8 @@ from slipway.infra.names import IDENTITY_LABEL
 from slipway.infra.platforms.table import row_of
 from slipway.infra.workload.names import STACK, stack_label
 from slipway.ops.preflight.ask import answers
-from slipway.ops.state.pulumi import NoStack, export_state, project_name, pulumi, short
+from slipway.ops.reach import kubectl_of
+from slipway.ops.state.pulumi import NoStack, export_state, project_name, short
 from slipway.ops.state.recover import backend_folder, live_locks, stale_locks
 from slipway.pipeline.errors import PipelineError
 
@@ -32,6 +31,7 @@ OURS = "app.kubernetes.io/managed-by=slipway"
 SECONDS = 15
 SOON_DAYS = 14
 LINES = 5
+RECENT = 3600  # seconds
 # Reasons of waiting that pass by themselves.
 PATIENCE = ("ContainerCreating", "PodInitializing")
 
@@ -73,40 +73,55 @@ def cluster_problems(
     stack: str, config: StackConfig, kubectl: Kubectl, known: Mapping[str, Any] | None = None
 ) -> Iterator[str]:
     """Asks the cluster with kubectl, as whoever runs this. Looks into no namespace that is another stack's."""
-    if not shutil.which("kubectl"):
-        yield "kubectl is not on PATH, so nobody has looked at the pods"
+    mine = str((known or {}).get("identity") or "")
+    try:
+        with kubectl_of(stack, config, kubectl, known or {}) as command:
+            ask = [*command, f"--request-timeout={SECONDS}s"]
+            if other := _other_owner(ask, mine):
+                yield f"{' '.join(command[-2:])} belongs to {other}, not to this stack ({mine}): not inspected"
+                return
+            yield from _seen_in(ask, stack_label(project_name(), stack))
+    except PipelineError as error:
+        yield f"nobody has looked at the pods: {error}"
+
+
+def _seen_in(ask: list[str], stack: str) -> Iterator[str]:
+    pods, events = (_items([*ask, "get", what, "-o", "json", *only]) for what, only in
+                    (("pods", ["-l", f"{OURS},{STACK}={stack}"]), ("events", [])))  # fmt: skip
+    if isinstance(pods, str):
+        yield f"the cluster does not answer: {pods}"
         return
-    with tempfile.TemporaryDirectory() as folder:
-        flags = kubectl.flags(config) if kubectl.flags else _exported(stack, Path(folder))
-        known, project = known or {}, project_name()
-        namespace = str(known.get("namespace") or kubectl.namespace(config, project, stack))
-        ask = ["kubectl", *flags, "--namespace", namespace, f"--request-timeout={SECONDS}s"]
-        if other := _other_owner(ask, namespace, str(known.get("identity") or "")):
-            yield f"namespace {namespace} belongs to {other}, not to this stack ({known['identity']}): not inspected"
-            return
-        ours = ["-l", f"{OURS},{STACK}={stack_label(project, stack)}"]
-        pods, events = (
-            _items([*ask, "get", what, "-o", "json", *only]) for what, only in (("pods", ours), ("events", []))
-        )
-        if isinstance(pods, str):
-            yield f"the cluster does not answer: {pods}"
-            return
-        seen = events if isinstance(events, list) else []
-        yield from pod_problems(pods, seen)
-        yield from other_problems(seen)
-        quotas = _items([*ask, "get", "resourcequotas", "-o", "json"])
-        yield from quota_problems(quotas if isinstance(quotas, list) else [])
-        for pod in pods:
-            if _waiting(pod):
-                name = pod["metadata"]["name"]
-                said = subprocess.run([*ask, "logs", name, f"--tail={LINES}"], capture_output=True, text=True).stdout
-                yield from (f"{name} logs: {line[:200]}" for line in said.splitlines())
+    seen = recent(events if isinstance(events, list) else [])
+    yield from pod_problems(pods, seen)
+    yield from other_problems(seen)
+    quotas = _items([*ask, "get", "resourcequotas", "-o", "json"])
+    yield from quota_problems(quotas if isinstance(quotas, list) else [])
+    for pod in pods:
+        if _waiting(pod):
+            name = pod["metadata"]["name"]
+            said = subprocess.run([*ask, "logs", name, f"--tail={LINES}"], capture_output=True, text=True).stdout
+            yield from (f"{name} logs: {line[:200]}" for line in said.splitlines())
 
 
-def _other_owner(ask: list[str], namespace: str, mine: str) -> str:
+def recent(events: Sequence[Mapping[str, Any]], now: datetime | None = None) -> list[Mapping[str, Any]]:
+    """Those that were seen in the last hour, the oldest first; clusters may keep others for days."""
+    since = (now or datetime.now(UTC)) - timedelta(seconds=RECENT)
+    timed = [(_last_seen(each), each) for each in events]
+    kept = [(at, each) for at, each in timed if at is None or at >= since]
+    return [each for _, each in sorted(kept, key=lambda one: one[0] or since)]
+
+
+def _last_seen(event: Mapping[str, Any]) -> datetime | None:
+    series = (event.get("series") or {}).get("lastObservedTime")
+    written = series or event.get("lastTimestamp") or event.get("eventTime")
+    return datetime.fromisoformat(written) if written else None
+
+
+def _other_owner(ask: list[str], mine: str) -> str:
     """The identity that the namespace carries, where it is another than the stack's own."""
     if not mine:
         return ""
+    namespace = ask[ask.index("--namespace") + 1]
     done = subprocess.run([*ask, "get", "namespace", namespace, "-o", "json"], capture_output=True, text=True)
     labels = (json.loads(done.stdout).get("metadata") or {}).get("labels") or {} if done.returncode == 0 else {}
     found = str(labels.get(IDENTITY_LABEL, ""))
@@ -197,14 +212,6 @@ def certificate_problem(url: str, now: datetime | None = None) -> str:
     ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(found["notAfter"]), UTC)
     left = (ends - (now or datetime.now(UTC))).days
     return f"its certificate ends in {left} days: see why it is not renewed" if left < SOON_DAYS else ""
-
-
-def _exported(stack: str, folder: Path) -> list[str]:
-    """The kubeconfig that the stack exports."""
-    file = folder / "kubeconfig"
-    file.touch(mode=0o600)
-    file.write_text(pulumi("stack", "output", "kubeconfig", "--show-secrets", "--stack", stack))
-    return ["--kubeconfig", str(file)]
 
 
 def _items(command: list[str]) -> list[Mapping[str, Any]] | str:

@@ -8,6 +8,8 @@ import httpx
 
 _SECONDS = 10
 _FULL = 0.8
+# A process looks at its access file twice a second, and for an issuer's keys every five minutes.
+_RULES_SECONDS, _ISSUER_SECONDS = 10, 900
 
 
 def find_problems(told: dict[str, Any]) -> list[str]:
@@ -24,11 +26,25 @@ def find_problems(told: dict[str, Any]) -> list[str]:
     if refused:
         problems.append(f"{refused} requests were refused with 429: add workers or replicas, or raise access.rate")
     if drift["drifted"]:
-        most = ", ".join(f"{each['input']} {each['feature']}" for each in drift["most"] if each["psi"] > each["limit"])
+        most = ", ".join(_drifted(each) for each in drift["most"] if each["psi"] > each["limit"])
         problems.append(f"{drift['drifted']} of {drift['watched']} inputs' features have drifted ({most}): train anew")
     if told["access"]["open"]:
         problems.append("nobody is asked for a key (--access open)")
+    ages = told["access"].get("ages", {})
+    if (seconds := ages.get("rules", 0)) > _RULES_SECONDS:
+        problems.append(
+            f"the access file was last good {seconds:.0f} s ago, and keys taken out since are let in: see its log"
+        )
+    if (seconds := ages.get("issuerKeys", 0)) > _ISSUER_SECONDS:
+        problems.append(
+            f"the issuer's keys are {seconds:.0f} s old, as they can't be had: see whether jwt.jwks answers"
+        )
     return problems
+
+
+def _drifted(feature: dict[str, Any]) -> str:
+    named, other = f"{feature['input']} {feature['feature']}", feature.get("other")  # a service of before tells none
+    return f"{named}, {other:.1%} in no category of training" if other else named
 
 
 def asked(url: str, key: str) -> tuple[dict[str, Any], list[str]]:

@@ -13,6 +13,7 @@ from slipway.pipeline.data import Dataset
 from slipway.pipeline.errors import BadInput, PipelineError
 from slipway.pipeline.graph import reason
 from slipway.pipeline.task import Task
+from slipway.pipeline.tolerance import unlike
 from slipway.pipeline.variants import REFERENCE, Variant
 
 Outputs = list[np.ndarray]
@@ -52,7 +53,8 @@ def _noted(task: Task, variant: Variant, path: Path, answers: Answers) -> Varian
         why = reason(error, path)
         if variant.name == REFERENCE:
             raise _not_run(task.evaluation, why) from error
-        answers.outputs.pop(variant.name, None)
+        for noted in (answers.outputs, answers.specs, answers.alone):
+            noted.pop(variant.name, None)
         return replace(variant, path=None, note=f"not made: {why}")
     if variant.name not in answers.alone:
         return variant
@@ -73,14 +75,25 @@ def _answer(task: Task, name: str, running: ort.InferenceSession, answers: Answe
     if (how := depends(running, task.evaluation, together, task.tolerance(name))) is not None:
         answers.outputs[name] = runtime.predict(running, inputs, 1)
         answers.alone[name] = how
+    if not metric.outputs:
+        _check_unjudged(
+            [each.name for each in running.get_outputs()], answers.outputs[REFERENCE], answers.outputs[name]
+        )
     if name == REFERENCE:
         output = _on_training(task, running, 1 if how else runtime.CHUNK)
-        answers.training = metric.total(metric.scores(output, task.training.labels))
+        answers.training = metric.total(metric.score(output, task.training.labels))
 
 
-def _on_training(task: Task, running: ort.InferenceSession, size: int) -> np.ndarray:
+def _check_unjudged(names: list[str], source: Outputs, found: Outputs) -> None:
+    """Raises ValueError for an output that no metric judges and that is not FP32's."""
+    for name, ours, theirs in list(zip(names, source, found, strict=True))[1:]:
+        if (how := unlike(ours, theirs)) is not None:
+            raise ValueError(f"its output {name}, which no metric judges, {how}")
+
+
+def _on_training(task: Task, running: ort.InferenceSession, size: int) -> Outputs:
     try:
-        return runtime.predict(running, task.training.inputs, size)[0]
+        return runtime.predict(running, task.training.inputs, size)
     except Exception as error:
         raise _not_run(task.training, runtime.shortened(" ".join(str(error).split()))) from error
 

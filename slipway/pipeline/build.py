@@ -116,7 +116,7 @@ def _candidates(task: Task, paths: dict[str, Path], answers: Answers, timings: d
     return [
         Candidate(
             name=name,
-            scores=task.metric.scores(answers.outputs[name][0], task.evaluation.labels),
+            scores=task.metric.score(answers.outputs[name], task.evaluation.labels),
             rounds=timings[name].rounds if name in timings else None,
             size=onnx_file.size(path),
         )

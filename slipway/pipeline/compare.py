@@ -10,7 +10,7 @@ from slipway.pipeline.confidence import drop_upper, median_ratio
 from slipway.pipeline.data import fitted
 from slipway.pipeline.errors import BadInput
 from slipway.pipeline.measure import calls_of
-from slipway.pipeline.metrics import Metric
+from slipway.pipeline.metrics import Metric, of_all
 from slipway.pipeline.model_folder import UserModel
 from slipway.pipeline.report import hardware
 from slipway.pipeline.settings import read_settings
@@ -35,15 +35,17 @@ def compare(folder: Path, ours: Path, theirs: Path) -> dict[str, Any]:
         return report | {"comparable": False, "problem": f"{reason}, so the two can't be compared"}
     sessions = {name: runtime.session(each.model) for name, each in (("ours", new), ("theirs", old))}
     try:
-        data = fitted(evaluation, new.signature.inputs)
+        columns = {each.name: each.columns for each in new.signature.inputs if each.columns}
+        data = fitted(evaluation, new.signature.inputs, columns)
     except BadInput as error:
         return report | {"comparable": False, "problem": str(error)}
     outputs = {
-        name: runtime.predict(sessions[name], data.inputs, *([1] if each.signature.alone else []))[0]
+        name: runtime.predict(sessions[name], data.inputs, *([1] if each.signature.alone else []))
         for name, each in (("ours", new), ("theirs", old))
     }
-    labels = data.labels if data.labels.size else outputs["theirs"]
-    scores = {name: metric.scores(output, labels) for name, output in outputs.items()}
+    labels = data.labels if data.labels.size else outputs["theirs"][0]
+    metric = of_all(metric, settings, [each.name for each in new.signature.outputs])
+    scores = {name: metric.score(answers, labels) for name, answers in outputs.items()}
     figures = {name: metric.total(each) for name, each in scores.items()}
     drop = metric.drop(figures["theirs"], figures["ours"])
     calls = calls_of(sessions, data.inputs)
@@ -97,6 +99,10 @@ def _apart(new: Artifact, old: Artifact) -> str | None:
         )
         if ours != theirs:
             return f"its {kind} are {_listed(ours)}, those of the other {_listed(theirs)}"
+    for one, other in zip(new.signature.inputs, old.signature.inputs, strict=True):
+        if one.columns and other.columns and one.columns != other.columns:
+            columns = ", ".join(one.columns), ", ".join(other.columns)
+            return f"its columns of {one.name} are {columns[0]}, those of the other {columns[1]}"
     if new.signature.labels != old.signature.labels:
         return "its labels differ from those of the other"
     return None

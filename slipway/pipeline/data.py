@@ -1,6 +1,7 @@
 """Samples with their labels, checked before anything is trained or measured on them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from slipway.pipeline.errors import BadInput
 from slipway.service.artifact import TensorSpec
 
 Inputs = dict[str, np.ndarray]
+Columns = Mapping[str, tuple[str, ...]]  # by input the names of its columns, where they are known
 
 
 @dataclass(frozen=True)
@@ -17,13 +19,14 @@ class Dataset:
     """Inputs by name, each (n, ...), and labels: int64 (n,) classes, or text (n,) until those have numbers, or float64
     (n, ...) values.
 
-    `columns`: they come from a file, whose columns may go side by side into one input.
+    `from_file`: its columns may go side by side into one input. `columns`: of inputs that were tables, in order.
     """
 
     inputs: Inputs
     labels: np.ndarray
     where: str
-    columns: bool = False
+    from_file: bool = False
+    columns: Columns = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,12 +53,20 @@ def checked(inputs: Any, labels: Any, *, task: str, where: str, missing: bool = 
     for name, array in arrays.items():
         if not array.size:
             raise BadInput(f"{where}: input {name} has samples of shape {list(array.shape[1:])}, which hold nothing")
-    return Dataset(arrays, answers, where)
+    columns = {
+        str(name): tuple(map(str, value.columns))
+        for name, value in inputs.items()
+        if hasattr(value, "columns") and arrays[str(name)].ndim == 2
+    }
+    return Dataset(arrays, answers, where, columns=columns)
 
 
-def fitted(data: Dataset, specs: tuple[TensorSpec, ...]) -> Dataset:
-    """The dataset in the dtypes of the model's inputs. Raises BadInput where names, dtypes or shapes do not fit."""
-    data = replace(data, inputs=_joined(data.inputs, specs, data.columns))
+def fitted(data: Dataset, specs: tuple[TensorSpec, ...], columns: Columns | None = None) -> Dataset:
+    """The dataset in the dtypes of the model's inputs, its columns in the model's order where `columns` tells that.
+
+    Raises BadInput where names, dtypes or shapes do not fit, and for columns that are missing or that the model lacks.
+    """
+    data = _ordered(_joined(data, specs, columns or {}), columns or {})
     names = {spec.name for spec in specs}
     if names != set(data.inputs):
         raise BadInput(f"{data.where} gives the inputs {_listed(data.inputs)}; the model takes {_listed(names)}")
@@ -75,18 +86,41 @@ def read_inputs(file: Path) -> Inputs:
     return {name: array.astype(object) if array.dtype.kind == "U" else array for name, array in found.items()}
 
 
-def _joined(columns: Inputs, specs: tuple[TensorSpec, ...], from_file: bool) -> Inputs:
+def placed(given: Sequence[str], wanted: Sequence[str], where: str) -> list[int]:
+    """Where in `given` each of the wanted columns is. Raises BadInput unless these are the same names."""
+    missing, more = ([each for each in one if each not in other] for one, other in ((wanted, given), (given, wanted)))
+    if missing or more:
+        wrong = [f"lacks the columns {', '.join(missing)}"] if missing else []
+        wrong += [f"has the columns {', '.join(more)}, which the model does not take"] if more else []
+        raise BadInput(f"{where} {' and '.join(wrong)}; the model takes {', '.join(wanted)}")
+    return [given.index(each) for each in wanted]
+
+
+def _joined(data: Dataset, specs: tuple[TensorSpec, ...], columns: Columns) -> Dataset:
     """Columns (n,) by name as (n, 1) where the model says so; those of a file side by side where it has one input."""
-    wanted = {spec.name: spec for spec in specs}
-    if wanted.keys() == columns.keys():
-        flat = {name for name, array in columns.items() if array.ndim == 1 and len(wanted[name].shape) == 2}
-        return {name: array[:, None] if name in flat else array for name, array in columns.items()}
-    if not from_file:
-        return columns
-    numbers = all(each.ndim == 1 and each.dtype.kind in "fiub" for each in columns.values())
-    if len(specs) == 1 and columns and numbers and len(specs[0].shape) == 2:
-        return {specs[0].name: np.stack(list(columns.values()), axis=1).astype(specs[0].dtype)}
-    return columns
+    wanted, inputs = {spec.name: spec for spec in specs}, data.inputs
+    if wanted.keys() == inputs.keys():
+        flat = {name for name, array in inputs.items() if array.ndim == 1 and len(wanted[name].shape) == 2}
+        return replace(data, inputs={name: each[:, None] if name in flat else each for name, each in inputs.items()})
+    if not data.from_file or len(specs) != 1:
+        return data
+    (spec,), names = specs, list(inputs)
+    if (order := columns.get(spec.name)) is not None:
+        names = [names[at] for at in placed(names, order, data.where)]
+    numbers = all(each.ndim == 1 and each.dtype.kind in "fiub" for each in inputs.values())
+    if not names or not numbers or len(spec.shape) != 2:
+        return data
+    table = np.stack([inputs[each] for each in names], axis=1).astype(spec.dtype)
+    return replace(data, inputs={spec.name: table}, columns={spec.name: tuple(names)})
+
+
+def _ordered(data: Dataset, columns: Columns) -> Dataset:
+    """Tables whose columns have names in the order of the model's."""
+    inputs = dict(data.inputs)
+    for name in columns.keys() & data.columns.keys() & inputs.keys():
+        at = placed(data.columns[name], columns[name], f"{data.where}: input {name}")
+        inputs[name] = inputs[name][:, at]
+    return replace(data, inputs=inputs, columns={**data.columns, **columns})
 
 
 def _fit(data: Dataset, spec: TensorSpec) -> np.ndarray:

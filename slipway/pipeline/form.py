@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, replace
 
+from slipway.pipeline import onnx_file
 from slipway.pipeline.batch import with_rows
 from slipway.pipeline.classes import in_order
-from slipway.pipeline.data import fitted
+from slipway.pipeline.data import Columns, fitted
 from slipway.pipeline.errors import BadInput
 from slipway.pipeline.graph import Reference, reference
 from slipway.pipeline.guard import Failed, guarded
+from slipway.pipeline.metrics import of_all
 from slipway.pipeline.probabilities import with_probabilities
 from slipway.pipeline.runs import few
 from slipway.pipeline.sources.base import Source
@@ -28,7 +30,9 @@ class Form:
 def in_form(task: Task, source: Source) -> Form:
     """Changes the source's file. Raises BadInput where data and model do not fit, or it can't be served."""
     inputs, outputs = source.specs
-    training, evaluation = fitted(task.training, inputs), fitted(task.evaluation, inputs)
+    columns = _columns(task, source)
+    training = fitted(task.training, inputs, columns)
+    evaluation = fitted(task.evaluation, inputs, training.columns)
     rows = with_rows(source.path, inputs, training.inputs)
     if rows.dropped:
         source = source.keeping([at for at in range(len(outputs)) if at not in rows.dropped])
@@ -43,9 +47,23 @@ def in_form(task: Task, source: Source) -> Form:
     if task.settings.task == "embedding" and not evaluation.labels.size:  # the source's own answers are the measure
         training = replace(training, labels=soft.predict(training.inputs)[0])
         evaluation = replace(evaluation, labels=soft.predict(evaluation.inputs)[0])
-    task = replace(task, training=training, evaluation=evaluation)
+    names = [each.name for each in onnx_file.graph_of(soft.path).graph.output]
+    metric = of_all(task.metric, task.settings, names)
+    task = replace(task, training=training, evaluation=evaluation, metric=metric)
     try:
         like = guarded(reference, soft.path, few(training.inputs))
     except Failed as failed:
         raise BadInput(f"ONNX Runtime can't run the model as it is to be served: {failed}") from failed
     return Form(task, soft, like, soft is not source)
+
+
+def _columns(task: Task, source: Source) -> Columns:
+    """The names of the model's columns in its own order: as model.yaml says, or as the model was trained. Raises
+    BadInput where they can't be those of its one input."""
+    named, (spec, *more) = task.settings.columns, source.specs[0]
+    if named is None:
+        return {} if source.columns is None else {spec.name: source.columns}
+    if more or len(spec.shape) != 2 or spec.shape[1] not in (None, len(named)):
+        takes = ", ".join(f"{each.name} of shape {list(each.shape[1:])}" for each in (spec, *more))
+        raise BadInput(f"model.yaml: columns: names {len(named)} columns of one input; the model takes {takes}")
+    return {spec.name: tuple(named)}

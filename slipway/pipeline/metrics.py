@@ -1,8 +1,8 @@
 """What a task is judged by, sample by sample, so that two variants can be compared in pairs."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -11,15 +11,18 @@ import numpy as np
 from slipway.pipeline import scores as of
 from slipway.pipeline.errors import BadInput
 from slipway.pipeline.scores import label_and_answer
+from slipway.pipeline.settings import Settings
 
-Scores = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Scores = Callable[[Any, np.ndarray], np.ndarray]
+UNLIKE = 10  # times
 
 
 @dataclass(frozen=True)
 class Metric:
     """`scores` gives a number, or for `classes` label and answer, for each sample; `total` the reported figure.
 
-    A custom metric of the whole set has samples of label and output instead: see `scores.together`.
+    A custom metric of the whole set has samples of label and output instead: see `scores.together`. `outputs`: their
+    names, where a custom metric gets all of them by name and not the judged one alone.
     """
 
     name: str
@@ -27,6 +30,12 @@ class Metric:
     kind: Literal["proportion", "mean", "root", "classes"]
     scores: Scores
     total: Callable[[np.ndarray], float]
+    outputs: tuple[str, ...] = ()
+
+    def score(self, answers: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+        """The scores of a model's answers, each output (n, ...), the judged one first."""
+        judged = dict(zip(self.outputs, answers, strict=True)) if self.outputs else answers[0]
+        return self.scores(judged, labels)
 
     @property
     def direction(self) -> str:
@@ -50,18 +59,27 @@ def named(name: str) -> Metric:
     return Metric(name, True, "classes", label_and_answer, partial(_macro_f, beta=float(name.removeprefix("f"))))
 
 
-def custom(function: Callable[[np.ndarray, np.ndarray], Any], higher_is_better: bool) -> Metric:
+def custom(function: Callable[[Any, np.ndarray], Any], higher_is_better: bool) -> Metric:
     """What the user's function says of outputs and labels: a number for each sample, whose mean counts, or one number
     for all of them, which is asked for again with every resample."""
 
-    def scores(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def scores(output: np.ndarray | dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
         found = np.asarray(function(output, labels))
         return found.astype(np.float64) if found.ndim else of.together(output, labels)
 
     def total(scores: np.ndarray) -> float:
-        return float(function(scores["output"], scores["label"])) if is_of_the_whole(scores) else _mean(scores)
+        return (
+            float(function(of.apart(scores["output"]), scores["label"])) if is_of_the_whole(scores) else _mean(scores)
+        )
 
     return Metric("custom", higher_is_better, "mean", scores, total)
+
+
+def of_all(metric: Metric, settings: Settings, outputs: Sequence[str]) -> Metric:
+    """The metric of a model with these outputs: a custom one gets all of several by name, unless `output:` in
+    model.yaml says which one is judged."""
+    several = metric.name == "custom" and len(outputs) > 1 and settings.output is None
+    return replace(metric, outputs=tuple(outputs)) if several else metric
 
 
 def is_of_the_whole(scores: np.ndarray) -> bool:
@@ -80,6 +98,14 @@ def check_labels(metric: str, labels: np.ndarray, where: str) -> None:
         raise BadInput(f"{where}: all labels are {labels[0]}; auc takes samples of two classes or more")
     if metric == "r2" and (np.ptp(labels, axis=0) == 0).any():
         raise BadInput(f"{where}: all labels are alike; r2 takes labels that vary. Write metric: rmse in model.yaml")
+    if metric in ("rmse", "mae") and labels.ndim == 2 and labels.shape[1] > 1:
+        spreads = labels.std(axis=0)
+        low, high = spreads[spreads > 0].min(initial=np.inf), spreads.max()
+        if high > UNLIKE * low:
+            raise BadInput(
+                f"{where}: labels has targets with spreads from {low:.3g} to {high:.3g}, and one {metric} would be "
+                "that of the largest alone. Write metric: r2 in model.yaml, whose mean counts each alike, or custom"
+            )
 
 
 def class_recalls(pairs: np.ndarray) -> dict[int, float]:

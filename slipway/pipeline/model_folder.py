@@ -47,7 +47,8 @@ class UserModel:
         if settings.metric == "custom" and not callable(getattr(self._module, "metric", None)):
             raise BadInput(
                 f"{shown(self._file)} defines no function metric: with metric: custom "
-                "metric(outputs, labels) returns one number for each sample, or one for all of them"
+                "metric(outputs, labels) returns one number for each sample, or one for all of them; outputs are "
+                "by name where the model has several"
             )
 
     def train(self, log_dir: Path) -> Any:
@@ -90,9 +91,9 @@ class UserModel:
                 raise BadInput(f"{where} must return two things, inputs by name and labels; got {type(data).__name__}")
             inputs, labels = data
         data = checked(inputs, labels, task=settings.task, where=where, missing=settings.missing)
-        return dataclasses.replace(data, columns=bool(file))
+        return dataclasses.replace(data, from_file=bool(file))
 
-    def _own(self, outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def _own(self, outputs: np.ndarray | dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
         found = np.asarray(self._call("metric", outputs, labels))
         if found.shape not in ((), (len(labels),)) or found.dtype.kind not in "fiub" or not np.isfinite(found).all():
             raise BadInput(

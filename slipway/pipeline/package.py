@@ -48,7 +48,10 @@ def write_artifact(folder: Path, package: Package, report: dict[str, Any]) -> Si
     signature = Signature(
         name=report["model"],
         task=report["task"],
-        inputs=tuple(_ranged(spec, training.inputs[spec.name]) for spec in inputs),
+        inputs=tuple(
+            dataclasses.replace(_ranged(spec, training.inputs[spec.name]), columns=training.columns.get(spec.name))
+            for spec in inputs
+        ),
         outputs=package.outputs,
         labels=package.labels,
         steady=_is_steady(package.model, inputs),

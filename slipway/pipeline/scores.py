@@ -75,14 +75,26 @@ def cosine(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return similar
 
 
-def together(output: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Label and output of each sample in one array with these two fields, for a figure of the whole set."""
+def together(output: np.ndarray | dict[str, np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Label and output of each sample in one array with these two fields, for a figure of the whole set; of outputs by
+    name the second has a field for each."""
+    if isinstance(output, dict):
+        fields = np.empty(len(labels), [(name, each.dtype, each.shape[1:]) for name, each in output.items()])
+        for name, each in output.items():
+            fields[name] = each
+        output = fields
     rows = np.empty(
         len(labels),
         [("label", labels.dtype, labels.shape[1:]), ("output", output.dtype, output.shape[1:])],
     )
     rows["label"], rows["output"] = labels, output
     return rows
+
+
+def apart(output: np.ndarray) -> np.ndarray | dict[str, np.ndarray]:
+    """The output of `together`, or outputs by name, as they were handed to it."""
+    names = output.dtype.names
+    return output if names is None else {name: output[name] for name in names}
 
 
 def _placements(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:

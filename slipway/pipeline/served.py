@@ -50,10 +50,10 @@ def judge_served(
         judged = [output[at] for output in expected]
         if (reason := tolerance.apart(judged, outputs, labels[at])) is not None:
             raise NotServed(f"the service ({way}) answers otherwise than the model was judged: {reason}")
-        before, served = (metric.total(metric.scores(each[0], labels[at])) for each in (judged, outputs))
+        before, served = (metric.total(metric.score(each, labels[at])) for each in (judged, outputs))
         lost = max(lost, metric.drop(before, served))
         ways[way] = {"samples": len(at), "metric": served}
-    judged_figure = metric.total(metric.scores(expected[0], labels))
+    judged_figure = metric.total(metric.score(expected, labels))
     figure = judged_figure - lost if metric.higher_is_better else judged_figure + lost
     if (drop := metric.drop(reference, figure)) > tolerance.budget:
         raise NotServed(f"served, its {metric.name} is {figure:.4f}, {drop:.4f} worse than fp32's")

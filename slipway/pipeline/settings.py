@@ -30,8 +30,8 @@ class Settings(BaseModel):
     `minimum` (where higher is better) or `maximum` (where lower is) is the worst held-out figure that may be deployed
     at all; `budget` is how much worse than FP32, in the metric's own unit, a faster variant may be. `model`,
     `training` and `evaluation` name files in the folder, in place of the functions of model.py. `output`: the one that
-    is judged, where it is not the first. `data`: what model.py reads from outside the folder. `scores`: what a
-    classification's judged output is; None where its numbers tell.
+    is judged, where it is not the first. `columns`: of the model's one input, in its order. `data`: what model.py reads
+    from outside the folder. `scores`: what a classification's judged output is; None where its numbers tell.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,6 +49,7 @@ class Settings(BaseModel):
     evaluation: str | None = None
     output: str | None = None
     label: str = "label"
+    columns: Annotated[list[str], Field(min_length=1)] | None = None
     labels: list[str] | None = None
     data: list[Annotated[str, Field(min_length=1)]] = []
     license: str | None = None
@@ -144,5 +145,6 @@ MEANING = {
     "minimum": "the lowest figure that may be deployed, up to 1, such as 0.95",
     "maximum": "the highest figure that may be deployed, above 0",
     "data": "a list of files, folders and URIs that model.py reads, such as [../shared/points.csv, s3://bucket/points]",
+    "columns": "a list of the names of the columns in the order in which the model takes them, such as [age, height]",
     "budget": "how much worse than FP32 a faster variant may be, above 0, such as 0.01 for one point of accuracy",
 }

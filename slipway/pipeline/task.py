@@ -50,7 +50,7 @@ def task_of(folder: Path, settings: Settings, user: UserModel, progress: Progres
     judge.require_enough(evaluation.labels, metric, settings.budget, evaluation.where)
     seen = overlap(training, evaluation)
     for each in (training, evaluation):
-        if each.columns:
+        if each.from_file:
             progress.phase(f"read {len(each)} samples from {each.where}")
     if seen == len(evaluation):
         progress.phase(f"all {seen} held-out samples are in the training data as well: they have few distinct rows")

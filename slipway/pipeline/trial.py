@@ -23,8 +23,8 @@ def trial(task: Task, reference: Path) -> Trial:
     labels = task.training.labels[at]
 
     def figure(path: Path) -> float:
-        output = runtime.predict(runtime.session(path), inputs)[0]
-        return task.metric.total(task.metric.scores(output, labels))
+        answers = runtime.predict(runtime.session(path), inputs)
+        return task.metric.total(task.metric.score(answers, labels))
 
     base = figure(reference)
 

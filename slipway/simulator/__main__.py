@@ -16,7 +16,7 @@ from pathlib import Path
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
-from slipway.simulator import monitoring
+from slipway.simulator import compute, monitoring
 from slipway.simulator.books import Books
 from slipway.simulator.docker_host import DockerStandIn
 from slipway.simulator.faults import Faults
@@ -50,7 +50,7 @@ def main() -> None:
         ports.append(f"{package}:{server.add_insecure_port('127.0.0.1:0')}")
         server.start()
         servers.append(server)  # one that nobody holds stops
-    with web({"/": partial(monitoring.answer, books)}) as lists:
+    with web({"/": partial(monitoring.answer, books), compute.PATH: partial(compute.answer, books)}) as lists:
         print(",".join(ports), f"{lists.address}/", flush=True)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         threading.Event().wait()

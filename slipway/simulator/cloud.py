@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import yaml
 from pulumi.runtime.rpc import UNKNOWN
 
+from slipway.simulator import in_use, refusals
 from slipway.simulator.books import Books, Entry
 from slipway.simulator.faults import CloudError
 from slipway.simulator.scenario import Scenario, fill
@@ -32,9 +34,17 @@ class Cloud:
     def reach(self) -> None:
         """Raises CloudError where nobody would answer."""
 
+    def answer(self, token: str, args: Properties) -> Properties:
+        """What a function returns. Raises CloudError for one that the scenario does not answer."""
+        return self.scenario.answer(token, args)
+
     def row(self, kind: str) -> dict[str, Any] | None:
         """The table's row of a type such as `aws:ec2/vpc:Vpc`; None for an unlisted one."""
         return self.rows.get(kind.partition(":")[2])
+
+    def problems(self, kind: str, inputs: Properties) -> Iterator[tuple[str, str]]:
+        """(argument, why) of what the SDK's types take and the cloud refuses."""
+        yield from refusals.of(kind, inputs)
 
     def with_name(self, kind: str, inputs: Properties, before: Properties, urn_name: str) -> Properties:
         """The inputs with the name that the provider would make up, kept from `before` in an update."""
@@ -86,9 +96,11 @@ class Cloud:
         return kept
 
     def refuse(self, entry: Entry) -> None:
-        """Raises CloudError where the account has no room or no such machine."""
+        """Raises CloudError where the account has no room, no such machine or no such member."""
         if twin := self.books.twin(entry):
             raise CloudError(f"{entry['type']} {entry['identity']} AlreadyExists ({twin['id']})")
+        if why := refusals.missing_agent(entry["inputs"], self.books):
+            raise CloudError(f"{entry['type']} {entry['name']}: {why}")
         limit = self.scenario.values["quotas"].get(entry["type"])
         if limit is not None and sum(each["type"] == entry["type"] for each in self.books.all()) >= limit:
             raise CloudError(f"{entry['type']}: QuotaExceeded: the account holds {limit} at most")
@@ -101,13 +113,30 @@ class Cloud:
                 raise CloudError(f"{entry['type']}: InsufficientCapacity: {machine} is not offered {where}")
 
     def refuse_delete(self, kind: str, id_: str) -> None:
-        """Raises CloudError where the resource's own deletion protection is on."""
-        guard, entry = (self.row(kind) or {}).get("guard"), self.books.find(kind, id_)
-        if guard and entry and entry["inputs"].get(guard):
+        """Raises CloudError where the resource's own deletion protection is on, it is not empty, or in use."""
+        row, entry = self.row(kind) or {}, self.books.find(kind, id_)
+        if entry is None:
+            return
+        if (guard := row.get("guard")) and entry["inputs"].get(guard):
             raise CloudError(f"{kind} {id_}: OperationNotPermitted: {guard} is on")
+        if why := in_use.why(row, entry, self.books):
+            raise CloudError(f"{kind} {id_}: {why}")
+
+    def imported(self, kind: str, properties: Properties) -> Properties:
+        """Inputs or outputs as an import has them: create-only arguments of which the cloud tells nothing are at their
+        defaults."""
+        found = copy.deepcopy(properties)
+        for path, default in ((self.row(kind) or {}).get("forgets") or {}).items():
+            *folders, key = path.split(".")
+            place = _at(found, ".".join(folders)) if folders else found
+            if isinstance(place, dict) and key in place:
+                place[key] = default
+        return found
 
     def replaces(self, kind: str, old: Properties, new: Properties) -> tuple[list[str], list[str]]:
         """(changed arguments, those of them that make a new one)."""
+        for path, key in (self.row(kind) or {}).get("indifferent", {}).items():
+            old, new = (_without(each, path.split("."), key) for each in (old, new))
         changed = sorted(
             key for key in old.keys() | new.keys() if not key.startswith("__") and old.get(key) != new.get(key)
         )
@@ -147,6 +176,16 @@ def _merged(inputs: Properties, computed: Properties) -> Properties:
 
 def _unknown(template: Any) -> Any:
     return {key: _unknown(each) for key, each in template.items()} if isinstance(template, dict) else UNKNOWN
+
+
+def _without(values: Any, path: list[str], key: str) -> Any:
+    """The values without the entry of that key in a list at a place; without the list where nothing else is in it."""
+    if not path:
+        return [each for each in values if each.get("key") != key]
+    if not isinstance(values, dict) or path[0] not in values:
+        return values
+    inner = _without(values[path[0]], path[1:], key)
+    return {**{name: each for name, each in values.items() if name != path[0]}, **({path[0]: inner} if inner else {})}
 
 
 def _at(values: Any, path: str) -> Any:

@@ -11,13 +11,16 @@ import grpc
 from slipway.simulator.books import Entry
 from slipway.simulator.cloud import Cloud, Properties
 from slipway.simulator.faults import CloudError
+from slipway.simulator.scenario import fill
 
-CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass")
+CLUSTER_SCOPED = ("Namespace", "ClusterRole", "ClusterRoleBinding", "PriorityClass", "StorageClass", "ComputeClass")
 
 # What the provider makes anew rather than change, unless it is told `enable<Kind>Mutable` (its diff.go, 4.34).
 FROZEN = {"Secret": ("stringData", "data"), "ConfigMap": ("binaryData", "data")}
 OF_A_CLOUD = re.compile(r"https://[\w.-]+\.(?:eks\.amazonaws\.com|gke\.goog)")
 UNREACHABLE = "failed to read resource state due to unreachable cluster"
+# At which question the deployer is let in; as bin/eks/kubectl has it.
+LET_IN = 3
 
 
 class Kubernetes(Cloud):
@@ -34,9 +37,27 @@ class Kubernetes(Cloud):
         self.server = found[0].removeprefix("https://") if found else ""
 
     def reach(self) -> None:
-        clusters = [str(each["outputs"]) for each in self.books.all() if each["type"].endswith("cluster:Cluster")]
-        if self.server and not any(self.server in each for each in clusters):
+        if not self.server:
+            return
+        clusters = [each for each in self.books.all() if each["type"].endswith("cluster:Cluster")]
+        found = next((each for each in clusters if self.server in str(each["outputs"])), None)
+        if found is None and self.server not in self._before():
             raise CloudError(f"{UNREACHABLE}: {self.server}: no such host", grpc.StatusCode.UNKNOWN)
+        if found and _is_by_entries(found) and self._asked() < LET_IN:
+            raise CloudError(
+                "configured Kubernetes cluster is unreachable: unable to load schema information from the API server: "
+                "the server has asked for the client to provide credentials",
+                grpc.StatusCode.UNKNOWN,
+            )
+
+    def _before(self) -> str:
+        """What the scenario's functions tell of: clusters among it that were there before the stack."""
+        return str(fill(self.scenario.values["functions"], self.scenario.place("gcp")))
+
+    def _asked(self) -> int:
+        """How often kubectl's stand-in has asked: entries of EKS take effect after a while."""
+        file = self.books.file.with_name("let-in")
+        return int(file.read_text()) if file.exists() else 0
 
     def row(self, kind: str) -> dict[str, Any] | None:
         place = kind.partition(":")[2]
@@ -72,3 +93,9 @@ class Kubernetes(Cloud):
         if (name := kind.rsplit(":", 1)[-1]) in self.immutable:
             replaced += [key for key in FROZEN[name] if key in changed]
         return changed, replaced + [f"metadata.{key}" for key in moved]
+
+
+def _is_by_entries(cluster: Entry) -> bool:
+    """Whether EKS lets in nobody but by access entries, not even who made the cluster."""
+    access = cluster["inputs"].get("accessConfig") or {}
+    return access.get("authenticationMode") == "API" and not access.get("bootstrapClusterCreatorAdminPermissions", True)

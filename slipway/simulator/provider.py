@@ -11,6 +11,7 @@ import grpc
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from slipway.simulator.aws import Aws
 from slipway.simulator.checks import input_problems
 from slipway.simulator.cloud import Cloud
 from slipway.simulator.faults import CloudError, Faults
@@ -19,7 +20,7 @@ from slipway.simulator.sdk import function_arguments, provider_type, resource_ty
 
 
 def cloud_for(package: str, *arguments: Any) -> Cloud:
-    return (Kubernetes if package == "kubernetes" else Cloud)(package, *arguments)
+    return {"aws": Aws, "kubernetes": Kubernetes}.get(package, Cloud)(package, *arguments)
 
 
 def _answers(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -117,12 +118,15 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         """From the books; what is not there is answered without an id, as deleted."""
         kind, _ = _kind_and_name(request.urn)
         self.cloud.reach()
+        if kind in self.cloud.scenario.values.get("unreadable", ()):
+            raise CloudError(f"{kind} {request.id} Forbidden: the caller may not read it", grpc.StatusCode.UNKNOWN)
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             return provider_pb2.ReadResponse(id="")
-        return provider_pb2.ReadResponse(
-            id=entry["id"], properties=_struct(entry["outputs"]), inputs=_struct(entry["inputs"])
-        )
+        inputs, outputs = entry["inputs"], entry["outputs"]
+        if not request.properties.fields:  # nothing is known of it: an import, or what `recover` has found
+            inputs, outputs = (self.cloud.imported(kind, each) for each in (inputs, outputs))
+        return provider_pb2.ReadResponse(id=entry["id"], properties=_struct(outputs), inputs=_struct(inputs))
 
     @_answers
     def Update(self, request: Any, _context: Any) -> Any:
@@ -168,7 +172,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.InvokeResponse(failures=[failure])
         if request.tok == "aws:resourcegroupstaggingapi/getResources:getResources":
             return provider_pb2.InvokeResponse(**{"return": _struct(_tagged(self.cloud, args))})
-        return provider_pb2.InvokeResponse(**{"return": _struct(self.cloud.scenario.answer(request.tok, args))})
+        return provider_pb2.InvokeResponse(**{"return": _struct(self.cloud.answer(request.tok, args))})
 
     def _problems(self, kind: str, inputs: dict[str, Any]) -> Any:
         known = resource_type(kind)
@@ -178,6 +182,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
             yield from input_problems(inputs, known)
         elif self.cloud.package != "kubernetes":
             yield "", "the SDK has no such type"
+        yield from self.cloud.problems(kind, inputs)
 
 
 def _tagged(cloud: Cloud, args: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from slipway.infra.home import ROOT
+from slipway.simulator import compute
 from slipway.simulator.books import Books
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -50,13 +51,22 @@ class Throwaway:
         self.books, self.docker_books = Books(folder / "books.json"), folder / "docker.json"
         self.environment = {
             **os.environ,
-            "PATH": os.pathsep.join([*([] if docker else [str(DOUBLES)]), *map(str, BINARIES), os.environ["PATH"]]),
+            "PATH": os.pathsep.join(
+                [
+                    *([] if docker else [str(DOUBLES)]),
+                    *([] if kubeconfig else [str(DOUBLES / "eks")]),
+                    *map(str, BINARIES),
+                    os.environ["PATH"],
+                ]
+            ),
+            "SLIPWAY_LET_IN": str(folder / "let-in"),
             "SLIPWAY_DOCKER_BOOKS": str(self.docker_books),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{PLUGINS}",
             "SLIPWAY_BUCKETS": str(folder / "buckets"),
             "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
             "PULUMI_HOME": str(folder / "home"),
             "PULUMI_CONFIG_PASSPHRASE": "simulated",
+            "SLIPWAY_GRANT_SECONDS": "0",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }  # fmt: skip
@@ -85,7 +95,12 @@ class Throwaway:
         assert self._stand_ins.stdout
         providers, _, monitoring = self._stand_ins.stdout.readline().strip().partition(" ")
         assert providers, "the stand-ins did not start"
-        self.environment |= {"PULUMI_DEBUG_PROVIDERS": providers, "GOOGLE_MONITORING_CUSTOM_ENDPOINT": monitoring}
+        self.environment |= {
+            "PULUMI_DEBUG_PROVIDERS": providers,
+            "GOOGLE_MONITORING_CUSTOM_ENDPOINT": monitoring,
+            "GOOGLE_COMPUTE_CUSTOM_ENDPOINT": f"{monitoring}{compute.PATH[1:]}",
+            "GOOGLE_OAUTH_ACCESS_TOKEN": "stand-in",
+        }
 
     def stop(self) -> None:
         if self._stand_ins:

@@ -13,7 +13,8 @@ Answer = Any  # (status, JSON or text, headers), JSON or text alone, or a functi
 
 
 class Web:
-    """`answers` by the beginning of a path with its query, the longest that fits; anything else is 404. `asked`: the
+    """`answers` by the beginning of a path with its query, the longest that fits; anything else is 404. Of headers,
+    `:method` is the method. `asked`: the
     (method, path, body, headers) of each request."""
 
     def __init__(self, address: str, answers: dict[str, Answer]) -> None:
@@ -35,7 +36,7 @@ def web(answers: dict[str, Answer]) -> Iterator[Web]:
         def reply(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
-            headers = {key.lower(): value for key, value in self.headers.items()}
+            headers = {":method": self.command, **{key.lower(): value for key, value in self.headers.items()}}
             status, content, more = double.answer(self.command, self.path, body, headers)
             text = content if isinstance(content, str) else json.dumps(content)
             self.send_response(status)
@@ -45,7 +46,7 @@ def web(answers: dict[str, Answer]) -> Iterator[Web]:
             if self.command != "HEAD":
                 self.wfile.write(text.encode())
 
-        do_GET = do_POST = do_HEAD = reply
+        do_GET = do_POST = do_HEAD = do_DELETE = reply
 
         def log_message(self, *_: Any) -> None:
             pass

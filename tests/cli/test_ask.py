@@ -197,13 +197,16 @@ def test_explain_feedback_and_load_say_what_came_back(start, artifacts, access_f
     assert slipway("feedback", answer["token"], answer["label"], *asked).stdout == "counted 1, right 1\n"
     again = slipway("feedback", answer["token"], answer["label"], *asked)
     assert again.returncode == 1 and "409 replayed" in again.stderr
+    assert slipway("feedback", answer["token"], "--delete", *asked).stdout == "deleted 1\n"
+    both = slipway("feedback", answer["token"], "low", "--delete", *asked)
+    assert both.returncode == 2 and "give LABELS, or --delete alone" in both.stderr
     result = json.loads(slipway("load", *asked, "--seconds", "0.5", "--json").stdout)
     assert set(result["outcomes"]) == {"200"} and result["latencyMs"]["50"] <= result["latencyMs"]["99"]
     assert sum(count for _, count in result["histogram"]) == result["outcomes"]["200"]
     assert "p99" in slipway("load", *asked, "--seconds", "0.3", "--rate", "50").stdout
     wrong = slipway("predict", tmp_path / "a.json", "--url", worker.url)
     assert wrong.returncode == 1 and "401 wrong_credentials" in wrong.stderr and KEY not in wrong.stderr
-    assert httpx.get(f"{worker.url}/status", headers=HEADERS).json()["answers"]["/feedback"] == {"200": 1, "409": 1}
+    assert httpx.get(f"{worker.url}/status", headers=HEADERS).json()["answers"]["/feedback"] == {"200": 2, "409": 1}
 
 
 def test_nobody_there_is_one_line(free_port, tmp_path):

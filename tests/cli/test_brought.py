@@ -11,6 +11,8 @@ from slipway.service.artifact import load
 
 from slipway.ops.models.refs import PIPELINE_LOCK
 from slipway.ops.models.virtualenvs import environment
+from slipway.ops.predict.samples import batches
+from slipway.pipeline.errors import BadInput
 
 PROGRESSION = ROOT / "models" / "progression"
 CONVERT = (
@@ -64,6 +66,31 @@ def test_an_onnx_file_with_tables_needs_no_python(slipway, brought, suffix):
     assert served["metric"] == pytest.approx(57.157, abs=0.01)
     assert found["conversion"]["maxAbsDiff"] < 1e-3
     assert found["provenance"]["license"] == "public domain"
+
+
+def test_columns_go_to_the_model_by_their_names(slipway, brought):
+    folder = brought("csv")
+    header, *rows = (line.split(",") for line in (folder / "evaluation.csv").read_text().splitlines())
+    order = np.random.default_rng(0).permutation(len(header))
+    turned = "\n".join(",".join(row[at] for at in order) for row in (header, *rows))
+    (folder / "evaluation.csv").write_text(turned)
+    ended = slipway("model", "build", folder, "--json")
+    assert report(ended)["variants"][0]["metric"] == pytest.approx(57.157, abs=0.01)
+    signature = load(Path(ended.json()["path"])).signature
+    assert list(signature.inputs[0].columns) == header[:-1]
+    inputs = signature.to_json()["inputs"]
+    with pytest.raises(BadInput, match=r"evaluation.csv \(--columns picks some\) has the columns progression"):
+        next(batches([folder / "evaluation.csv"], inputs, (), 1))
+    read = batches([folder / "evaluation.csv"], inputs, sorted(header[:-1]), 1)
+    np.testing.assert_allclose(next(read).inputs[signature.inputs[0].name][0], [float(each) for each in rows[0][:-1]])
+
+
+def test_columns_that_the_model_lacks_are_told_beside_those_that_are_missing(slipway, brought):
+    folder = brought("csv")
+    evaluation = folder / "evaluation.csv"
+    evaluation.write_text(evaluation.read_text().replace("age", "years", 1))
+    ended = slipway("model", "build", folder, "--json")
+    assert (ended.code, "evaluation.csv lacks the columns age and has the columns years" in ended.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +164,42 @@ def test_an_own_metric_is_held_to_its_form(slipway, toy):
     wrong = ("def labels():", "def metric(outputs, labels):\n    return outputs\n\n\ndef labels():")
     ended = slipway("model", "build", toy(wrong, name="wrong", settings=settings))
     assert "metric() must return one finite number for each of 400 samples, or one for all of them" in ended.err
+
+
+TWO_OUTPUTS = (
+    (
+        "[x], [p], [weights]",
+        '[x], [p, helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 3])], [weights]',
+    ),
+)
+
+
+def test_an_own_metric_gets_all_outputs_by_name_unless_one_is_named(slipway, toy):
+    settings = "task: classification\nmetric: custom\nminimum: 0.8\nbudget: 0.03\n"
+    for name, body, more in (
+        ("both", 'outputs["p"].argmax(axis=1) == outputs["scores"].argmax(axis=1)', ""),
+        ("one", "outputs.argmax(axis=1) == labels", "output: scores\n"),
+    ):
+        own = ("def labels():", f"def metric(outputs, labels):\n    return {body}\n\n\ndef labels():")
+        found = report(slipway("model", "build", toy(*TWO_OUTPUTS, own, name=name, settings=settings + more), "--json"))
+        assert found["variants"][0]["metric"] > 0.9
+
+
+def test_a_variant_whose_other_output_is_not_the_source_s_is_not_taken(slipway, toy):
+    amplified = (
+        'nodes = [helper.make_node("MatMul", ["x", "weights"], ["scores"]), ',
+        'nodes = [helper.make_node("MatMul", ["x", "weights"], ["scores"]), '
+        'helper.make_node("Mul", ["scores", "k"], ["huge"]), helper.make_node("Sin", ["huge"], ["other"]), ',
+    )
+    other = (
+        "[x], [p], [weights]",
+        '[x], [p, helper.make_tensor_value_info("other", TensorProto.FLOAT, ["batch", 3])], '
+        '[weights, numpy_helper.from_array(np.array(1000, "float32"), "k")]',
+    )
+    ended = slipway("model", "build", toy(amplified, other, name="unjudged"), "--json")
+    notes = {each["name"]: each["note"] for each in report(ended)["variants"]}
+    assert "its output other, which no metric judges, is off by" in notes["int8-static"]
+    assert report(ended)["choice"]["variant"] == "fp32"
 
 
 def test_an_embedding_without_labels_is_judged_against_its_own_source(slipway, toy):

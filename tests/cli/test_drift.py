@@ -12,6 +12,7 @@ import slipway.cli.pr_stack
 from slipway.cli.pr_stack import pr_stack
 from slipway.ops.pr_stacks import TEMPLATE, expired
 from slipway.ops.state.drift import drifted
+from slipway.simulator.scenario import DEFAULT
 from slipway.simulator.throwaway import Throwaway, written
 
 URN = "urn:pulumi:s::p::aws:ec2/vpc:Vpc::vpc"
@@ -37,6 +38,33 @@ def test_what_was_changed_or_taken_away_is_drift_and_nothing_else():
         ("Vpc vpc-silent", "changed", ["a"]),
         ("Vpc vpc-gone", "gone", []),
     ]
+
+
+OBJECTS = """
+import pulumi
+import pulumi_kubernetes as k8s
+
+inside = pulumi.ResourceOptions(provider=k8s.Provider("cluster", kubeconfig="{}"))
+k8s.core.v1.Secret("key", metadata={"name": "key"}, string_data={"a": "b"}, opts=inside)
+k8s.core.v1.ConfigMap("settings", metadata={"name": "settings"}, data={"a": "b"}, opts=inside)
+"""
+
+
+@pytest.mark.engine
+def test_a_caller_that_may_read_no_secret_previews_and_finds_the_drift_of_all_else(tmp_path):
+    scenario = tmp_path / "scenario.yaml"
+    scenario.write_text(DEFAULT.read_text())
+    with Throwaway(tmp_path / "stack", written(tmp_path / "source", OBJECTS), scenario=scenario) as stack:
+        stack.up()
+        scenario.write_text(DEFAULT.read_text().replace("unreadable: []", "unreadable: ['kubernetes:core/v1:Secret']"))
+        stack.start()
+        (held,) = [each for each in stack.books.all() if each["type"].endswith("ConfigMap")]
+        other = {"data": {"a": "c"}}
+        stack.books.put({**held, "inputs": {**held["inputs"], **other}, "outputs": {**held["outputs"], **other}})
+        assert "ConfigMap settings: changed: data\nNot looked at: Secrets" in stack.slipway("drift", fails=True)
+        assert "Secret default/key Forbidden" in stack.slipway("drift", "--all", fails=True)
+        assert "4 unchanged" in stack.preview("--refresh=false")
+        assert "Secret default/key Forbidden" in stack.preview("--refresh", fails=True)
 
 
 def test_only_idle_environments_of_pull_requests_are_swept():

@@ -2,9 +2,15 @@
 
 import json
 import os
+import re
+import shutil
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from slipway.infra.home import ROOT
 
 from slipway.ops.images import build as images
 from slipway.ops.images.build import ImageRequest, loaded, pushed
@@ -119,3 +125,17 @@ def test_a_build_gets_the_index_and_the_certificates_of_this_environment_as_secr
     pushed(request_, None)
     assert "canary" not in json.dumps(books())
     assert books()["registry"][f"{NAME}:key"]["secrets"] == ["id=ca", "id=pip"]
+
+
+@pytest.mark.parametrize(("stage", "found"), [("nvidia", True), ("none", False)])
+def test_the_loader_of_the_nvidia_twin_looks_where_gke_mounts_the_driver(stage, found, tmp_path):
+    """With a fake libcuda there, below another root; the image itself is run in tests/cluster/test_docker_images.py."""
+    (text,) = re.findall(rf"AS service-{stage}\n(.*?)\nFROM", (ROOT / "service" / "Dockerfile").read_text(), re.DOTALL)
+    paths = re.findall(r"LD_LIBRARY_PATH=([^\s$]+)", text)
+    driver = tmp_path / "usr" / "local" / "nvidia" / "lib64"
+    driver.mkdir(parents=True)
+    shutil.copyfile(next(Path("/").glob("lib/*/libm.so.6")), driver / "libcuda.so.1")
+    environment = {"LD_LIBRARY_PATH": os.pathsep.join(f"{tmp_path}{path}" for path in paths)}
+    command = [sys.executable, "-c", "import ctypes; ctypes.CDLL('libcuda.so.1').cos"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (done.returncode == 0) is found, done.stderr

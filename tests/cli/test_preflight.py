@@ -209,10 +209,10 @@ def test_the_lock_of_a_backend_in_a_folder_is_seen(tmp_path, monkeypatch):
 
 def test_only_a_stack_that_builds_images_asks_for_docker_base_and_registry(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert [good for good, _ in command._tools(AWS)] == [False]  # aws alone
+    assert [good for good, _ in command._tools(AWS)] == [False, False]  # aws and kubectl
     assert command._images(AWS, GOOD) == {}
     building = StackConfig.model_validate(aws.example())
-    assert [says.split()[0] for _, says in command._tools(building)] == ["aws", "docker"]
+    assert [says.split()[0] for _, says in command._tools(building)] == ["aws", "kubectl", "docker"]
     monkeypatch.setattr("slipway.ops.preflight.connectivity.base_image", lambda ref: (None, ref))
     monkeypatch.setattr("slipway.ops.preflight.connectivity.registry", lambda host, login: (None, host))
     found = command._images(building, GOOD)

@@ -9,11 +9,13 @@ from types import SimpleNamespace
 import pytest
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.home import ROOT, home
+from slipway.infra.platforms.answers import Answers
 from slipway.infra.platforms.aws import preflight as preflight_aws
 from slipway.infra.platforms.aws.permissions import MAKES, PASS, ROLES
 
 from slipway.ops.models.virtualenvs import environment
 from slipway.ops.preflight.checks import run
+from slipway.simulator.web import web
 from tests.infra.aws import stacks
 from tests.infra.aws.iam import unknown_actions
 
@@ -69,6 +71,7 @@ def config(**change):
     for pool in content["aws"]["cluster"]["gpu"]:
         pool["instances"] = [each.replace("g6", "g5") for each in pool["instances"]]
     content["aws"]["cluster"]["version"] = "1.36"
+    content["access"]["jwt"]["jwks"] = f"{NOBODY.replace('http', 'https')}/keys"
     for part, values in change.items():
         content["aws"][part] = {**content["aws"][part], **values} if isinstance(values, dict) else values
     return StackConfig.model_validate(content)
@@ -184,3 +187,57 @@ def test_every_permission_that_is_asked_for_is_one_that_aws_knows():
     makes = {each for part in MAKES.values() for each in part.values()}
     assert unknown_actions([*makes, *ROLES, PASS]) == []
     assert unknown_actions(["s3:PutEverything"]) == ["s3:PutEverything"]
+
+
+def with_jwks(address, **change):
+    whole = config(**change)
+    jwt = whole.access.jwt.model_copy(update={"jwks": address})
+    return whole.model_copy(update={"access": whole.access.model_copy(update={"jwt": jwt})})
+
+
+RSA, EC = {"kty": "RSA", "alg": "RS256"}, {"kty": "EC", "alg": "ES256"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "good", "says"),
+    [
+        ([RSA, {"kty": "RSA"}], True, "can check tokens"),
+        ([RSA, EC], False, "has keys for ES256, and the load balancer takes RS256"),
+        ([RSA] * 11, False, "has 11 keys"),
+        (None, None, "nobody to ask"),
+    ],
+)
+def test_an_issuer_whose_tokens_the_load_balancer_can_not_check_is_refused(keys, good, says):
+    with web({"/keys": {"keys": keys} if keys else (500, {}, {})}) as issuer:
+        ((found, said),) = preflight_aws._tokens(with_jwks(f"{issuer.address}/keys"))
+        assert found is good and says in said
+        assert preflight_aws._tokens(with_jwks(f"{issuer.address}/keys", endpoint={"jwt": False})) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "good", "says"),
+    [
+        (preflight_aws.Answer({"Budgets": []}), True, "may see budgets"),
+        (preflight_aws.Answer(None, "An error occurred (AccessDeniedException)"), False, "root user activates"),
+        (preflight_aws.Answer(None, "Could not connect"), None, "nobody to ask"),
+    ],
+)
+def test_billing_that_iam_is_not_let_into_is_told_with_who_can_change_that(answer, good, says, monkeypatch):
+    monkeypatch.setattr(preflight_aws, "ask_aws", lambda *_: answer)
+    ((found, said),) = preflight_aws._billing(config())
+    assert found is good and says in said
+    assert preflight_aws._billing(config(budget={"monthlyUsd": None})) == []
+
+
+def test_the_end_of_support_is_of_the_version_that_runs_else_of_the_newest():
+    offered = {"clusterVersions": [{"clusterVersion": "1.9"}, {"clusterVersion": "1.36",
+                                    "endOfStandardSupportDate": "2036-01-01T00:00:00+00:00"}]}  # fmt: skip
+    free = config(cluster={"version": None})
+    assert preflight_aws._support(free, "", offered) == [(True, "Kubernetes 1.36 is supported until 2036-01-01")]
+    ((good, says),) = preflight_aws._support(free, "1.33", None)
+    assert good == "warned" and "ended on 2026-07-29" in says
+    ((good, _),) = preflight_aws._support(config(), "1.33", offered)  # which names 1.36
+    assert good is True
+    assert {(each.check, each.outcome) for each in run(free, Answers(said={"support": [("warned", "soon")]}))} >= {
+        ("support", "warned")
+    }

@@ -128,6 +128,30 @@ def test_small_quotas_foreign_zones_and_channels_that_are_gone_fail(google):
     assert "the project has no zone ml-example-org" in failed(google)["domain"]
 
 
+def on_drivers(driver, cuda):
+    whole = stacks.example()
+    for pool in whole["gcp"]["cluster"]["gpu"]:
+        pool["driver"] = driver
+    return {**whole, "image": {"cuda": cuda}}
+
+
+@pytest.mark.parametrize(
+    ("driver", "cuda", "good"),
+    [("latest", "13", True), ("latest", "12", True), ("default", "12", True), ("default", "13", False)],
+)
+def test_a_driver_that_is_too_old_for_the_images_cuda_is_told_with_both_fixes(google, driver, cuda, good):
+    said = failed(google, lambda: on_drivers(driver, cuda)).get("driver", "")
+    assert (said == "") is good
+    if not good:
+        assert "CUDA 13 needs a driver of 580" in said and "has been 535" in said
+        assert "driver: latest" in said and "slipway:image.cuda: '12'" in said
+
+
+def test_what_needs_no_answer_is_said_without_one():
+    found = preflight_gcp.answers(config(), "http://127.0.0.1:9/{}")
+    assert {good for good, _ in found.said["driver"]} == {True}
+
+
 def test_a_silent_network_is_no_failure(google):
     found = preflight_gcp.answers(config(), "http://127.0.0.1:9/{}")
     assert not found.refused and found.refusal.startswith("nobody to ask")

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from datetime import UTC, datetime
 
 import pytest
 import yaml
@@ -21,6 +22,7 @@ from slipway.ops.diagnose import (
     other_problems,
     pod_problems,
     quota_problems,
+    recent,
     state_problems,
 )
 from slipway.ops.pr_stacks import TEMPLATE
@@ -97,6 +99,18 @@ def test_a_quota_that_is_used_up_is_told_and_one_with_room_is_not():
     used = {"requests.nvidia.com/gpu": "2", "limits.memory": "8191Mi", "pods": "0", "secrets": "1"}
     quota = {"metadata": {"name": "gpus"}, "status": {"hard": hard, "used": used}}
     assert list(quota_problems([quota])) == ["quota gpus: all 2 of requests.nvidia.com/gpu are used: no more pods come"]
+
+
+def test_an_event_of_another_day_is_not_told_as_todays():
+    now = datetime(2026, 11, 29, 12, tzinfo=UTC)
+    written = {
+        "old": {"lastTimestamp": "2026-11-28T12:00:00Z"},
+        "again": {"lastTimestamp": None, "series": {"lastObservedTime": "2026-11-29T11:59:00.000000Z"}},
+        "new": {"eventTime": "2026-11-29T11:30:00.000000Z"},
+        "undated": {},
+    }
+    found = recent([{"reason": name, **times} for name, times in written.items()], now)
+    assert [each["reason"] for each in found] == ["undated", "new", "again"]
 
 
 def test_of_what_the_preflight_finds_a_quota_that_is_too_small_is_told_and_nothing_else(monkeypatch):

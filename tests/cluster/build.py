@@ -35,7 +35,7 @@ COMMANDS = {
 CHECKERS = {
     "actionlint": {"actionlint": "github.com/rhysd/actionlint/cmd/actionlint"},
     "kube-score": {"kube-score": "github.com/zegl/kube-score/cmd/kube-score"},
-    "promtool": {"promtool": "github.com/prometheus/prometheus/cmd/promtool"},
+    "scrape": {"scrape": "."},
 }
 # What a module ships beside its commands and they need.
 FILES = {"kwok": ("kustomize/stage/node/fast", "kustomize/stage/pod/fast")}

@@ -8,22 +8,20 @@ import yaml
 
 from tests.cluster.build import shipped
 
-# {module: file}, pinned in go/crds.
+# {module: files}, pinned in go/crds.
+OPERATED = "example/prometheus-operator-crd/monitoring.coreos.com_{}.yaml"
+GATEWAY = "config/crd/standard/gateway.networking.k8s.io_{}.yaml"
 FILES = {
-    "github.com/kedacore/keda/v2": "config/crd/bases/keda.sh_scaledobjects.yaml",
+    "github.com/kedacore/keda/v2": ("config/crd/bases/keda.sh_scaledobjects.yaml",),
     "github.com/prometheus-operator/prometheus-operator": (
-        "example/prometheus-operator-crd/monitoring.coreos.com_{}.yaml"
+        OPERATED.format("podmonitors"),
+        OPERATED.format("prometheusrules"),
     ),
-    "sigs.k8s.io/gateway-api": "config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",
+    "sigs.k8s.io/gateway-api": (GATEWAY.format("gateways"), GATEWAY.format("httproutes")),
 }
-OPERATED = ("podmonitors", "prometheusrules")
 
 
 def definitions() -> list[dict[str, Any]]:
-    """CustomResourceDefinitions of ScaledObject, PodMonitor, PrometheusRule and HTTPRoute."""
-    files = [shipped("crds", path) / name.format(kind) for path, name in FILES.items() for kind in _kinds(name)]
+    """CustomResourceDefinitions of ScaledObject, PodMonitor, PrometheusRule, Gateway and HTTPRoute."""
+    files = [shipped("crds", path) / name for path, names in FILES.items() for name in names]
     return [document for file in files for document in yaml.safe_load_all(file.read_text()) if document]
-
-
-def _kinds(name: str) -> tuple[str, ...]:
-    return OPERATED if "{}" in name else ("",)

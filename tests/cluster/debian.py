@@ -15,6 +15,7 @@ PACKAGES = (
     "libnetfilter-conntrack3", "libnfnetlink0", "libnftnl11",
 )  # fmt: skip
 DOCKER = ("docker.io", "tini", "libdevmapper1.02.1", "libsystemd0")  # beside PACKAGES
+WATCHING = ("prometheus", "prometheus-alertmanager")
 FIREWALL = ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore")
 
 
@@ -27,6 +28,11 @@ def root() -> Path:
 def docker() -> Path:
     """As `root`, for what Docker needs besides."""
     return made("docker", key_of(SUITE, *DOCKER), lambda into: _fetch(into, DOCKER), "fetching Docker's packages")
+
+
+def watching() -> Path:
+    """As `root`, for prometheus, promtool and prometheus-alertmanager."""
+    return made("watching", key_of(SUITE, *WATCHING), lambda into: _fetch(into, WATCHING), "fetching Prometheus")
 
 
 def environment(debian: Path) -> dict[str, str]:

@@ -221,6 +221,19 @@ def test_packages_can_be_fetched_inside_of_the_build_and_no_layer_keeps_the_secr
     assert index.PASSWORD not in history
 
 
+def test_the_nvidia_twin_finds_the_driver_where_gke_mounts_it(docker, tmp_path):
+    """The stage that names the path, on the tests' base, with a fake libcuda in a volume."""
+    build = ["build", "--target", "service-nvidia", "--build-arg", f"BASE={docker.base}", "--quiet"]
+    image = docker(*build, str(ROOT / "service")).strip()
+    source = next(each for each in ("/usr/lib/x86_64-linux-gnu/libm.so.6", "/lib/x86_64-linux-gnu/libm.so.6")
+                  if os.path.exists(each))  # fmt: skip
+    shutil.copyfile(source, tmp_path / "libcuda.so.1")
+    (tmp_path / "libcuda.so.1").chmod(0o755)
+    look = ["--entrypoint", "python3", image, "-c", "import ctypes; ctypes.CDLL('libcuda.so.1').cos"]
+    docker("run", "--rm", "--volume", f"{tmp_path}:/usr/local/nvidia/lib64:ro", *look)
+    assert "libcuda.so.1" in docker("run", "--rm", *look, fails=True)
+
+
 def test_a_registry_that_asks_for_a_login_is_named_and_has_the_image_after_it(docker, models, tmp_path):
     with dockerd.closed_registry(tmp_path, docker) as registry:
         command = ["image", "build", "--artifact", models["linear"], "--name", f"{registry}/team/digits"]

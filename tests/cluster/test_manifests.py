@@ -18,6 +18,7 @@ from slipway.simulator.kube.api import ApiError, Ref
 from tests.callers import HEADERS, access
 from tests.cluster.build import commands
 from tests.cluster.crds import definitions
+from tests.cluster.debian import watching
 from tests.service.conftest import EXAMPLES, make_artifact
 from tests.workload.examples import STACKS, manifests
 
@@ -107,11 +108,16 @@ def test_kube_score_trips_over_the_bad_twin(tmp_path):
     }  # fmt: skip
 
 
-RATE = "bentoml_service_request_total{namespace='space',service_name='a',endpoint='/predict',http_response_code='%s'}"
+RATE = (
+    "bentoml_service_request_total"
+    "{namespace='space',service_name='a',slipway_endpoint='/predict',http_response_code='%s'}"
+)
 CASES = {
     "SlipwayFailing": [(RATE % 200, "0+600x60"), (RATE % 500, "0+60x60")],
     "SlipwaySaturated": [(RATE % 200, "0+600x60"), (RATE % 429, "0+60x60")],
     "SlipwayDrift": [("slipway_input_drifted{namespace='space',service_name='a'}", "2x60")],
+    "SlipwayAccessStale": [("slipway_access_rules_age_seconds{namespace='space',service_name='a'}", "0+60x60")],
+    "SlipwayIssuerKeysStale": [("slipway_issuer_keys_age_seconds{namespace='space',service_name='a'}", "0+60x60")],
     "SlipwayGpuFull": [
         ("slipway_gpu_memory_used_bytes{namespace='space',service_name='a',gpu='0'}", "97x60"),
         ("slipway_gpu_memory_bytes{namespace='space',service_name='a',gpu='0'}", "100x60"),
@@ -121,7 +127,7 @@ CASES = {
 
 
 def test_the_rules_are_ones_that_prometheus_takes_and_raise_their_alerts(tmp_path):
-    tool = commands("promtool") / "promtool"
+    tool = watching() / "usr" / "bin" / "promtool"
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules("space")))
     command = [tool, "check", "rules", "--lint=all", tmp_path / "rules.yaml"]
     checked = subprocess.run(command, capture_output=True, text=True)
@@ -144,9 +150,10 @@ def test_the_rules_are_ones_that_prometheus_takes_and_raise_their_alerts(tmp_pat
 
 # What a service tells of only where something is wrong, or a GPU is there.
 RARE = """
-bentoml_service_request_total{endpoint="/predict",http_response_code="500",service_name="classifier"} 1
-bentoml_service_request_total{endpoint="/predict",http_response_code="429",service_name="classifier"} 1
+bentoml_service_request_total{slipway_endpoint="/predict",http_response_code="500",service_name="classifier"} 1
+bentoml_service_request_total{slipway_endpoint="/predict",http_response_code="429",service_name="classifier"} 1
 slipway_input_drift_psi{feature="0",input="features",service_name="classifier"} 0.1
+slipway_issuer_keys_age_seconds{service_name="classifier"} 100
 slipway_gpu_busy_ratio{gpu="0",service_name="classifier"} 0.5
 slipway_gpu_memory_used_bytes{gpu="0",service_name="classifier"} 1
 slipway_gpu_memory_bytes{gpu="0",service_name="classifier"} 2
@@ -187,7 +194,9 @@ def drawn(asked, told, folder):
     ]
     file = folder / "drawn.yaml"
     file.write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": told, "promql_expr_test": tests}]}))
-    done = subprocess.run([commands("promtool") / "promtool", "test", "rules", file], capture_output=True, text=True)
+    done = subprocess.run(
+        [watching() / "usr" / "bin" / "promtool", "test", "rules", file], capture_output=True, text=True
+    )
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 

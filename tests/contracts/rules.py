@@ -109,8 +109,10 @@ def public(program: Recorder) -> Iterator[str]:
 
 
 def untolerated(program: Recorder) -> Iterator[str]:
-    """Pods that ask for a GPU tolerate the taint that GPU nodes have; GKE sets it and the toleration itself."""
-    tainted = any("nvidia.com/gpu" in str(args.inputs.get("taints")) for args in program.of_type("NodeGroup"))
+    """Pods that ask for a GPU tolerate the taint that GPU nodes have."""
+    nodes = [args.inputs for kind in ("NodeGroup", "NodePool") for args in program.of_type(kind)]
+    taints = [each.get("taints") or (each.get("nodeConfig") or {}).get("taints") for each in nodes]
+    tainted = "nvidia.com/gpu" in str(taints)
     for args in program.of_type("Deployment"):
         pod = args.inputs["spec"]["template"]["spec"]
         asks = any("nvidia.com/gpu" in str(each.get("resources")) for each in pod["containers"])

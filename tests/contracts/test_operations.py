@@ -11,7 +11,7 @@ from slipway.infra.platforms.row import PlatformRow
 from slipway.infra.platforms.table import PLATFORMS, billing, clouds, pricing
 
 from slipway.cli.main import slipway
-from slipway.ops import diagnose
+from slipway.ops import diagnose, reach
 from slipway.ops.preflight.ask import answers
 from slipway.ops.preflight.checks import OK, run
 from slipway.ops.state import release
@@ -82,7 +82,7 @@ def test_the_doctor_asks_a_cloud_s_cluster_with_the_kubeconfig_that_the_stack_ex
     kubectl.write_text(KUBECTL.format(python=sys.executable, asked=str(tmp_path / "asked")))
     kubectl.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(diagnose, "pulumi", lambda *arguments: "apiVersion: v1")
+    monkeypatch.setattr(reach, "pulumi", lambda *arguments: "apiVersion: v1")
     config = CONFIGS[name]
     assert list(diagnose.cluster_problems("x", config, PLATFORMS[name].kubectl)) == [
         "no pod carries the label app.kubernetes.io/managed-by=slipway"

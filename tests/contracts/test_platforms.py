@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from slipway.infra.config.base import ConfigError
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.platforms.table import PLATFORMS
 
@@ -25,7 +26,8 @@ def program(platform):
 
 def test_every_platform_answers_with_the_same_outputs(program):
     for service in program.outputs["services"].values():
-        assert service.keys() == {"url", "model", "artifactUri", "costPer1kUsd"}
+        assert service.keys() == {"url", "callers", "model", "artifactUri", "costPer1kUsd"}
+        assert service["url"].startswith("https://") or "whoever" in service["callers"] or "pods" in service["callers"]
         assert service["url"].startswith(("http://", "https://")) and not service["url"].endswith("/")
         assert service["model"].keys() == {"name", "digest", "variant", "metric"}
 
@@ -71,3 +73,28 @@ def test_what_breaks_a_rule_is_named(rule):
 @pytest.mark.parametrize("example", ["aws", "gcp"])
 def test_the_simulators_examples_keep(rule, example, examples):
     assert list(rule(examples[example])) == []
+
+
+CLUSTERS = [name for name in STACKS if PLATFORMS[name].kubectl]
+
+
+@pytest.mark.parametrize("name", CLUSTERS)
+def test_pods_of_the_namespace_and_of_those_that_are_named_may_call_a_service(name):
+    access = {**STACKS[name]["access"], "clientNamespaces": ["web"]}
+    ran = run_program(**{**STACKS[name], "access": access})
+    (policy,) = [each for each in ran.of_type("NetworkPolicy") if each.name == "digits"]
+    asked = policy.inputs["spec"]["ingress"][0]["from"]
+    assert {"podSelector": {}} in asked
+    assert {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "web"}}} in asked
+    space = policy.inputs["metadata"]["namespace"]
+    assert ran.outputs["services"]["digits"]["callers"].startswith(f"pods of the cluster in {space}, web;")
+    # The namespace lets its own pods out to them.
+    (closed,) = [each for each in ran.of_type("NetworkPolicy") if each.inputs["metadata"]["name"] == "default-deny"]
+    assert {"podSelector": {}} in closed.inputs["spec"]["egress"][1]["to"]
+
+
+@pytest.mark.parametrize("name", sorted(STACKS.keys() - {*CLUSTERS}))
+def test_a_platform_without_namespaces_refuses_them(name):
+    access = {**STACKS[name].get("access", {}), "clientNamespaces": ["web"]}
+    with pytest.raises(ConfigError, match=f"access.clientNamespaces: platform {name} has no namespaces: remove it"):
+        run_program(**{**STACKS[name], "access": access})

@@ -2,6 +2,7 @@
 
 import pytest
 
+from slipway.simulator.compute import left_behind
 from tests.engine.cloud import CloudStack
 from tests.infra.gcp.stacks import IMAGE
 
@@ -55,9 +56,10 @@ def test_other_counts_pools_and_rates_replace_nothing_that_lasts(stack):
 
 
 def test_a_pool_that_can_not_change_is_made_anew_before_the_old_one_goes(stack):
-    found = stack.planned(lambda config: config["slipway:gcp"]["cluster"]["gpu"][1].update(driver="latest"))
+    found = stack.planned(lambda config: config["slipway:gcp"]["cluster"]["gpu"][1].update(driver="default"))
     assert found["NodePool steady-nodes"] in ("replace", "create-replacement", "delete-replaced")
-    assert {name for name in found if not name.startswith("pulumi")} == {"NodePool steady-nodes"}
+    assert {name for name in found if not name.startswith("pulumi")} == {"NodePool steady-nodes", "ComputeClass order"}
+    assert found["ComputeClass order"] == "update"
 
 
 def test_what_somebody_changed_by_hand_is_seen(stack):
@@ -66,6 +68,9 @@ def test_what_somebody_changed_by_hand_is_seen(stack):
 
 
 def test_a_destroy_takes_the_load_balancer_first_and_leaves_the_key_alone(stack):
+    (network,) = [each for each in stack.books.all() if each["type"] == "gcp:compute/network:Network"]
+    for kind, name in (("networkEndpointGroups", "k8s1-0123-slipway-digits-3000"), ("firewalls", "gkegw1-0123-l7-x")):
+        left_behind(stack.books, kind, name, network["id"], "example-project")
     order = stack.destroyed()
     for service in ("digits", "linear"):
         assert order[f"HTTPRoute {service}"] < order[f"GCPBackendPolicy {service}"]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.conftest import ROOT, access_file, artifacts, listener, peers, start
+from tests.service.conftest import ROOT, access_file, artifacts, counters, listener, peers, start
 
-__all__ = ["access_file", "artifacts", "listener", "peers", "start"]
+__all__ = ["access_file", "artifacts", "counters", "listener", "peers", "start"]
 
 DOCUMENT = ROOT / "docs" / "faults.md"
 HEAD = """# Faults and abuse, committed in earnest

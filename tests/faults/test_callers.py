@@ -162,13 +162,12 @@ def test_false_alarms_are_as_rare_as_said(found):
     assert missed == 0
 
 
-def test_planted_accuracy_comes_back_through_two_replicas(start, artifacts, tmp_path, found):
+def test_planted_accuracy_comes_back_through_two_replicas(start, artifacts, tmp_path, counters, found):
     environment = {
         "SLIPWAY_ACCESS": str(closed(tmp_path)),
         "SLIPWAY_SEEN": str(tmp_path / "seen.db"),
-        "PROMETHEUS_MULTIPROC_DIR": str(tmp_path),
     }
-    workers = [start(artifacts["classifier"], **environment) for _ in range(2)]
+    workers = [start(artifacts["classifier"], counters=counters, **environment) for _ in range(2)]
     rng, labels, right, replayed, count = np.random.default_rng(3), ("low", "middle", "high"), 0, Counter(), 3000
     fresh = httpx.Limits(max_keepalive_connections=0)  # each request meets whichever worker
     with httpx.Client(base_url=workers[0].url, headers=HEADERS, limits=fresh) as client:

@@ -9,6 +9,8 @@ from slipway.infra.config.base import ConfigError
 from slipway.infra.config.kept import as_kept
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.home import ROOT
+from slipway.infra.runtime import FEEDBACK_DAYS, ONNX
+from slipway.service.settings import Settings
 
 DIGITS = {"model": "models/digits"}
 
@@ -177,3 +179,22 @@ def test_a_refused_key_is_not_repeated():
             apiKeys=json.dumps({"x": "canary", "y": {"key": "canary", "until": "canary"}, "z": ["canary"]}),
         )
     assert "canary" not in str(refusal.value)
+
+
+def test_what_nobody_can_tell_the_place_of_has_no_allowed_regions():
+    with pytest.raises(ConfigError, match=r"slipway:privacy.regions: nothing tells where a stack on local is"):
+        parse({"digits": DIGITS}, privacy={"regions": ["eu-central-1"]})
+
+
+@pytest.mark.parametrize(
+    ("stack", "service", "kept", "feedback"),
+    [(None, None, None, None), (14, None, 14, "14"), (14, 90, 14, "14"), (90, 7, 7, "7"), (90, None, 90, None)],
+)
+def test_a_service_keeps_nothing_for_longer_than_the_stack(stack, service, kept, feedback):
+    digits = DIGITS if service is None else {**DIGITS, "retentionDays": service}
+    found = parse({"digits": digits}, privacy={"retentionDays": stack} if stack else {}).services["digits"]
+    assert (found.retentionDays, ONNX.environment(found).get("SLIPWAY_FEEDBACK_DAYS")) == (kept, feedback)
+
+
+def test_feedback_is_taken_for_as_long_as_is_known_of_a_service():
+    assert Settings().feedback_days == FEEDBACK_DAYS

@@ -53,14 +53,16 @@ def test_a_version_is_waited_for_and_has_its_memory(program):
 def test_the_key_of_an_image_follows_what_goes_in_and_nothing_else():
     plain = image_key("sha256:1", ONNX, "none", ImageConfig())
     assert plain == image_key("sha256:1", ONNX, "none", ImageConfig(packages="fetched"))
+    assert plain == image_key("sha256:1", ONNX, "none", ImageConfig(cuda="12"))
     others = [
         image_key("sha256:2", ONNX, "none", ImageConfig()),
         image_key("sha256:1", ONNX, "nvidia", ImageConfig()),
+        image_key("sha256:1", ONNX, "nvidia", ImageConfig(cuda="12")),
         image_key("sha256:1", ONNX, "none", ImageConfig(arch="arm64")),
         image_key("sha256:1", ONNX, "none", ImageConfig(base=f"python{DIGEST}")),
         image_key("sha256:1", ONNX, "none", ImageConfig(python="3.13")),
     ]
-    assert len({plain, *others}) == 6
+    assert len({plain, *others}) == 7
 
 
 @pytest.mark.parametrize(
@@ -75,7 +77,7 @@ def test_the_key_of_an_image_follows_what_goes_in_and_nothing_else():
         ({}, {"access": {**KEYS, "allow": ["10.0.0.0/8"]}}, ["slipway:access.allow", "firewall"]),
         ({}, {"access": {**KEYS, "rate": {"perAddress": 5}}}, ["slipway:access.rate.perAddress", "firewall"]),
         ({"resources": {"cpu": "2"}}, {}, ["slipway:services.a.resources.cpu", "workers"]),
-        ({"accelerator": "nvidia", "resources": {"gpu": 2}}, {}, ["services.a.resources.gpu", "docker.gpus"]),
+        ({"accelerator": "nvidia", "resources": {"gpu": 1}}, {}, ["services.a.resources.gpu", "docker.gpus"]),
         ({"scale": {"min": 2}}, {}, ["services.a.scale: platform docker has none", "workers"]),
         ({"metricsPort": 9000}, {}, ["services.a.metricsPort: platform docker has none", "9000"]),
     ],

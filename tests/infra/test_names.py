@@ -112,7 +112,7 @@ def of_services(program, kind):
 )
 def test_services_stay_in_the_namespace_that_they_are_in(before, chosen, found, monkeypatch):
     """That of the last version was the same for all stacks of a cloud, and it exported none."""
-    monkeypatch.setattr(before_, "last_outputs", lambda: before)
+    monkeypatch.setattr(before_, "recorded_outputs", lambda: before)
     assert before_.kept_namespace("slipway-prod", "slipway", chosen) == found
 
 

@@ -35,6 +35,7 @@ def test_outputs_name_url_model_and_artifact_of_each_service():
     assert outputs["services"]["digits"].pop("costPer1kUsd").keys() == {"unmeasured"}
     assert outputs["services"]["digits"] == {
         "url": "http://127.0.0.1:3000",
+        "callers": "whoever reaches the address",
         "model": {
             "name": "digits",
             "digest": "sha256:" + "d" * 64,

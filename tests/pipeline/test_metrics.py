@@ -5,7 +5,8 @@ import pytest
 
 from slipway.pipeline import confidence as bounds
 from slipway.pipeline.errors import BadInput
-from slipway.pipeline.metrics import METRICS, check_labels, class_recalls, custom, named
+from slipway.pipeline.metrics import METRICS, check_labels, class_recalls, custom, named, of_all
+from slipway.pipeline.settings import Settings
 
 LABELS = np.array([0, 0, 0, 1, 1, 2])
 ANSWERS = np.array([0, 0, 1, 1, 2, 2])
@@ -87,6 +88,34 @@ def test_a_custom_figure_of_the_whole_set_is_bounded_by_resampling_it():
     low, high = bounds.interval(metric, right)
     assert low < metric.total(right) < high
     assert metric.drop(metric.total(right), metric.total(worse)) < bounds.drop_upper(metric, right, worse) < 0.2
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_custom_metric_gets_each_of_several_outputs_by_name(whole):
+    def both(outputs, labels):
+        assert outputs.keys() == {"box", "score"} and outputs["box"].shape[1:] == (4,)
+        hits = (outputs["score"] > 0.5) == labels
+        return hits.mean() if whole else hits
+
+    settings = Settings(task="regression", metric="custom", minimum=0.1, budget=0.1)
+    metric = of_all(custom(both, higher_is_better=True), settings, ["box", "score"])
+    answers, labels = [np.zeros((50, 4)), np.linspace(0, 1, 50)], np.arange(50) > 20
+    scores = metric.score(answers, labels)
+    assert metric.total(scores) == pytest.approx(0.92)
+    assert bounds.drop_upper(metric, scores, scores) == 0
+    judged = of_all(
+        custom(both, higher_is_better=True), settings.model_copy(update={"output": "box"}), ["box", "score"]
+    )
+    assert judged.outputs == of_all(named("mae"), settings, ["box", "score"]).outputs == ()
+
+
+@pytest.mark.parametrize("metric", ["rmse", "mae"])
+def test_targets_of_different_scale_have_no_common_error(metric):
+    targets = np.random.default_rng(0).normal(size=(50, 3)) * [1, 0, 5]
+    check_labels(metric, targets, "here")
+    with pytest.raises(BadInput, match=r"here: labels has targets with spreads from .* Write metric: r2"):
+        check_labels(metric, targets * [1, 1, 20], "here")
+    check_labels("r2", targets[:, ::2] * [1, 20], "here")
 
 
 @pytest.mark.parametrize(

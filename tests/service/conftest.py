@@ -6,13 +6,14 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import httpx
 import numpy as np
 import onnxruntime
 import pytest
+from slipway.infra.platforms.local.supervisor import new_counters
 from slipway.service.artifact import seal
 from slipway.service.http.app import App
 from slipway.service.inference.model import load_model
@@ -133,14 +134,21 @@ def client_of(artifacts: dict[str, Path]) -> Callable[..., httpx.AsyncClient]:
 class Worker:
     """A server process on a shared listening socket, as a supervisor starts it."""
 
-    def __init__(self, folder: Path, listener: socket.socket, environment: dict[str, str], *options: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        listener: socket.socket,
+        environment: dict[str, str],
+        *options: str,
+        inherits: Sequence[int] = (),
+    ) -> None:
         environment = {"SLIPWAY_ACCESS": "open"} | environment
         metrics = socket.create_server(("127.0.0.1", 0), backlog=2048)
         self.metrics = f"http://127.0.0.1:{metrics.getsockname()[1]}/metrics"
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         ready, ready_end = os.pipe()
         parent_end, self._parent = os.pipe()
-        descriptors = (listener.fileno(), metrics.fileno(), ready_end, parent_end)
+        descriptors = (listener.fileno(), metrics.fileno(), ready_end, parent_end, *inherits)
         command = [sys.executable, "-m", "slipway.service", "--artifact", folder, "--fd", str(listener.fileno())]
         command += ["--metrics-fd", str(metrics.fileno())]
         command += ["--ready-fd", str(ready_end), "--parent-fd", str(parent_end), *options]
@@ -179,16 +187,29 @@ def listener() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def start(listener: socket.socket) -> Iterator[Callable[..., Worker]]:
-    """Starts workers on one socket and ends what is left of them."""
+    """Starts workers on one socket, up to four that count in `counters`, and ends what is left of them."""
     workers: list[Worker] = []
 
-    def start(folder: Path, *options: str, **environment: str) -> Worker:
-        workers.append(Worker(folder, listener, environment, *options))
+    def start(
+        folder: Path, *options: str, counters: int | None = None, slot: int | None = None, **environment: str
+    ) -> Worker:
+        inherits = () if counters is None else (counters,)
+        if counters is not None:
+            environment["SLIPWAY_COUNTERS"] = f"{counters}:{len(workers) if slot is None else slot}:4"
+        workers.append(Worker(folder, listener, environment, *options, inherits=inherits))
         return workers[-1]
 
     yield start
     for worker in workers:
         worker.close()
+
+
+@pytest.fixture
+def counters() -> Iterator[int]:
+    """Memory for four workers that count together, as the supervisor hands it on."""
+    descriptor = new_counters(4)
+    yield descriptor
+    os.close(descriptor)
 
 
 @pytest.fixture

@@ -132,21 +132,21 @@ async def test_keys_change_without_a_restart_and_a_broken_file_changes_nothing(g
             return (await ask.get("/", headers=bearer(key))).status_code
 
         guarded.file.write_text(access(keys=[entry(), entry("new", new)]))
-        assert guarded.access.look()
+        assert await guarded.access.look()
         assert (await status(KEY), await status(new)) == (200, 200)
         guarded.file.write_text("{")
-        assert not guarded.access.look()
+        assert not await guarded.access.look()
         assert (await status(KEY), await status(new)) == (200, 200)
         guarded.file.write_text(access(keys=[entry("new", new)]))
-        assert guarded.access.look()
+        assert await guarded.access.look()
         assert (await status(KEY), await status(new)) == (401, 200)
-        assert not guarded.access.look()
+        assert not await guarded.access.look()
 
 
 @pytest.mark.parametrize("key", ["a", "k" * 31])
 async def test_a_key_that_is_quickly_guessed_lets_nobody_in_whatever_the_file_says(guarded, key):
     guarded.file.write_text(access(keys=[entry(), entry("short", key)]))
-    assert guarded.access.look()
+    assert await guarded.access.look()
     async with client(guarded) as ask:
         assert [(await ask.get("/", headers=bearer(each))).status_code for each in (key, KEY)] == [401, 200]
 

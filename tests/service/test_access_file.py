@@ -29,7 +29,7 @@ async def test_rates_are_held_for_each_key_and_each_address(artifacts, tmp_path)
         assert answers[-1].headers["retry-after"] == "1"
         assert (await ask.get("/", headers=bearer(second))).status_code == 200
     file.write_text(access(rate={"perAddress": 5}))
-    app.access.look()
+    await app.access.look()
     async with client(app, client=("10.0.0.1", 1)) as ask:
         statuses = [(await ask.get("/")).status_code for _ in range(20)]
         assert statuses[0] == 401 and statuses[-1] == 429
@@ -64,7 +64,7 @@ async def test_only_allowed_addresses_get_in_and_only_trusted_proxies_are_believ
             assert (await ask.get("/", headers=headers)).status_code == status, (peer, hops)
             assert (await ask.get("/livez")).status_code == 200
     file.write_text(access(trustedProxies=["10.0.0.5/32"], rate={"perAddress": 2}))
-    app.access.look()
+    await app.access.look()
     async with client(app, client=("10.0.0.5", 1)) as ask:
         for hop in range(9):
             asked = [("forwarded", f'for="198.51.100.{hop}:5000"'), *HEADERS.items()]
@@ -118,10 +118,10 @@ async def test_a_link_that_points_elsewhere_is_a_change(artifacts, tmp_path):
         (tmp_path / name / "access.json").chmod(0o400)
     (tmp_path / "data").symlink_to("one")
     guard = Access(str(tmp_path / "data" / "access.json"))
-    assert not guard.look()
+    assert not await guard.look()
     (tmp_path / "new").symlink_to("two")
     (tmp_path / "new").rename(tmp_path / "data")
-    assert guard.look()
+    assert await guard.look()
 
 
 def test_an_expiry_has_a_time_zone_or_is_utc():

@@ -145,6 +145,8 @@ def test_clients_that_left_the_queue_hold_nobody_up(start, artifacts):
     assert httpx.post(worker.url + "/predict", json={"inputs": {"turns": [2000]}}).status_code == 200
     assert time.monotonic() - begin < 3
     rows = re.findall(
-        r'_total\{endpoint="/predict",http_response_code="(\d+)".* ([\d.]+)$', httpx.get(worker.metrics).text, re.M
+        r'_total\{http_response_code="(\d+)",.*slipway_endpoint="/predict"\} ([\d.]+)$',
+        httpx.get(worker.metrics).text,
+        re.M,
     )
     assert dict(rows) == {"200": "1.0", "499": "9.0"}

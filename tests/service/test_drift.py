@@ -1,7 +1,11 @@
 """Drift: shifted data raises it and unshifted data does not, whatever the seed."""
 
+import os
+import struct
+
 import numpy as np
 import pytest
+from slipway.infra.platforms.local.supervisor import COUNTERS_BYTES
 from slipway.service.http.app import App
 from slipway.service.inference.model import load_model
 from slipway.service.samples.validation import Samples
@@ -81,6 +85,34 @@ def test_more_missing_values_and_longer_texts_are_drift():
     assert any(each.drifted for each in after(watched(texts[:1000]), texts[1000:] + "a" * 30))
 
 
+def countries(rng, count, names=("DE", "FR", "US"), shares=(0.7, 0.25, 0.05)):
+    return rng.choice(np.array(names, object), (count, 1), p=shares)
+
+
+def test_categories_are_watched_by_how_often_each_comes_and_what_training_never_saw_is_told():
+    rng = np.random.default_rng(5)
+    training = countries(rng, 2000)
+    (same,) = after(watched(training), countries(rng, 1000))
+    assert (same.name, same.drifted, same.other) == ("category", False, 0.0)
+    (moved,) = after(watched(training), countries(rng, 1000, shares=(0.05, 0.25, 0.7)))
+    assert moved.drifted and moved.other == 0.0
+    (unknown,) = after(watched(training), countries(rng, 1000, names=("DE", "FR", "NL"), shares=(0.6, 0.2, 0.2)))
+    assert unknown.drifted and unknown.other == pytest.approx(0.2, abs=0.05)
+
+
+def test_of_a_table_of_texts_each_column_has_its_categories():
+    rng = np.random.default_rng(6)
+    training, asked = (np.concatenate([countries(rng, 1000), countries(rng, 1000)], axis=1) for _ in range(2))
+    asked[:, 1] = "US"
+    assert [each.name for each in after(watched(training), asked) if each.drifted] == ["column 1"]
+
+
+def test_a_text_that_few_have_is_not_in_the_artifact():
+    training = np.array(["DE"] * 995 + ["Jane Doe, Elm Street"] * 4 + ["FR"], object)
+    (feature,) = reference(training)
+    assert (feature["categories"], feature["counts"]) == (["DE"], [995, 5])
+
+
 @pytest.mark.parametrize(
     ("array", "names"),
     [
@@ -124,15 +156,14 @@ def test_the_limit_is_a_chi_squared_quantile_on_the_safe_side(degrees, exact):
     assert exact < chi_squared(0.9999, degrees) < 1.08 * exact
 
 
-def test_workers_counts_are_added_up(monkeypatch, tmp_path):
-    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+def test_workers_counts_are_added_up(monkeypatch, counters):
+    monkeypatch.setenv("SLIPWAY_COUNTERS", f"{counters}:0:4")
     mine = watched(TRAINING)
     after(mine, table(RNG, 300), 300)
-    (file,) = tmp_path.glob("drift_*.bin")
-    (tmp_path / "drift_1.bin").write_bytes(file.read_bytes())  # process 1 is alive, whatever it is
-    assert {each.samples for each in mine.report()} == {600}
-    (tmp_path / "drift_999999999.bin").write_bytes(file.read_bytes())
-    assert {each.samples for each in mine.report()} == {600}  # what a dead worker saw is no news
+    for slot, pid in ((1, 1), (2, 999999999)):  # process 1 is alive, whatever it is; what a dead worker saw is no news
+        one = os.pread(counters, 1 << 20, 0)
+        os.pwrite(counters, struct.pack("d", pid) + one[8:], slot * COUNTERS_BYTES)
+        assert {each.samples for each in mine.report()} == {600}
 
 
 def test_what_can_not_be_counted_harms_no_request(artifacts, monkeypatch, caplog):

@@ -185,8 +185,8 @@ def test_an_upgrade_that_is_not_taken_leaves_no_connection_hanging(start, artifa
     assert answer.startswith(b"HTTP/1.1 200") and b"connection: close" in answer
 
 
-def test_no_worker_takes_all_connections(start, artifacts, tmp_path):
-    workers = [start(artifacts["classifier"], PROMETHEUS_MULTIPROC_DIR=str(tmp_path)) for _ in range(2)]
+def test_no_worker_takes_all_connections(start, artifacts, counters):
+    workers = [start(artifacts["classifier"], counters=counters) for _ in range(2)]
     with contextlib.ExitStack() as stack:
         for _ in range(8):
             stack.enter_context(socket.create_connection(("127.0.0.1", port_of(workers[0]))))

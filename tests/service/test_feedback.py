@@ -211,3 +211,106 @@ def test_replicas_never_make_the_same_token(artifacts):
     made = [maker(artifacts) for _ in range(4)]
     tokens = [each.token(OUTPUTS, KEY) for each in made for _ in range(1000)]
     assert len(set(tokens)) == 4000
+
+
+def test_a_clock_that_was_ahead_for_a_while_has_no_token_count_twice(artifacts, monkeypatch):
+    """By that clock all tokens were too old, so they were forgotten."""
+    monkeypatch.setattr(module, "_TIDY", 2)
+    made, now = maker(artifacts), time.time()
+
+    def at(moment):
+        monkeypatch.setattr(module.time, "time", lambda: moment)
+        made.tick()
+        return made.token(OUTPUTS, KEY).decode()
+
+    early = at(now)
+    made.score({"token": early, "label": "high"}, KEY)
+    for later in (1, 2):
+        made.score({"token": at(now + 3650 * 86400 + later), "label": "high"}, KEY)
+    after = at(now + 60)
+    assert refusal(made, early) in ("replayed", "too_old")
+    assert made.score({"token": after, "label": "high"}, KEY) == {"counted": 1, "right": 1}
+
+
+async def test_feedback_that_can_not_be_kept_is_refused_and_its_token_not_used_up(app_of, tmp_path):
+    (tmp_path / "gone").mkdir()
+    app = app_of(seen=str(tmp_path / "gone" / "seen.db"))
+    async with client(app) as ask:
+        answer = await ask.post("/predict", json={"inputs": EXAMPLES["classifier"]})
+        body = {"token": answer.headers["x-prediction-token"], "label": "high"}
+        (tmp_path / "gone").rmdir()
+        refused = await ask.post("/feedback", json=body)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "feedback_unavailable")
+        assert refused.headers["retry-after"] == "60"
+        (tmp_path / "gone").mkdir()
+        assert (await ask.post("/feedback", json=body)).status_code == 200
+    assert app.monitor.feedback.counts()["outcomes"]["scored"] == 1
+
+
+async def test_one_persons_feedback_is_deleted_by_its_token(app_of, tmp_path):
+    app = app_of(seen=str(tmp_path / "seen.db"))
+    async with client(app) as ask:
+        tokens = []
+        for truth in ("high", "low"):
+            answer = await ask.post("/predict", json={"inputs": EXAMPLES["classifier"]})
+            tokens.append(answer.headers["x-prediction-token"])
+            made = answer.json()["label"]
+            told = made if truth == "high" else next(each for each in LABELS if each != made)
+            assert (await ask.post("/feedback", json={"token": tokens[-1], "label": told})).status_code == 200
+        assert accuracy(app.monitor.feedback.counts()) == 0.5
+        gone = await ask.post("/feedback", json={"token": tokens[1], "delete": True})
+        assert gone.json() == {"deleted": 1}
+        assert accuracy(app.monitor.feedback.counts()) == 1.0
+        assert sum(app.monitor.feedback.counts()["true"].values()) == 1
+        again = await ask.post("/feedback", json={"token": tokens[1], "delete": True})
+        assert again.json() == {"deleted": 0}
+        taken = await ask.post("/feedback", json={"token": tokens[1], "label": "low"})
+        assert (taken.status_code, taken.json()["error"]["code"]) == (409, "replayed")
+        assert (await ask.get("/status")).json()["feedback"]["accuracy"] == 1.0
+    text = app.metrics.text().decode()
+    assert "slipway_online_accuracy{" in text and "} 1.0\n" in text
+    assert sum(app.monitor.feedback.counts(gross=True)["true"].values()) == 2  # counters never fall
+    assert app.monitor.feedback.counts()["outcomes"]["deleted"] == 2
+
+
+def test_what_is_deleted_is_in_no_file(artifacts, tmp_path):
+    made = maker(artifacts, tmp_path / "seen.db")
+    tokens = [made.token(OUTPUTS, KEY).decode() for _ in range(50)]
+    for token in tokens:
+        made.score({"token": token, "label": "high"}, KEY)
+    assert b"[2]" in (tmp_path / "seen.db").read_bytes()
+    for token in tokens:
+        assert made.score({"token": token, "delete": True}, KEY) == {"deleted": 1}
+    assert b"[2]" not in (tmp_path / "seen.db").read_bytes()
+
+
+def test_what_was_said_of_another_version_is_deleted_too(artifacts, tmp_path):
+    old = maker(artifacts, tmp_path / "seen.db", digest="sha256:" + "0" * 64)
+    token = old.token(OUTPUTS, KEY).decode()
+    old.score({"token": token, "label": "high"}, KEY)
+    new = maker(artifacts, tmp_path / "seen.db")
+    assert new.score({"token": token, "delete": True}, KEY) == {"deleted": 1}
+    assert sum(new.counts()["true"].values()) == 0
+    assert refusal(old, token) == "replayed"
+
+
+@pytest.mark.parametrize("body", [{"delete": True}, {"token": "x", "delete": False}, {"token": 5, "delete": True},
+                                  {"token": "x", "delete": True, "label": "low"}])  # fmt: skip
+def test_what_is_no_deletion_deletes_nothing(body, artifacts):
+    made = maker(artifacts)
+    with pytest.raises(Refused) as refused:
+        made.score(body, KEY)
+    assert refused.value.status == 400
+    made.score({"token": made.token(OUTPUTS, KEY).decode(), "label": "high"}, KEY)
+    with pytest.raises(Refused, match="not one that this service made"):
+        made.score({"token": "AAAA", "delete": True}, KEY)
+    assert made.counts()["true"]["high"] == 1
+
+
+def test_nothing_is_kept_for_longer_than_the_days_that_are_set(artifacts, tmp_path, monkeypatch):
+    made, now = maker(artifacts, tmp_path / "seen.db"), time.time()
+    made.score({"token": made.token(OUTPUTS, KEY).decode(), "label": "high"}, KEY)
+    monkeypatch.setattr(module.time, "time", lambda: now + 31 * 86400)
+    made.tidy()
+    counts = [made._seen._database.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("seen", "truths")]
+    assert counts == [(0,), (0,)]

@@ -44,14 +44,14 @@ def test_times_of_stages_and_sizes_of_runs_add_up(artifacts):
     }  # fmt: skip
 
 
-def test_a_worker_that_ends_in_order_takes_no_count_along_and_counts_no_proof(start, artifacts, tmp_path):
-    first = start(artifacts["linear"], PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+def test_a_worker_that_ends_in_order_takes_no_count_along_and_counts_no_proof(start, artifacts, counters):
+    first = start(artifacts["linear"], counters=counters)
     with httpx.Client(base_url=first.url) as client:
         for _ in range(20):
             assert client.post("/predict", json={"inputs": {"x": [3]}}).status_code == 200
     first.process.terminate()
     assert first.end()[0] == 0
-    second = start(artifacts["linear"], PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    second = start(artifacts["linear"], counters=counters)
     text = httpx.get(second.metrics).text
     assert re.findall(r'seconds_count{.*stage="(?:parse|run)"} ([\d.]+)', text) == ["20.0", "20.0"]
     assert re.findall(r"^slipway_predicted_value_count{.*} ([\d.]+)", text, re.MULTILINE) == ["20.0"]

@@ -19,7 +19,7 @@ async def test_clocks_may_be_apart_by_the_leeway(guarded):
         assert (await ask.get("/", headers=bearer(token(exp=int(time.time()) - 40)))).status_code == 401
 
 
-def test_an_issuers_keys_come_by_url_and_change_there(tmp_path):
+async def test_an_issuers_keys_come_by_url_and_change_there(tmp_path):
     with web({"/": {"keys": JWKS["keys"][:1]}}) as issuer:
         rules = parse_rules({"jwt": {**JWT, "jwks": f"{issuer.address}/"}}).jwt
         tokens = Tokens(rules)
@@ -27,16 +27,16 @@ def test_an_issuers_keys_come_by_url_and_change_there(tmp_path):
         with pytest.raises(Refused) as refusal:
             tokens.check(token().encode(), b"1")
         assert refusal.value.status == 503
-        tokens.load()
+        await tokens.load()
         assert tokens.check(token().encode(), b"1") == "jwt:somebody"
         with pytest.raises(Refused):
             tokens.check(token(EC, "ES256", "ec").encode(), b"2")
         issuer.answers["/"] = {"keys": JWKS["keys"][1:]}
-        tokens.load()
+        await tokens.load()
         assert tokens.check(token(EC, "ES256", "ec").encode(), b"2") == "jwt:somebody"
         with pytest.raises(Refused):
             tokens.check(token().encode(), b"1")
-    tokens.load()  # nobody answers: the keys so far stay
+    await tokens.load()  # nobody answers: the keys so far stay
     assert tokens.check(token(EC, "ES256", "ec").encode(), b"2") == "jwt:somebody"
 
 

@@ -72,6 +72,12 @@ def delete(servicer, kind, id_):
             "privateClusterConfig.privateNodes",
             "is no argument",
         ),
+        (
+            "gcp:container/cluster:Cluster",
+            {"masterAuthorizedNetworksConfig": {}},
+            "masterAuthorizedNetworksConfig",
+            "every update would set it anew",
+        ),
         ("gcp:compute/network:Network", {"mtu": "big"}, "mtu", "not an integer"),
         ("gcp:spanner/instance:Instance", {}, "", "does not know"),
         ("kubernetes:apps/v1:Deployment", {"spec": {"selector": {}}}, "spec.template", "is required"),
@@ -82,6 +88,12 @@ def delete(servicer, kind, id_):
             "is no argument",
         ),
         ("kubernetes:core/v1:Pod", {}, "", "does not know"),
+        (
+            "kubernetes:networking.gke.io/v1:HealthCheckPolicy",
+            {"spec": {"default": {"config": {"type": "HTTP", "httpHealthCheck": {"port": 3000}}}}},
+            "spec.default.config.httpHealthCheck.port",
+            "USE_FIXED_PORT",
+        ),
         ("docker:index/container:Container", {"image": ["a"]}, "image", "not a string"),
         ("docker:index/container:Container", {}, "image", "is required"),
     ],
@@ -143,6 +155,36 @@ def test_a_secret_with_other_content_is_made_anew_unless_the_provider_is_told_ot
     cluster.configure(settings)
     old, new = ({"metadata": {"name": "a"}, "stringData": {"key": each}} for each in "ab")
     assert cluster.replaces("kubernetes:core/v1:Secret", old, new) == (["stringData"], replaced)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [(None, "gpu", False), ("gpu", None, False), (None, "other", True), ("other", "other", False)],
+)
+def test_the_gpu_taint_of_gkes_own_is_no_difference_and_another_is_one(books, before, after, changed):
+    taints = {
+        None: {},
+        "gpu": {"taints": [{"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}]},
+        "other": {"taints": [{"key": "other", "value": "a", "effect": "NO_SCHEDULE"}]},
+    }
+    old, new = ({"nodeConfig": {"machineType": "g2-standard-8", **taints[each]}} for each in (before, after))
+    found, replaced = cloud_for("gcp", books, Scenario()).replaces("gcp:container/nodePool:NodePool", old, new)
+    assert (bool(found), replaced) == (changed, [])
+
+
+def test_googles_own_agent_is_granted_nothing_before_the_api_that_makes_it_is_on(books):
+    gcp, kind = stand_in("gcp:", books), "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"
+    grant = {
+        "cryptoKeyId": "k",
+        "role": "r",
+        "member": "serviceAccount:service-1@compute-system.iam.gserviceaccount.com",
+    }
+    for api in ("storage", "compute"):
+        with pytest.raises(CloudError, match="compute-system.* does not exist: compute.googleapis.com is not enabled"):
+            create(gcp, kind, **grant)
+        create(gcp, "gcp:projects/service:Service", service=f"{api}.googleapis.com", project="p")
+    create(gcp, kind, **grant)
+    create(gcp, kind, **{**grant, "member": "serviceAccount:nodes@p.iam.gserviceaccount.com"})
 
 
 def test_a_quota_refuses_one_too_many(books):

@@ -57,7 +57,12 @@ def program(name: str) -> Recorder:
 
 def manifests(name: str) -> list[dict[str, Any]]:
     """What the API server would be given."""
-    found = [each for each in program(name).declared if each.typ.startswith("kubernetes:")]
+    return manifests_of(program(name))
+
+
+def manifests_of(ran: Recorder) -> list[dict[str, Any]]:
+    """The same of any program that ran."""
+    found = [each for each in ran.declared if each.typ.startswith("kubernetes:")]
     assert found
     return [_whole(plain({key: value for key, value in each.inputs.items() if key != "__provider"})) for each in found]
 

@@ -1,15 +1,12 @@
 """The manifests of every example stack before checkers that nobody here wrote; a twin that is bad on purpose trips."""
 
 import copy
-import subprocess
-import sys
 
 import pytest
-import yaml
-from slipway.infra.home import ROOT
 
 from slipway.simulator import checkov
 from tests.workload.examples import STACKS, manifests
+from tests.workload.schemas import validated
 
 VERSIONS = ("1.34", "1.35", "1.37")
 # Custom resources, which the schemas of Kubernetes do not hold; the API server checks them (tests/cluster).
@@ -25,19 +22,6 @@ def every():
 def found_by_checkov(objects):
     resources = [{"type": f"kubernetes:{each['apiVersion']}:{each['kind']}", "inputs": each} for each in objects]
     return checkov.check(resources)
-
-
-def validated(objects, version, folder):
-    """What kubernetes-validate says of the objects; empty where it takes them."""
-    python = subprocess.run(
-        [sys.executable, "-m", "slipway.cli", "venv", str(ROOT / "tools" / "kubernetes-validate.txt")],
-        cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
-    file = folder / "objects.yaml"
-    file.write_text(yaml.safe_dump_all(objects))
-    command = [python, "-m", "kubernetes_validate", "--strict", "--no-warn", "--quiet", "-k", version, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 def bad_twin():

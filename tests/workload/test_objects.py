@@ -99,11 +99,19 @@ def test_the_selector_has_no_version_in_it_and_finds_the_pods(stack):
 @pytest.mark.parametrize(("seconds", "budget"), [(None, 60), (0.5, 60), (6, 60), (6.1, 90), (45, 450)])
 def test_the_start_budget_follows_the_measured_start(seconds, budget):
     assert start_budget(seconds) == budget
+    assert start_budget(seconds, "nvidia") == max(300, budget)
 
 
 @pytest.mark.parametrize(("measured", "given"), [(None, "512Mi"), (5e7, "512Mi"), (1e9, "4Gi")])
 def test_memory_follows_what_was_measured(measured, given):
     assert memory(measured) == given
+
+
+def test_a_gpu_pod_has_the_memory_and_the_time_that_cuda_takes_before_any_model():
+    container = container_of(one("gpu", "Deployment", "digits"))
+    assert container["resources"]["requests"]["memory"] == memory(5e7, "nvidia") == "4Gi"
+    assert container["startupProbe"]["failureThreshold"] == 300
+    assert memory(2e9, "nvidia") == "9728Mi"
 
 
 def test_a_fixed_number_of_pods_has_no_autoscaler_and_one_pod_no_budget():
@@ -138,11 +146,15 @@ def test_only_paths_of_the_api_are_routed():
 
 def test_pods_hear_and_reach_only_who_was_named():
     denied = one("public", "NetworkPolicy", "default-deny")["spec"]
-    assert denied == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert denied.keys() == {"podSelector", "policyTypes", "egress"} and denied["podSelector"] == {}
+    assert denied["policyTypes"] == ["Ingress", "Egress"]
+    # Nothing but DNS and the services of the namespace.
+    assert [[port["port"] for port in rule["ports"]] for rule in denied["egress"]] == [[53, 53], [3000]]
+    assert denied["egress"][1]["to"] == [{"podSelector": {}}]
     spec = one("public", "NetworkPolicy", "digits")["spec"]
     asked, scraped = spec["ingress"]
     edge = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}}}
-    assert asked["from"] == [{"ipBlock": {"cidr": "10.0.0.0/8"}}, edge]
+    assert asked["from"] == [{"ipBlock": {"cidr": "10.0.0.0/8"}}, edge, {"podSelector": {}}]
     assert scraped["ports"] == [{"port": 9000, "protocol": "TCP"}]
     assert [rule["ports"][-1]["port"] for rule in spec["egress"]] == [53, 443, 4318]
 

@@ -3,7 +3,9 @@
 import json
 
 import pytest
+import yaml
 from slipway.infra.config.base import ConfigError
+from slipway.infra.config.scaling import ScaleConfig
 from slipway.infra.config.stack import StackConfig
 
 IMAGE = "registry.example/a@sha256:" + "a" * 64
@@ -31,7 +33,6 @@ def room(gpus, **more):
         # Rollouts and drains that could never go on.
         ({**GPU, "scale": {"min": 2}}, room(2), ["services.a.rollout.surge", "spare", "unavailable: 1"]),
         ({**GPU, "scale": {"min": 1, "max": 4}}, room(4), ["services.a.rollout.surge", "4 are taken"]),
-        ({**GPU, "resources": {"gpu": 2}, "scale": {"min": 2}}, room(5), ["services.a.rollout.surge", "2 spare of 5"]),
         ({**GPU, "scale": {"min": 3}}, room(2), ["services.a.scale.max", "ask for 3 GPUs", "has 2"]),
         ({"rollout": {"surge": 0}}, {}, ["services.a.rollout", "surge: neither", "surge: 1"]),
         ({"scale": {"min": 2, "keep": 2}}, {}, ["services.a.scale", "keep: 2 of 2", "at most min - 1 (1)"]),
@@ -52,11 +53,22 @@ def room(gpus, **more):
         ({"scale": {"min": 3, "max": 2}}, {}, ["services.a.scale", "max: 2 is less than min (3)"]),
         ({"scale": {"min": -1}}, {}, ["services.a.scale.min"]),
         ({"scale": {"max": 0}}, {}, ["services.a.scale.max"]),
-        ({"scale": {"on": "gpu"}}, {}, ["services.a.scale.on", "'cpu' or 'inflight'"]),
+        ({"scale": {"on": "gpu"}}, {}, ["services.a.scale.on", "'inflight' or 'requests'"]),
         ({"scale": {"max": 3, "on": "inflight"}}, {}, ["services.a.scale.on", "kubernetes.prometheus"]),
         ({"scale": {"target": 0}}, {}, ["services.a.scale.target"]),
         # What belongs together.
         ({"resources": {"gpu": 1}}, {}, ["services.a: resources.gpu", "accelerator: nvidia"]),
+        (
+            {"scale": {"max": 4, "on": "requests", "target": 9}},
+            {},
+            ["services.a.scale.on: requests: nothing before the pods of platform kubernetes counts", "cpu or inflight"],
+        ),
+        ({"scale": {"max": 4, "target": 2000}}, {}, ["services.a.scale: target: 2000 of cpu: at most 1000"]),
+        (
+            {"accelerator": "nvidia", "resources": {"gpu": 2}},
+            {},
+            ["services.a: resources.gpu: 2: a pod runs its model on 1", "raise scale.max"],
+        ),
         ({"accelerator": "tpu"}, {}, ["services.a.accelerator", "'none' or 'nvidia'"]),
         ({"resources": {"cpu": "0"}}, {}, ["services.a.resources.cpu"]),
         ({"resources": {"cpu": 2}}, {}, ["services.a.resources.cpu", "string"]),
@@ -141,3 +153,9 @@ def test_every_error_is_told_at_once():
 )
 def test_what_can_go_on_is_taken(service, kubernetes):
     assert parse(service, kubernetes).services["a"]
+
+
+@pytest.mark.parametrize("text", ["{max: 2, on: cpu}", '{max: 2, "on": cpu}'])
+def test_what_is_counted_may_be_spelt_with_quotes_or_without(text):
+    assert ScaleConfig.model_validate(yaml.safe_load(text)).on == "cpu"
+    assert ScaleConfig.model_validate(json.loads(json.dumps(yaml.safe_load(text)))).on == "cpu"

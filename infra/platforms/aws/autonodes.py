@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from slipway.infra.platforms.aws.network import Subnets
 
 ACCELERATOR, POOL = "slipway/accelerator", "slipway/pool"
 GPU = "nvidia.com/gpu"
+# What Auto Mode does not bring by itself.
+AUTO_ADDONS = ("metrics-server",)
 IDLE = "10m"
 # A node is made anew after two weeks, for its image's fixes, and gives pods an hour to go.
 OLDEST, DRAIN = "336h", "1h"
@@ -23,9 +25,10 @@ OLDEST, DRAIN = "336h", "1h"
 
 @dataclass(frozen=True, kw_only=True)
 class AutoNodesArgs:
-    """`zones`: of each pool's nodes, by its name. `labels`: of every object."""
+    """`addons`: their versions. `zones`: of each pool's nodes, by its name. `labels`: of every object."""
 
     eks: Eks
+    addons: Mapping[str, str]
     pools: Sequence[GpuPool]
     zones: dict[str, list[str]]
     subnets: Subnets
@@ -47,10 +50,13 @@ class AutoNodes(pulumi.ComponentResource):
                 data={"enable-network-policy-controller": "true"},
                 opts=own,
             ),
-            aws.eks.Addon(
-                "metrics-server", cluster_name=args.eks.name, addon_name="metrics-server",
-                resolve_conflicts_on_create="OVERWRITE", resolve_conflicts_on_update="OVERWRITE",
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[args.eks.provider]),
+            *(
+                aws.eks.Addon(
+                    addon, cluster_name=args.eks.name, addon_name=addon, addon_version=args.addons[addon],
+                    resolve_conflicts_on_create="OVERWRITE", resolve_conflicts_on_update="OVERWRITE",
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=[args.eks.provider]),
+                )
+                for addon in AUTO_ADDONS
             ),
         ]  # fmt: skip
         for rank, pool in enumerate(args.pools):

@@ -146,6 +146,7 @@ _BILLED: dict[str, Rule] = {
     "aws:amp/workspace:Workspace": by_use("aws/prometheus-samples", "samplesMillion"),
 }
 _FREE = (
+    "amp/alertManagerDefinition:AlertManagerDefinition", "amp/ruleGroupNamespace:RuleGroupNamespace",
     "acm/certificate:Certificate", "acm/certificateValidation:CertificateValidation", "budgets/budget:Budget",
     "ec2/defaultSecurityGroup:DefaultSecurityGroup", "ec2/flowLog:FlowLog", "ec2/internetGateway:InternetGateway",
     "ec2/launchTemplate:LaunchTemplate", "ec2/route:Route", "ec2/routeTable:RouteTable",

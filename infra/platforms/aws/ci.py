@@ -12,6 +12,11 @@ from slipway.infra.platforms.aws.policies import AWS_POLICY, allow, document
 ISSUER = "token.actions.githubusercontent.com"
 # Settings and states, no data: not what is in buckets, tables or secrets.
 LOOK = ("SecurityAudit", "job-function/ViewOnlyAccess")
+# What these two lack of what the drift check reads; no budgets: docs/adr/0035.
+BESIDE = (
+    "aps:DescribeAlertManagerDefinition", "aps:DescribeRuleGroupsNamespace", "aps:DescribeScraper",
+    "aps:DescribeWorkspace", "aps:ListTagsForResource", "s3:ListTagsForResource", "wafv2:GetIPSet",
+)  # fmt: skip
 SERVICE_LINKED = (
     "eks.amazonaws.com", "eks-nodegroup.amazonaws.com", "elasticloadbalancing.amazonaws.com",
     "autoscaling.amazonaws.com", "spot.amazonaws.com", "scraper.aps.amazonaws.com",
@@ -85,12 +90,13 @@ def _trust(provider: str, subject: str) -> str:
 
 
 def _looking(args: CiArgs) -> str:
-    """Reads the state; writes nothing but the locks that a preview takes."""
+    """Reads the state and what the managed policies leave out; writes nothing but the locks that a preview takes."""
     bucket = f"arn:aws:s3:::{args.state}"
     return document(
         allow(["s3:GetObject"], [f"{bucket}/.pulumi/*"]),
         allow(["s3:ListBucket"], [bucket]),
         allow(["s3:PutObject", "s3:DeleteObject"], [f"{bucket}/.pulumi/locks/*"]),
+        allow(BESIDE, ["*"]),
     )
 
 

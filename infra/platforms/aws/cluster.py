@@ -10,14 +10,21 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
+from slipway.infra.platforms.aws.access import ClusterAccess
 from slipway.infra.platforms.aws.config import ClusterConfig
 from slipway.infra.platforms.aws.network import Subnets
 from slipway.infra.platforms.aws.policies import AWS_POLICY, trusted_by
 from slipway.infra.protection import guarded_by_cloud
+from slipway.infra.recorded import recorded_resources
 from slipway.infra.workload.cluster import IN_PLACE
 
+LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 LOGS = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+# EKS does not tell them afterwards, so an import takes their defaults for what is there.
+CREATE_ONLY = ("bootstrapSelfManagedAddons", "accessConfig.bootstrapClusterCreatorAdminPermissions")
 ACCESS_POLICY = "arn:aws:eks::aws:cluster-access-policy"
+# The Kubernetes group of `cluster.viewers`.
+VIEWERS = "slipway-viewers"
 AUTO_POLICIES = (
     "AmazonEKSClusterPolicy", "AmazonEKSComputePolicy", "AmazonEKSBlockStoragePolicy", "AmazonEKSLoadBalancingPolicy",
     "AmazonEKSNetworkingPolicy",
@@ -31,6 +38,7 @@ class EksArgs:
     name: str
     region: str
     config: ClusterConfig
+    version: str
     subnets: Subnets
     key_arn: pulumi.Input[str]
     production: bool
@@ -60,18 +68,25 @@ class EksCluster(pulumi.ComponentResource):
         super().__init__("slipway:aws:EksCluster", name, None, opts)
         self._own, self._args = pulumi.ResourceOptions(parent=self), args
         self._auto = args.config.compute == "auto"
+        self._administrators = [*filter(None, [args.config.deployer]), *args.config.admins]
         nodes = self._node_role()
         cluster = self._control_plane(nodes)
         entries = self._entries(cluster)
         kubeconfig = pulumi.Output.all(cluster.endpoint, cluster.certificate_authority).apply(
             lambda known: kubeconfig_of(args.name, args.region, known[0], known[1]["data"])
         )
+        let_in = ClusterAccess(
+            "cluster",
+            kubeconfig,
+            self._administrators,
+            pulumi.ResourceOptions(parent=self, depends_on=entries),
+        )
         provider = kubernetes.Provider(
             "cluster",
             kubeconfig=kubeconfig,
             **IN_PLACE,
             cluster_identifier=cluster.arn,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=entries),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*entries, let_in]),
         )
         self.eks = Eks(
             name=args.name,
@@ -101,12 +116,13 @@ class EksCluster(pulumi.ComponentResource):
         args, config = self._args, self._args.config
         trust = trusted_by("eks", "sts:AssumeRole", "sts:TagSession")
         role, attached = self._role("cluster", trust, AUTO_POLICIES if self._auto else AUTO_POLICIES[:1])
+        place = f"/aws/eks/{args.name}/cluster"
         logs = aws.cloudwatch.LogGroup(
             "cluster",
-            name=f"/aws/eks/{args.name}/cluster",
+            name=place,
             retention_in_days=config.logDays,
             kms_key_id=args.key_arn,
-            opts=self._own,
+            opts=pulumi.ResourceOptions.merge(self._own, self._left(place)),
         )
         compute: Any = {"enabled": self._auto}
         if self._auto:
@@ -125,7 +141,7 @@ class EksCluster(pulumi.ComponentResource):
             "cluster",
             name=args.name,
             role_arn=role.arn,
-            version=config.version,
+            version=args.version,
             bootstrap_self_managed_addons=False,
             access_config={"authentication_mode": "API", "bootstrap_cluster_creator_admin_permissions": False},
             compute_config=compute,
@@ -137,29 +153,47 @@ class EksCluster(pulumi.ComponentResource):
             upgrade_policy={"support_type": "STANDARD"},
             deletion_protection=guarded_by_cloud(args.production),
             # The role's policies let the control plane clean up after itself, so they go last.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, logs]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*attached, logs], ignore_changes=list(CREATE_ONLY)),
         )
+
+    def _left(self, group: str) -> pulumi.ResourceOptions:
+        """EKS writes its last lines after a destroy, and so makes its log group again, without our settings. The first
+        update imports it as it is, the next one gives it key, retention and tags."""
+        if any(each["type"] == LOG_GROUP and each["outputs"].get("name") == group for each in recorded_resources()):
+            return pulumi.ResourceOptions()
+        found = aws.cloudwatch.get_log_groups(log_group_name_prefix=group, opts=pulumi.InvokeOptions(parent=self))
+        if group not in found.log_group_names:
+            return pulumi.ResourceOptions()
+        pulumi.log.info(f"{group} is there, from before: imported; the next update gives it its settings")
+        return pulumi.ResourceOptions(import_=group, ignore_changes=["kmsKeyId", "retentionInDays", "tags"])
 
     def _entries(self, cluster: aws.eks.Cluster) -> list[pulumi.Resource]:
         config = self._args.config
-        roles = [(role, "AmazonEKSClusterAdminPolicy") for role in filter(None, [config.deployer, *config.admins])]
-        roles += [(role, "AmazonEKSViewPolicy") for role in config.viewers]
+        administer = self._administrators
         granted: list[pulumi.Resource] = []
-        for role, policy in roles:
+        for role in [*administer, *config.viewers]:
             name = role.split("/", 1)[1].replace("/", "-")
             entry = aws.eks.AccessEntry(
-                name, cluster_name=cluster.name, principal_arn=role, type="STANDARD", opts=self._own
+                name,
+                cluster_name=cluster.name,
+                principal_arn=role,
+                type="STANDARD",
+                # What the group may read is said in the cluster: no policy of EKS's reads what a stack has.
+                kubernetes_groups=[VIEWERS] if role in config.viewers else None,
+                opts=self._own,
             )
-            granted.append(
-                aws.eks.AccessPolicyAssociation(
-                    name,
-                    cluster_name=cluster.name,
-                    principal_arn=entry.principal_arn,
-                    policy_arn=f"{ACCESS_POLICY}/{policy}",
-                    access_scope={"type": "cluster"},
-                    opts=self._own,
+            granted.append(entry)
+            if role in administer:
+                granted.append(
+                    aws.eks.AccessPolicyAssociation(
+                        name,
+                        cluster_name=cluster.name,
+                        principal_arn=entry.principal_arn,
+                        policy_arn=f"{ACCESS_POLICY}/AmazonEKSClusterAdminPolicy",
+                        access_scope={"type": "cluster"},
+                        opts=self._own,
+                    )
                 )
-            )
         return granted
 
 

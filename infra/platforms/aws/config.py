@@ -12,7 +12,7 @@ from slipway.infra.workload.names import LABEL
 
 # Of CloudWatch's own list.
 Days = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 180, 365, 400, 545, 731, 1827, 3653]
-Role = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
+Role = Annotated[str, Field(pattern=r"^arn:aws:iam::\d{12}:role/[\w+=,.@/-]+$")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]{8,17}$")]
 # NVIDIA GPUs on x86: g4dn to g6e, p3 to p6; g5g is Arm, g4ad has AMD's.
@@ -36,8 +36,10 @@ class ExistingVpc(Settings):
 class NetworkConfig(Settings):
     """The VPC of the stack."""
 
-    cidr: str = Field(default="10.0.0.0/16", description="the VPC's range, private, /16 to /20")
-    zones: list[str] = Field(default=[], description="two or more; default: three, those that have the GPUs first")
+    cidr: str = Field(default="10.0.0.0/16", description="the VPC's range, private, /16 to /19")
+    zones: list[str] = Field(
+        default=[], description="two or more; default: three, chosen once: those that have the GPUs first"
+    )
     nat: Literal["single", "perZone", "regional", "none"] = Field(default="single", description="the way out")
     endpoints: bool = Field(default=False, description="interface endpoints, so that nodes need no way out for AWS")
     logDays: Days = Field(default=365, description="how long flow logs are kept")
@@ -47,8 +49,9 @@ class NetworkConfig(Settings):
     @classmethod
     def _range(cls, cidr: str) -> str:
         network = IPv4Network(_network(cidr))
-        if not network.is_private or not 16 <= network.prefixlen <= 20:
-            raise ValueError(f"{cidr} is not a private range of /16 to /20, such as 10.0.0.0/16")
+        if not network.is_private or not 16 <= network.prefixlen <= 19:
+            # A load balancer takes no subnet smaller than /27, and a public one is a 256th of the VPC.
+            raise ValueError(f"{cidr} is not a private range of /16 to /19, such as 10.0.0.0/16")
         return cidr
 
 
@@ -94,7 +97,9 @@ class ClusterConfig(Settings):
     allow: list[str] = Field(default=[], description="networks that may ask the public API: [203.0.113.7/32]")
     deployer: Role | None = Field(default=None, description="ARN of the role that deploys; it administers the cluster")
     admins: list[Role] = Field(default=[], description="ARNs of further roles that administer it")
-    viewers: list[Role] = Field(default=[], description="ARNs of roles that may look")
+    viewers: list[Role] = Field(
+        default=[], description="ARNs of roles that may look, as previews do: no Secrets, no logs"
+    )
     logDays: Days = Field(default=365, description="how long the control plane's logs are kept")
     cpu: CpuNodes = Field(default=CpuNodes(), description="nodes without GPUs (compute managed)")
     gpu: list[GpuPool] = Field(default=[], description="pools in order of preference: [{name: spot, ...}]")
@@ -127,7 +132,7 @@ class EndpointConfig(Settings):
     )
     certificate: str | None = Field(
         default=None,
-        pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}$",
+        pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]{36}$",
         description="ARN of a certificate for *.<domain>, where `zone` is not set",
     )
     internal: bool = Field(default=False, description="only to be reached from the VPC and what is joined to it")

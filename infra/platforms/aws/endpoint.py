@@ -33,6 +33,7 @@ class EdgeArgs:
     logs: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     production: bool
+    log_days: int
 
 
 class Edge(pulumi.ComponentResource):
@@ -55,7 +56,8 @@ class Edge(pulumi.ComponentResource):
             idle_timeout=config.idleSeconds,
             enable_deletion_protection=guarded_by_cloud(args.production),
             access_logs={"bucket": args.logs, "prefix": "edge", "enabled": True},
-            opts=self._own,
+            # AWS refuses one that faces the internet before the network has a way there.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.subnets.way_out]),
         )
         certificate = config.certificate or self._certificate()
         listener = aws.lb.Listener(
@@ -92,6 +94,7 @@ class Edge(pulumi.ComponentResource):
                     rate=config.rate,
                     allow=args.allow,
                     key_arn=args.key_arn,
+                    log_days=args.log_days,
                 ),
                 self._own,
             )
@@ -120,6 +123,17 @@ class Edge(pulumi.ComponentResource):
                     opts=self._own,
                     **source,
                 )
+        if args.config.jwt:  # it fetches the issuer's keys by itself
+            aws.vpc.SecurityGroupEgressRule(
+                "edge-issuer",
+                security_group_id=group.id,
+                description="Keys of the issuer of tokens",
+                cidr_ipv4="0.0.0.0/0",
+                ip_protocol="tcp",
+                from_port=443,
+                to_port=443,
+                opts=self._own,
+            )
         pods: dict[str, Any] = {"ip_protocol": "tcp", "from_port": HTTP_PORT, "to_port": HTTP_PORT}
         aws.vpc.SecurityGroupEgressRule(
             "edge-pods",

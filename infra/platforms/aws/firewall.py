@@ -21,11 +21,13 @@ class FirewallArgs:
     rate: int | None
     allow: Sequence[str]
     key_arn: pulumi.Input[str]
+    log_days: int
 
 
 class Firewall(pulumi.ComponentResource):
     """Owns a web ACL: known bad inputs and addresses are refused, the rate is limited, and where networks are named,
-    others are refused once more than the security group does. Bodies are not looked into: they are tensors."""
+    others are refused once more than the security group does. AWS's rules look for known attacks, also in the
+    first 8 KB of a body."""
 
     def __init__(self, name: str, args: FirewallArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Firewall", name, None, opts)
@@ -38,7 +40,7 @@ class Firewall(pulumi.ComponentResource):
             scope="REGIONAL",
             default_action=otherwise,
             rules=self._rules(),
-            visibility_config=_seen("all"),
+            visibility_config=_seen("edge"),
             opts=self._own,
         )
         aws.wafv2.WebAclAssociation(name, resource_arn=args.balancer_arn, web_acl_arn=acl.arn, opts=self._own)
@@ -46,7 +48,7 @@ class Firewall(pulumi.ComponentResource):
         logs = aws.cloudwatch.LogGroup(
             name,
             name=f"aws-waf-logs-{args.name}",
-            retention_in_days=LOG_DAYS,
+            retention_in_days=args.log_days,
             kms_key_id=args.key_arn,
             opts=self._own,
         )

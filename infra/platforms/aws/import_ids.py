@@ -7,7 +7,12 @@ from slipway.infra.platforms.row import Recovery
 
 # From a resource's own inputs, its provider's (region, project) and the account, as the registry's pages say.
 BY_NAME = {
+    "aws:amp/alertManagerDefinition:AlertManagerDefinition": "{workspaceId}",
+    "aws:amp/ruleGroupNamespace:RuleGroupNamespace": (
+        "arn:aws:aps:{region}:{account}:rulegroupsnamespace/{workspaceId}/{name}"
+    ),
     "aws:budgets/budget:Budget": "{account}:{name}",
+    "aws:cloudwatch/dashboard:Dashboard": "{dashboardName}",
     "aws:cloudwatch/logGroup:LogGroup": "{name}",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "{name}",
     "aws:ec2/route:Route": "{routeTableId}_{destinationCidrBlock}",

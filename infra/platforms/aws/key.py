@@ -9,6 +9,10 @@ import pulumi_aws as aws
 from slipway.infra.platforms.aws.policies import document
 from slipway.infra.protection import retained
 
+PROMETHEUS = "aps.amazonaws.com"
+# Who writes to the topic of alarms, which the key encrypts.
+PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com", PROMETHEUS)
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeyArgs:
@@ -62,9 +66,9 @@ def _policy(args: KeyArgs) -> str:
             "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": logs}},
         },
         {
-            "Sid": "AlarmsAndBudgetsToTheTopic",
+            "Sid": "AlarmsToTheTopic",
             "Effect": "Allow",
-            "Principal": {"Service": ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]},
+            "Principal": {"Service": list(PUBLISHERS)},
             "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
             "Resource": ["*"],
             "Condition": own,

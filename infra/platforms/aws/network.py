@@ -20,7 +20,8 @@ ENDPOINTS = (
 @dataclass(frozen=True, kw_only=True)
 class Subnets:
     """A network as the rest of the stack sees it. `private`: ids by zone, by their order where the zones are not known;
-    `edges`: the ranges that load balancers ask from; `ready`: what nodes need to reach registries."""
+    `edges`: the ranges that load balancers ask from; `ready`: what nodes need to reach registries; `way_out`: what
+    gateways and load balancers on the internet need."""
 
     vpc_id: pulumi.Input[str]
     cidr: str
@@ -28,6 +29,7 @@ class Subnets:
     public: Sequence[pulumi.Input[str]]
     edges: Sequence[str]
     ready: Sequence[pulumi.Resource] = ()
+    way_out: Sequence[pulumi.Resource] = ()
 
     def private_in(self, zones: Sequence[str] | None = None) -> list[pulumi.Input[str]]:
         """The private subnets of some zones; of all where none of them is known."""
@@ -90,6 +92,7 @@ class Network(pulumi.ComponentResource):
             public=[subnet.id for subnet in public.values()],
             edges=[_ranges(args.cidr, zone)[args.internal] for zone in args.zones],
             ready=routes,
+            way_out=[self._way_out],
         )
         self.register_outputs({})
 
@@ -100,7 +103,7 @@ class Network(pulumi.ComponentResource):
         outside = aws.ec2.RouteTable(
             "public", vpc_id=self._vpc_id, tags={"Name": f"{args.name}-public"}, opts=self._own
         )
-        aws.ec2.Route(
+        self._way_out = aws.ec2.Route(
             "public",
             route_table_id=outside.id,
             destination_cidr_block="0.0.0.0/0",
@@ -144,7 +147,7 @@ class Network(pulumi.ComponentResource):
                         vpc_id=self._vpc_id,
                         availability_mode="regional",
                         connectivity_type="public",
-                        opts=self._own,
+                        opts=self._after_way_out,
                     )
                 }
             case "single":
@@ -164,7 +167,12 @@ class Network(pulumi.ComponentResource):
 
     def _nat(self, name: str, subnet: aws.ec2.Subnet) -> aws.ec2.NatGateway:
         address = aws.ec2.Eip(name, domain="vpc", opts=self._own)
-        return aws.ec2.NatGateway(name, subnet_id=subnet.id, allocation_id=address.id, opts=self._own)
+        return aws.ec2.NatGateway(name, subnet_id=subnet.id, allocation_id=address.id, opts=self._after_way_out)
+
+    @property
+    def _after_way_out(self) -> pulumi.ResourceOptions:
+        """AWS refuses a NAT gateway before the internet gateway is attached."""
+        return pulumi.ResourceOptions(parent=self, depends_on=[self._way_out])
 
     def _endpoints(self, args: NetworkArgs, private: dict[str, aws.ec2.Subnet]) -> list[pulumi.Resource]:
         group = aws.ec2.SecurityGroup(

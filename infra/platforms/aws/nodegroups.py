@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,16 +22,20 @@ SYSTEM = "kube-system"
 # Before the nodes: without them a node never becomes ready, or no pod gets its role.
 FIRST = ("vpc-cni", "kube-proxy", "eks-pod-identity-agent")
 THEN = ("coredns", "metrics-server", "eks-node-monitoring-agent")
+ADDONS = (*FIRST, *THEN)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NodeGroupsArgs:
-    """`zones`: of each GPU pool's nodes, by its name. `stack_label`: what the stack's target groups are tagged with."""
+    """`version`: of Kubernetes on nodes, the cluster's; `addons`: their versions. `zones`: of each GPU pool's nodes,
+    by its name. `stack_label`: what the stack's target groups are tagged with."""
 
     region: str
     account: str
     stack_label: str
     eks: Eks
+    version: str
+    addons: Mapping[str, str]
     cpu: CpuNodes
     pools: Sequence[GpuPool]
     zones: dict[str, list[str]]
@@ -72,6 +76,7 @@ class NodeGroups(pulumi.ComponentResource):
             name,
             cluster_name=self._args.eks.name,
             addon_name=name,
+            addon_version=self._args.addons[name],
             resolve_conflicts_on_create="OVERWRITE",
             resolve_conflicts_on_update="OVERWRITE",
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(needs)),
@@ -109,6 +114,7 @@ class NodeGroups(pulumi.ComponentResource):
             name,
             cluster_name=self._args.eks.name,
             node_group_name=name,
+            version=self._args.version,  # and with another one EKS takes its newest AMI
             node_role_arn=self._nodes.arn,
             subnet_ids=self._args.subnets.private_in(zones),
             ami_type=ami,

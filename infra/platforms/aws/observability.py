@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-import yaml
-from slipway.infra.names import KEEPS_ITS_NAME, own_name
+from slipway.infra.names import KEEPS_ITS_NAME, bounded, own_name
 from slipway.infra.platforms.aws.cluster import Eks
 from slipway.infra.platforms.aws.config import WatchConfig
+from slipway.infra.platforms.aws.dashboard import dashboard
+from slipway.infra.platforms.aws.key import PROMETHEUS, PUBLISHERS
 from slipway.infra.platforms.aws.network import Subnets
 from slipway.infra.platforms.aws.policies import document
+from slipway.infra.platforms.aws.prometheus import Prometheus, PrometheusArgs
 
 PERIOD = 300
 
@@ -23,6 +24,7 @@ class WatchArgs:
     """`namespace`: whose pods are scraped. `balancer`: its metrics' dimension, where there is an edge."""
 
     name: str
+    region: str
     account: str
     config: WatchConfig
     eks: Eks
@@ -33,8 +35,8 @@ class WatchArgs:
 
 
 class Watch(pulumi.ComponentResource):
-    """Owns the topic that alarms go to, alarms on the edge's errors and latency, and a managed Prometheus with a
-    scraper that needs no agent in the cluster. Attributes: `topic_arn`, `metrics_url`."""
+    """Owns the topic that alarms go to, alarms and a dashboard of the edge, and Prometheus with the services' rules.
+    Attributes: `topic_arn`, `metrics_url`."""
 
     metrics_url: pulumi.Output[str] | None = None
 
@@ -44,8 +46,18 @@ class Watch(pulumi.ComponentResource):
         self.topic_arn = self._topic()
         if args.balancer is not None:
             self._edge_alarms()
+            self._dashboard(args.balancer)
         if args.config.prometheus:
-            self._prometheus()
+            prometheus = PrometheusArgs(
+                name=args.name,
+                region=args.region,
+                eks=args.eks,
+                subnets=args.subnets,
+                namespace=args.namespace,
+                topic_arn=self.topic_arn,
+                key_arn=args.key_arn,
+            )
+            self.metrics_url = Prometheus("prometheus", prometheus, self._own).url
         self.register_outputs({})
 
     def unhealthy(self, service: str, group_suffix: pulumi.Input[str]) -> None:
@@ -69,11 +81,18 @@ class Watch(pulumi.ComponentResource):
                 lambda arn: document(
                     {
                         "Effect": "Allow",
-                        "Principal": {"Service": ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]},
+                        "Principal": {"Service": list(PUBLISHERS)},
                         "Action": ["sns:Publish"],
                         "Resource": [arn],
                         "Condition": {"StringEquals": {"aws:SourceAccount": args.account}},
-                    }
+                    },
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": PROMETHEUS},
+                        "Action": ["sns:GetTopicAttributes"],
+                        "Resource": [arn],
+                        "Condition": {"StringEquals": {"aws:SourceAccount": args.account}},
+                    },
                 )
             ),
             opts=self._own,
@@ -87,7 +106,7 @@ class Watch(pulumi.ComponentResource):
     def _edge_alarms(self) -> None:
         balancer = {"LoadBalancer": self._args.balancer}
         config = self._args.config
-        parts = {"errors": "HTTPCode_Target_5XX_Count", "gone": "HTTPCode_ELB_5XX_Count", "all": "RequestCount"}
+        parts = {"errors": "HTTPCode_Target_5XX_Count", "gone": "HTTPCode_ELB_5XX_Count", "sent": "RequestCount"}
         queries: list[Any] = [
             {
                 "id": id_,
@@ -98,7 +117,8 @@ class Watch(pulumi.ComponentResource):
             }
             for id_, metric in parts.items()
         ]  # fmt: skip
-        share = "100 * (FILL(errors, 0) + FILL(gone, 0)) / MAX([FILL(all, 0) + FILL(gone, 0), 1])"
+        failed, all_ = "(FILL(errors, 0) + FILL(gone, 0))", "(FILL(sent, 0) + FILL(gone, 0))"
+        share = f"IF({all_} > 0, 100 * {failed} / {all_}, 0)"  # MAX takes no number beside a series
         queries.append({"id": "percent", "expression": share, "label": "answers 5xx", "return_data": True})
         aws.cloudwatch.MetricAlarm(
             "errors",
@@ -137,36 +157,7 @@ class Watch(pulumi.ComponentResource):
             "ok_actions": [self.topic_arn],
         }
 
-    def _prometheus(self) -> None:
+    def _dashboard(self, balancer: pulumi.Input[str]) -> None:
         args = self._args
-        workspace = aws.amp.Workspace("metrics", alias=args.name, kms_key_arn=args.key_arn, opts=self._own)
-        aws.amp.Scraper(
-            "metrics",
-            alias=args.name,
-            source={
-                "eks": {
-                    "cluster_arn": args.eks.arn,
-                    "subnet_ids": args.subnets.private_in()[:2],
-                    "security_group_ids": [args.eks.security_group],
-                }
-            },
-            destination={"amp": {"workspace_arn": workspace.arn}},
-            scrape_configuration=_scrape(args.namespace),
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[args.eks.provider]),
-        )
-        self.metrics_url = workspace.prometheus_endpoint
-
-
-def _scrape(namespace: str) -> str:
-    """Every pod of the namespace that has a port called `metrics`; of ours, and of the process."""
-    keep: Sequence[dict[str, Any]] = [
-        {"source_labels": ["__meta_kubernetes_pod_container_port_name"], "regex": "metrics", "action": "keep"},
-        {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
-        {"source_labels": ["__meta_kubernetes_pod_label_app_kubernetes_io_name"], "target_label": "service"},
-    ]
-    job = {
-        "job_name": "slipway",
-        "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": [namespace]}}],
-        "relabel_configs": list(keep),
-    }
-    return str(yaml.safe_dump({"global": {"scrape_interval": "30s"}, "scrape_configs": [job]}, sort_keys=True))
+        body = pulumi.Output.from_input(balancer).apply(lambda suffix: dashboard(args.region, suffix))
+        aws.cloudwatch.Dashboard("services", dashboard_name=args.name, dashboard_body=body, opts=self._own)

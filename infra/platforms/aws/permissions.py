@@ -66,6 +66,7 @@ MAKES = {
         "aws:eks/nodeGroup:NodeGroup": "eks:CreateNodegroup",
     },
     "edge": {
+        "aws:cloudwatch/dashboard:Dashboard": "cloudwatch:PutDashboard",
         "aws:ec2/securityGroup:SecurityGroup": "ec2:CreateSecurityGroup",
         "aws:lb/listener:Listener": "elasticloadbalancing:CreateListener",
         "aws:lb/listenerRule:ListenerRule": "elasticloadbalancing:CreateRule",
@@ -86,6 +87,8 @@ MAKES = {
         "aws:wafv2/webAclLoggingConfiguration:WebAclLoggingConfiguration": "wafv2:PutLoggingConfiguration",
     },
     "prometheus": {
+        "aws:amp/alertManagerDefinition:AlertManagerDefinition": "aps:CreateAlertManagerDefinition",
+        "aws:amp/ruleGroupNamespace:RuleGroupNamespace": "aps:CreateRuleGroupsNamespace",
         "aws:amp/scraper:Scraper": "aps:CreateScraper",
         "aws:amp/workspace:Workspace": "aps:CreateWorkspace",
     },

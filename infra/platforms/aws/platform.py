@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pulumi
 import pulumi_aws as aws
@@ -12,32 +12,42 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from slipway.infra.before import kept_namespace
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import STACK_TAG, stack_label, stack_name
-from slipway.infra.platforms.aws.autonodes import GPU, POOL, AutoNodes, AutoNodesArgs
+from slipway.infra.platforms.aws import firewall, storage
+from slipway.infra.platforms.aws.autonodes import AUTO_ADDONS, GPU, POOL, AutoNodes, AutoNodesArgs
 from slipway.infra.platforms.aws.budget import Budget, BudgetArgs
-from slipway.infra.platforms.aws.cluster import Eks, EksArgs, EksCluster, existing_cluster
-from slipway.infra.platforms.aws.config import AwsConfig
+from slipway.infra.platforms.aws.cluster import VIEWERS, Eks, EksArgs, EksCluster, existing_cluster
+from slipway.infra.platforms.aws.config import AwsConfig, Days
 from slipway.infra.platforms.aws.endpoint import Edge, EdgeArgs, Route, RouteArgs, priority_of
 from slipway.infra.platforms.aws.identity import IdentityArgs, ServiceIdentity
 from slipway.infra.platforms.aws.key import KeyArgs, StackKey
 from slipway.infra.platforms.aws.network import Network, NetworkArgs, Subnets, existing_subnets
-from slipway.infra.platforms.aws.nodegroups import NodeGroups, NodeGroupsArgs
+from slipway.infra.platforms.aws.nodegroups import ADDONS, NodeGroups, NodeGroupsArgs
 from slipway.infra.platforms.aws.observability import Watch, WatchArgs
 from slipway.infra.platforms.aws.policies import tagged
 from slipway.infra.platforms.aws.registry import ImageRepository, RepositoryArgs, registry_of
 from slipway.infra.platforms.aws.storage import Storage, StorageArgs
+from slipway.infra.platforms.aws.versions import choose_addons, choose_version
 from slipway.infra.platforms.aws.zones import Zones, choose_zones
 from slipway.infra.platforms.cluster_platform import Bucket, ClusterPlatform
+from slipway.infra.resources.choices import Choices
 from slipway.infra.resources.image import Registry
 from slipway.infra.runtime import METRICS_PORT
 from slipway.infra.workload.cluster import Cluster, Placement
 from slipway.infra.workload.names import NAMESPACE, labels, namespace_of
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
+from slipway.infra.workload.viewers import viewers
 from slipway.infra.workload.workload import Workload
 
 # Where EKS Pod Identity gives pods their credentials.
 IDENTITY_AGENT = ("169.254.170.23/32", 80)
 # What a bucket is asked by; S3's own addresses are no network of a policy's.
 STORAGE = (("0.0.0.0/0", 443),)
+# What a stack has in a cluster of its own besides Kubernetes' kinds, for `cluster.viewers`.
+VIEWED = {
+    "eks.amazonaws.com": ("nodeclasses", "targetgroupbindings"),
+    "elbv2.k8s.aws": ("targetgroupbindings",),
+    "karpenter.sh": ("nodepools",),
+}
 TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
 
 
@@ -60,11 +70,21 @@ class AwsPlatform(ClusterPlatform):
         self._opts = pulumi.ResourceOptions(provider=provider, transformations=[tagged])
         invoke = pulumi.InvokeOptions(provider=provider)
         new = not self._aws.network.vpc
-        zones = choose_zones(self._aws, invoke) if new else Zones(all=[], by_pool={})
+        choices = Choices()
+        zones = choose_zones(self._aws, choices, invoke) if new else Zones(all=[], by_pool={})
+        self._version, self._addons = self._versions(choices, invoke)
+        choices.keep()
         place = {"name": self._name, "region": self._region, "account": self._account}
         self._key = StackKey("key", KeyArgs(**place, production=self._production), self._opts)
         self._storage = Storage(
-            "storage", StorageArgs(**place, key_arn=self._key.arn, production=self._production), self._opts
+            "storage",
+            StorageArgs(
+                **place,
+                key_arn=self._key.arn,
+                production=self._production,
+                log_days=config.privacy.days(storage.LOG_DAYS),
+            ),
+            self._opts,
         )
         self._subnets = self._network(zones, place)
         self._eks = self._cluster(invoke)
@@ -129,10 +149,18 @@ class AwsPlatform(ClusterPlatform):
             nat=config.nat,
             internal=self._aws.endpoint.internal,
             endpoints=config.endpoints,
-            log_days=config.logDays,
+            log_days=self.config.privacy.days(config.logDays, get_args(Days)),
             key_arn=self._key.arn,
         )
         return Network("network", args, self._opts).subnets
+
+    def _versions(self, choices: Choices, invoke: pulumi.InvokeOptions) -> tuple[str, Mapping[str, str]]:
+        """Of Kubernetes and of the add-ons; of a cluster that is there already neither is the stack's."""
+        config = self._aws.cluster
+        if config.existing:
+            return "", {}
+        version = choose_version(config.version, self._name, choices, invoke)
+        return version, choose_addons(AUTO_ADDONS if config.compute == "auto" else ADDONS, version, choices, invoke)
 
     def _cluster(self, invoke: pulumi.InvokeOptions) -> Eks:
         config = self._aws.cluster
@@ -142,6 +170,7 @@ class AwsPlatform(ClusterPlatform):
             name=self._name,
             region=self._region,
             config=config,
+            version=self._version,
             subnets=self._subnets,
             key_arn=self._key.arn,
             production=self._production,
@@ -154,6 +183,7 @@ class AwsPlatform(ClusterPlatform):
         if not config.existing and self._eks.auto:
             auto = AutoNodesArgs(
                 eks=self._eks,
+                addons=self._addons,
                 pools=config.gpu,
                 zones=zones.by_pool,
                 subnets=self._subnets,
@@ -166,13 +196,19 @@ class AwsPlatform(ClusterPlatform):
                 account=self._account,
                 stack_label=stack_label(),
                 eks=self._eks,
+                version=self._version,
+                addons=self._addons,
                 cpu=config.cpu,
                 pools=config.gpu,
                 zones=zones.by_pool,
                 subnets=self._subnets,
             )
             ready += NodeGroups("nodes", groups, self._inside).ready
-        space = KubernetesNamespace("space", KubernetesNamespaceArgs(namespace=self._space), self._inside)
+        if config.viewers and not config.existing:
+            viewers("viewers", {"kind": "Group", "name": VIEWERS}, VIEWED, self._inside)
+        space = KubernetesNamespace(
+            "space", KubernetesNamespaceArgs(namespace=self._space, labels=self._gated), self._inside
+        )
         if self._aws.observability.prometheus:
             self._scraped(space)
         pools = [
@@ -190,6 +226,12 @@ class AwsPlatform(ClusterPlatform):
             egress=[IDENTITY_AGENT],
             ready=[*ready, space],
         )
+
+    @property
+    def _gated(self) -> dict[str, str]:
+        """Pods are ready only once the load balancer takes them for healthy, so that a rollout answers no 502. A pod
+        gets the gate when it is made, where a binding exists: from the second rollout on."""
+        return {f"{'eks.amazonaws.com' if self._eks.auto else 'elbv2.k8s.aws'}/pod-readiness-gate-inject": "enabled"}
 
     def _scraped(self, space: KubernetesNamespace) -> None:
         """Lets the scraper in, which is no pod: it asks from the private subnets."""
@@ -221,6 +263,7 @@ class AwsPlatform(ClusterPlatform):
             logs=self._storage.logs,
             key_arn=self._key.arn,
             production=self._production,
+            log_days=config.privacy.days(firewall.LOG_DAYS, get_args(Days)),
         )
         return Edge("edge", args, self._opts)
 
@@ -229,6 +272,7 @@ class AwsPlatform(ClusterPlatform):
             "watch",
             WatchArgs(
                 name=self._name,
+                region=self._region,
                 account=self._account,
                 config=self._aws.observability,
                 eks=self._eks,

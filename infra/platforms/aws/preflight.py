@@ -9,9 +9,10 @@ import subprocess
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import httpx
 from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.names import STACK_TAG
@@ -19,7 +20,8 @@ from slipway.infra.platforms.answers import Answers, Said
 from slipway.infra.platforms.aws.config import AwsConfig
 from slipway.infra.platforms.aws.permissions import MAY_TAKE, PASS, ROLES, actions
 from slipway.infra.platforms.aws.quotas import ADDRESSES, VPCS, quotas
-from slipway.infra.platforms.connectivity import address, delegated
+from slipway.infra.platforms.aws.support import rank, supported
+from slipway.infra.platforms.connectivity import WAIT, address, delegated, reason
 from slipway.infra.platforms.quota import Machine, Quota
 
 SECONDS, CONNECT, READ = 30, 3, 20
@@ -35,6 +37,8 @@ REMEDIES = (
      "AWS does not know these credentials: log in again, or take new keys"),
 )  # fmt: skip
 SOON = timedelta(days=14)
+# docs.aws.amazon.com/elasticloadbalancing/latest/application/listener-verify-jwt.html
+MOST_KEYS = 10
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ def answers(config: StackConfig, stack: str) -> Answers:
         "versions": lambda: ask_aws(own.region, "eks", "describe-cluster-versions").content,
         "domain": lambda: _domain(config),
         "certificate": lambda: _certificate(config),
+        "running": lambda: _running(config, stack),
+        "billing": lambda: _billing(config),
+        "tokens": lambda: _tokens(config),
     }
     with ThreadPoolExecutor(len(questions)) as threads:
         asked = {key: threads.submit(question) for key, question in questions.items()}
@@ -103,7 +110,10 @@ def answers(config: StackConfig, stack: str) -> Answers:
         machines=machines,
         quotas=given,
         versions=versions and [each["clusterVersion"] for each in versions["clusterVersions"]],
-        said={"domain": found["domain"], "certificate": found["certificate"]},
+        said={
+            **{key: found[key] for key in ("domain", "certificate", "billing", "tokens")},
+            "support": _support(config, found["running"], versions),
+        },
     )
 
 
@@ -236,6 +246,69 @@ def _certificate(config: StackConfig) -> list[Said]:
         if ends - datetime.now(UTC) < SOON:
             return [(False, f"{key}: it ends on {ends:%Y-%m-%d}: renew it, or name another")]
     return [(True, f"the certificate is issued for *.{edge.domain}")]
+
+
+def _running(config: StackConfig, stack: str) -> str:
+    """The version of the stack's cluster, where it is there."""
+    own = config.of(AwsConfig)
+    name = own.cluster.existing or f"{PROJECT}-{stack}"
+    there = ask_aws(own.region, "eks", "describe-cluster", "--name", name).content
+    return str(there["cluster"]["version"]) if there else ""
+
+
+def _support(config: StackConfig, running: str, versions: Any) -> list[Said]:
+    """Until when EKS supports what the stack has, or will have: at its first update the newest."""
+    ends = {
+        each["clusterVersion"]: each.get("endOfStandardSupportDate")
+        for each in (versions or {}).get("clusterVersions", ())
+    }
+    named = config.of(AwsConfig).cluster.version
+    if not (version := named or running or max(ends, key=rank, default="")):
+        return []
+    return [supported(version, datetime.now(UTC).date(), _day(ends.get(version)))]
+
+
+def _billing(config: StackConfig) -> list[Said]:
+    """Whether IAM is let into billing at all, which only the account's root can do, once."""
+    own = config.of(AwsConfig)
+    if own.budget.monthlyUsd is None or own.account is None:
+        return []
+    answer = ask_aws(own.region, "budgets", "describe-budgets", "--account-id", own.account, "--max-items", "1")
+    if answer.content is not None:
+        return [(True, "IAM may see budgets")]
+    if "AccessDenied" in answer.why:
+        return [
+            (
+                False,
+                "slipway:aws.budget: IAM may not see billing: the account's root user activates 'IAM user and role "
+                "access to Billing information' under Account, or leave monthlyUsd out",
+            )
+        ]
+    return [(None, "nobody to ask whether IAM may see billing")]
+
+
+def _tokens(config: StackConfig) -> list[Said]:
+    """Whether the load balancer can check the issuer's tokens: RS256 alone, of ten keys at most."""
+    jwt = config.access.jwt
+    if not config.of(AwsConfig).endpoint.jwt or jwt is None:
+        return []
+    try:
+        keys = httpx.get(jwt.jwks, timeout=WAIT, follow_redirects=True).raise_for_status().json()["keys"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        return [(None, f"nobody to ask for the keys at {jwt.jwks}: {reason(error)}")]
+    other = sorted({str(each.get("alg") or each.get("kty")) for each in keys} - {"RS256", "RSA"})
+    why = f"has keys for {', '.join(other)}" if other else f"has {len(keys)} keys" if len(keys) > MOST_KEYS else ""
+    if why:
+        said = f"{jwt.jwks} {why}, and the load balancer takes RS256 and {MOST_KEYS} keys: set endpoint.jwt: false"
+        return [(False, f"slipway:aws.endpoint.jwt: {said}, services check all of them")]
+    return [(True, f"the load balancer can check tokens by {jwt.jwks}")]
+
+
+def _day(told: Any) -> date | None:
+    """The command's first version prints seconds, its second a date."""
+    if not told:
+        return None
+    return (datetime.fromtimestamp(told, UTC) if isinstance(told, int | float) else datetime.fromisoformat(told)).date()
 
 
 def _short(arn: str) -> str:

@@ -13,6 +13,10 @@ from slipway.infra.workload.names import taken
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
 
+# Not `aws`: China, the governments' and the sovereign ones.
+PARTITIONS = ("cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
+MOST_EMAILS = 10
+
 
 def problems(config: StackConfig) -> Iterator[str]:
     """What is wrong, as `key: why and the fix`."""
@@ -20,6 +24,8 @@ def problems(config: StackConfig) -> Iterator[str]:
     for key in ("region", "account"):
         if getattr(aws, key) is None:
             yield f"aws.{key}: is not set; it takes {type(aws).model_fields[key].description}"
+    if aws.region and aws.region.startswith(PARTITIONS):
+        yield f"aws.region: {aws.region} is of another partition, whose ARNs differ: choose a commercial region"
     if config.image.arch != "amd64":
         yield f"image.arch: {config.image.arch}: the nodes are amd64, as GPUs are there: leave it out"
     yield from _network(aws)
@@ -29,6 +35,8 @@ def problems(config: StackConfig) -> Iterator[str]:
     yield from _endpoint(config)
     if aws.budget.monthlyUsd and not (aws.budget.emails or aws.observability.emails):
         yield "aws.budget.emails: is empty, so nobody would hear of it: name an address"
+    if aws.budget.monthlyUsd and not aws.budget.emails and len(aws.observability.emails) > MOST_EMAILS:
+        yield f"aws.budget.emails: a budget takes {MOST_EMAILS}, observability.emails are more: name {MOST_EMAILS}"
 
 
 def _network(aws: AwsConfig) -> Iterator[str]:

@@ -25,13 +25,14 @@ class StorageArgs:
     region: str
     key_arn: pulumi.Input[str]
     production: bool
+    log_days: int
 
 
 class Storage(pulumi.ComponentResource):
     """Owns two buckets: `models`, encrypted with the stack's key, its artifacts under keys that never change; `logs`,
     encrypted with S3's own key, as load balancers and S3 can write to no other.
 
-    Outputs: `bucket`, `bucket_arn`, `logs` (names are known before anything is made).
+    Outputs: `bucket`, `bucket_arn`, `logs`, once it may be written to.
     """
 
     def __init__(self, name: str, args: StorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -40,8 +41,8 @@ class Storage(pulumi.ComponentResource):
         self.bucket_name = models_bucket(args.name, args.account)
         self.bucket_arn = f"arn:aws:s3:::{self.bucket_name}"
         logs_name = bounded(63, args.name, "logs", args.account)
-        logs = self._bucket("logs", logs_name, {"sse_algorithm": "AES256"}, _log_writers(args, logs_name))
-        models = self._bucket(
+        logs, writable = self._bucket("logs", logs_name, {"sse_algorithm": "AES256"}, _log_writers(args, logs_name))
+        models, _ = self._bucket(
             "models", self.bucket_name, {"sse_algorithm": "aws:kms", "kms_master_key_id": args.key_arn}, ()
         )
         own = self._own
@@ -67,18 +68,21 @@ class Storage(pulumi.ComponentResource):
                     "id": "old-logs",
                     "status": "Enabled",
                     "filter": {},
-                    "expiration": {"days": LOG_DAYS},
+                    "expiration": {"days": args.log_days},
                     "noncurrent_version_expiration": {"noncurrent_days": 1},
                     "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
                 }
             ],
             opts=own,
         )
-        aws.s3.BucketLogging("models", bucket=models.bucket, target_bucket=logs.bucket, target_prefix="s3/", opts=own)
-        self.bucket, self.logs = models.bucket, logs.bucket
+        aws.s3.BucketLogging("models", bucket=models.bucket, target_bucket=writable, target_prefix="s3/", opts=own)
+        self.bucket, self.logs = models.bucket, writable
         self.register_outputs({})
 
-    def _bucket(self, name: str, physical: str, rule: Any, writers: Sequence[dict[str, Any]]) -> aws.s3.Bucket:
+    def _bucket(
+        self, name: str, physical: str, rule: Any, writers: Sequence[dict[str, Any]]
+    ) -> tuple[aws.s3.Bucket, pulumi.Output[str]]:
+        """The bucket, and its name once those who write to it may."""
         own = self._own
         bucket = aws.s3.Bucket(
             name,
@@ -105,13 +109,13 @@ class Storage(pulumi.ComponentResource):
             restrict_public_buckets=True,
             opts=own,
         )
-        aws.s3.BucketPolicy(
+        policy = aws.s3.BucketPolicy(
             name,
             bucket=bucket.bucket,
             policy=document(*_tls_only(physical), *writers),
             opts=pulumi.ResourceOptions.merge(own, pulumi.ResourceOptions(depends_on=[closed])),
         )
-        return bucket
+        return bucket, policy.bucket
 
 
 def _tls_only(bucket: str) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 TARGET = Path("/live/target")
 PORT = TO = 3000
+MOST = 100_000  # characters of the file
 # A container that has just been started again is waited for, for so long.
 TRIES, PAUSE = 100, 0.05
 
@@ -99,9 +100,9 @@ class Front:
         self.turn = itertools.count()
 
     def next(self) -> str:
-        """Raises OSError while nothing is named. A file that is just being replaced changes nothing."""
-        with contextlib.suppress(FileNotFoundError):
-            self.names = TARGET.read_text().split() or self.names
+        """Raises OSError while nothing is named. A file that can't be read changes nothing."""
+        with contextlib.suppress(OSError, ValueError), TARGET.open() as file:
+            self.names = file.read(MOST).split() or self.names
         if not self.names:
             raise OSError
         return self.names[next(self.turn) % len(self.names)]

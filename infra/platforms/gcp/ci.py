@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
 from slipway.infra.names import bounded
-from slipway.infra.platforms.gcp.permissions import DEPLOY
+from slipway.infra.platforms.gcp.permissions import DEPLOY, PREVIEW
 
 ISSUER = "https://token.actions.githubusercontent.com"
-# A preview reads: what is there, who may do what, and the artifacts it judges.
-PREVIEW = ("roles/viewer", "roles/iam.securityReviewer", "roles/storage.objectViewer")
 
 
 @dataclass(frozen=True, kw_only=True)
 class CiArgs:
-    """`repository`: `owner/name`. `deploy`: the GitHub environment whose jobs may deploy, if any."""
+    """`repository`: `owner/name`. `preview`, `deploy`: the GitHub environments whose jobs may do that, the second if
+    any."""
 
     name: str
     project: pulumi.Input[str]
     number: pulumi.Input[str]
     repository: str
+    preview: str
     deploy: str | None
 
 
 class Ci(pulumi.ComponentResource):
     """Owns a pool of identities that takes GitHub's tokens of one repository alone, and what they may do here.
 
-    Google keeps a removed pool's id for 30 days, in which no other can have it. Output: `provider`, for the workflow's
-    login step."""
+    Google keeps a removed pool's id for 30 days, in which no other can have it. Outputs: `provider`, for the workflow's
+    login step; `previewer`, who previews, as Google and its clusters name it."""
 
     provider: pulumi.Output[str]
+    previewer: pulumi.Output[str]
 
     def __init__(self, name: str, args: CiArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:gcp:Ci", name, None, opts)
@@ -58,14 +60,26 @@ class Ci(pulumi.ComponentResource):
             "iam.googleapis.com/projects/{0}/locations/global/workloadIdentityPools/{1}",
             args.number, pool.workload_identity_pool_id,
         )  # fmt: skip
-        jobs = pulumi.Output.concat("principalSet://", within, f"/attribute.repository/{args.repository}")
-        granted = {f"preview-{role}": (role, jobs) for role in PREVIEW}
+        self.previewer = _job(within, args.repository, args.preview)
+        role = gcp.projects.IAMCustomRole(
+            "preview",
+            role_id=re.sub(r"\W", "_", bounded(64, args.name, "preview")),
+            project=args.project,
+            title=f"Previews of {args.name}",
+            description="Settings and states of what a stack has; no data, no billing",
+            permissions=sorted(PREVIEW),
+            opts=own,
+        )
+        granted: dict[str, tuple[pulumi.Input[str], pulumi.Output[str]]] = {"preview": (role.name, self.previewer)}
         if args.deploy:
-            subject = f"/subject/repo:{args.repository}:environment:{args.deploy}"
-            granted |= {
-                f"deploy-{role}": (role, pulumi.Output.concat("principal://", within, subject)) for role in DEPLOY
-            }
-        for key, (role, member) in granted.items():
-            gcp.projects.IAMMember(key.replace("roles/", ""), project=args.project, role=role, member=member, opts=own)
+            deployer = _job(within, args.repository, args.deploy)
+            granted |= {f"deploy-{each.removeprefix('roles/')}": (each, deployer) for each in DEPLOY}
+        for key, (granted_role, member) in granted.items():
+            gcp.projects.IAMMember(key, project=args.project, role=granted_role, member=member, opts=own)
         self.provider = provider.name
         self.register_outputs({"provider": self.provider})
+
+
+def _job(pool: pulumi.Output[str], repository: str, environment: str) -> pulumi.Output[str]:
+    """The jobs of a repository's GitHub environment: one subject, whatever the branch or request."""
+    return pulumi.Output.concat("principal://", pool, f"/subject/repo:{repository}:environment:{environment}")

@@ -18,8 +18,9 @@ from slipway.infra.workload.cluster import IN_PLACE
 
 METRICS = ("SYSTEM_COMPONENTS", "POD", "DEPLOYMENT", "HPA", "DCGM")
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
-# What a node does: write logs and metrics, and pull images, where a registry lets it.
-NODE_ROLE = "roles/container.defaultNodeServiceAccount"
+# What a node does: write logs and metrics, and pull images, where a registry lets it; Managed Prometheus evaluates
+# recorded rules there, and asks for the metrics.
+NODE_ROLES = {"run": "roles/container.defaultNodeServiceAccount", "evaluate": "roles/monitoring.viewer"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +90,11 @@ class GkeCluster(pulumi.ComponentResource):
             opts=self._own,
         )
         return account, [
-            gcp.projects.IAMMember(
-                "nodes-run", project=args.project, role=NODE_ROLE, member=account.member, opts=self._own
+            *(
+                gcp.projects.IAMMember(
+                    f"nodes-{what}", project=args.project, role=role, member=account.member, opts=self._own
+                )
+                for what, role in NODE_ROLES.items()
             ),
             gcp.artifactregistry.RepositoryIamMember(
                 "nodes-pull",
@@ -125,8 +129,6 @@ class GkeCluster(pulumi.ComponentResource):
                 "dns_endpoint_config": {"allow_external_traffic": True},
                 "ip_endpoints_config": {"enabled": False},
             },
-            # Without an endpoint by address nobody is authorized by address either.
-            master_authorized_networks_config={},
             release_channel={"channel": config.channel},
             maintenance_policy={"recurring_window": _window(config.maintenance)},
             database_encryption={"state": "ENCRYPTED", "key_name": args.key},

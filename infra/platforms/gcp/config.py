@@ -81,8 +81,8 @@ class GpuPool(Settings):
     max: int = Field(ge=1, le=100, description="nodes at most, in all zones together")
     min: int = Field(default=0, ge=0, description="nodes that stay (compute standard)")
     diskGb: int = Field(default=100, ge=50, le=2000, description="disk of a node")
-    driver: Literal["default", "latest"] = Field(default="default", description="which of GKE's drivers")
-    sharing: Literal["none", "time", "mps"] = Field(default="none", description="how pods take turns on a GPU")
+    driver: Literal["default", "latest"] = Field(default="latest", description="which of GKE's drivers")
+    sharing: Literal["none", "time", "mps"] = Field(default="none", description="pods take turns on a GPU: time")
     sharers: int = Field(default=1, ge=1, le=48, description="pods to a GPU (sharing)")
 
     @field_validator("machine")
@@ -173,7 +173,8 @@ class BudgetConfig(Settings):
 class CiConfig(Settings):
     """Who previews and deploys from GitHub, without a key. In one stack of a project."""
 
-    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name: may preview")
+    repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name: its jobs may")
+    preview: str = Field(default="preview", min_length=1, description="GitHub environment whose jobs may preview")
     deploy: str | None = Field(default=None, min_length=1, description="GitHub environment whose jobs may deploy")
 
 

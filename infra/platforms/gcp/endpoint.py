@@ -216,7 +216,7 @@ class Edge(pulumi.ComponentResource):
 @dataclass(frozen=True, kw_only=True)
 class RouteArgs:
     """`service`: of Kubernetes, once pods answer behind it. `host`: its public name. `drain`: seconds for which the
-    load balancer lets answers of an old pod come."""
+    load balancer lets answers of an old pod come. `rate`: requests a second that a pod takes, where these count."""
 
     service: pulumi.Input[str]
     runtime: Runtime
@@ -225,6 +225,7 @@ class RouteArgs:
     edge: Edge
     config: EndpointConfig
     drain: int
+    rate: int | None
 
 
 class Route(pulumi.ComponentResource):
@@ -240,6 +241,8 @@ class Route(pulumi.ComponentResource):
             "connectionDraining": {"drainingTimeoutSec": args.drain},
             "logging": {"enabled": True, "sampleRate": 10_000},  # of a million
         }
+        if args.rate is not None:
+            default["maxRatePerEndpoint"] = args.rate
         if args.edge.policy is not None:
             default["securityPolicy"] = args.edge.policy
         probe = {
@@ -248,7 +251,15 @@ class Route(pulumi.ComponentResource):
             "healthyThreshold": 1,
             "unhealthyThreshold": 2,
             "logConfig": {"enabled": True},
-            "config": {"type": "HTTP", "httpHealthCheck": {"port": args.port, "requestPath": args.runtime.ready}},
+            "config": {
+                "type": "HTTP",
+                # GKE refuses a port without it.
+                "httpHealthCheck": {
+                    "portSpecification": "USE_FIXED_PORT",
+                    "port": args.port,
+                    "requestPath": args.runtime.ready,
+                },
+            },
         }
         policies = [
             cluster_object(

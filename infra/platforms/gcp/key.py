@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_gcp as gcp
+from slipway.infra.platforms.gcp.settled import GrantsSettled
 from slipway.infra.protection import retained
 
 ROTATION = f"{90 * 24 * 3600}s"
@@ -28,7 +29,7 @@ class StackKey(pulumi.ComponentResource):
     """Owns a key that rotates, and lets Google's own agents for storage, registry, cluster and disks use it.
 
     Google deletes neither ring nor key, so a destroy leaves both, whatever the environment. Output: `id`; what takes
-    it waits for the grants.
+    it waits for the grants, and until they are known everywhere.
     """
 
     id: pulumi.Output[str]
@@ -47,7 +48,8 @@ class StackKey(pulumi.ComponentResource):
             )
             for agent, member in self._agents(args).items()
         ]
-        self.id = pulumi.Output.all(*(each.crypto_key_id for each in granted)).apply(lambda ids: str(ids[0]))
+        members = [each.member for each in granted]
+        self.id = GrantsSettled("key-grants", members, pulumi.ResourceOptions(parent=self)).after(key)
         self.register_outputs({})
 
     def _made(self, args: KeyArgs) -> pulumi.Output[str]:

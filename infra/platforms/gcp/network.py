@@ -8,12 +8,13 @@ import pulumi
 import pulumi_gcp as gcp
 from slipway.infra.names import bounded
 from slipway.infra.platforms.gcp.config import ExistingVpc, NetworkConfig
+from slipway.infra.platforms.gcp.leftovers import NetworkLeftovers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subnet:
     """A network as the rest of the stack sees it. `pods`, `services`: names of secondary ranges; `proxies`: the range
-    of an internal edge; `ready`: what nodes need to reach registries."""
+    of an internal edge; `ready`: what nodes need to reach registries, and what outlives the cluster."""
 
     network: pulumi.Input[str]
     subnetwork: pulumi.Input[str]
@@ -96,7 +97,7 @@ class Network(pulumi.ComponentResource):
             pods="pods",
             services="services",
             proxies=args.config.proxies if args.internal else None,
-            ready=(nat,),
+            ready=(nat, NetworkLeftovers("leftovers", args.project, network.name, own)),
         )
         self.register_outputs({})
 

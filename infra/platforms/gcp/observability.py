@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,9 @@ import pulumi
 import pulumi_gcp as gcp
 from slipway.infra.platforms.gcp.config import WatchConfig
 from slipway.infra.platforms.gcp.labels import all_labels
+from slipway.infra.workload.observability import alerts, rules
 
 MINUTES = "5m"
-FAILED = ',http_response_code=~"5.."'
 REGIONS = ("EUROPE", "USA", "ASIA_PACIFIC")
 # The one path that is answered without a key at the edge.
 HEALTH = "/v2/health/ready"
@@ -32,8 +33,8 @@ class WatchArgs:
 
 
 class Watch(pulumi.ComponentResource):
-    """Owns who is told, alerts on errors, latency and drift of all services, and a dashboard. Metrics are those of
-    Google's managed Prometheus, asked in PromQL. Attribute: `channels`."""
+    """Owns who is told, an alert for each rule that all platforms have (`workload/rules.yaml`), and a dashboard.
+    Metrics are those of Google's managed Prometheus, asked in PromQL. Attribute: `channels`."""
 
     def __init__(self, name: str, args: WatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:gcp:Watch", name, None, opts)
@@ -51,15 +52,11 @@ class Watch(pulumi.ComponentResource):
             for email in args.config.emails
         ]
         self._of = f'cluster="{{cluster}}",namespace="{args.namespace}"'
-        asked = f'{self._of},endpoint=~"/predict|/v2/infer"'
-        share = f"100 * {_rate(asked, FAILED)} / {_rate(asked)}"
-        self._alert("errors", "answers 5xx, in percent", f"{share} > {args.config.errorPercent:g}")
-        self._alert("latency", "99th percentile, in seconds", f"{_p99(asked)} > {args.config.p99Seconds:g}")
-        self._alert(
-            "drift",
-            "inputs are no longer what the model was trained on",
-            f"max by (service_name) (slipway_input_drifted{{{self._of}}}) > 0",
-        )
+        for rule in alerts(rules(args.namespace, args.config.errorPercent / 100, args.config.p99Seconds)):
+            # Another cluster of the project may have a namespace of that name.
+            query = rule["expr"].replace(f'namespace="{args.namespace}"', self._of)
+            what = str(rule["annotations"]["description"])
+            self._alert(_plain(rule["alert"]), what, query, rule["labels"]["severity"], _seconds(rule["for"]))
         gcp.monitoring.Dashboard(
             "services",
             project=args.project,
@@ -68,9 +65,9 @@ class Watch(pulumi.ComponentResource):
         )
         self.register_outputs({})
 
-    def unhealthy(self, service: str) -> None:
-        """Alerts when pods of a service are wanted and not there."""
-        of = f'cluster="{{cluster}}",namespace="{self._args.namespace}",deployment=~"{service}(-.*)?"'
+    def unhealthy(self, service: str, deployments: Sequence[str]) -> None:
+        """Alerts when pods of a service are wanted and not there. `deployments`: what it is made of, by name."""
+        of = f'{self._of},deployment=~"{"|".join(deployments)}"'
         missing = f"sum(kube_deployment_spec_replicas{{{of}}}) - sum(kube_deployment_status_replicas_available{{{of}}})"
         self._alert(f"unhealthy-{service}", f"{service}: pods that are wanted and not there", f"{missing} > 0")
 
@@ -101,15 +98,17 @@ class Watch(pulumi.ComponentResource):
         )
         self._alert(f"unreachable-{service}", f"{host} can't be reached from outside", query)
 
-    def _alert(self, name: str, what: str, query: pulumi.Input[str]) -> None:
+    def _alert(
+        self, name: str, what: str, query: pulumi.Input[str], severity: str = "critical", seconds: int = 300
+    ) -> None:
         asked = pulumi.Output.all(query, self._args.cluster).apply(
             lambda known: str(known[0]).replace("{cluster}", str(known[1]))
         )
         condition: Any = {
-            "display_name": what,
+            "display_name": what[:200],
             "condition_prometheus_query_language": {
                 "query": asked,
-                "duration": "300s",
+                "duration": f"{seconds}s",
                 "evaluation_interval": "60s",
                 # Before the first request there is no such metric.
                 "disable_metric_validation": True,
@@ -120,10 +119,14 @@ class Watch(pulumi.ComponentResource):
             project=self._args.project,
             display_name=f"{self._args.name}: {name}",
             combiner="OR",
+            severity=severity.upper(),
             conditions=[condition],
             notification_channels=self.channels,
             alert_strategy={"auto_close": "1800s"},
-            documentation={"content": f"{what}. `slipway doctor` tells more.", "mime_type": "text/markdown"},
+            documentation={
+                "content": f"{what.rstrip('.')}. `slipway doctor` tells more.",
+                "mime_type": "text/markdown",
+            },
             opts=self._own,
         )
 
@@ -150,8 +153,17 @@ class Watch(pulumi.ComponentResource):
         )
 
 
-def _rate(of: str, more: str = "") -> str:
-    return f"sum by (service_name) (rate(bentoml_service_request_total{{{of}{more}}}[{MINUTES}]))"
+def _plain(alert: str) -> str:
+    """`accuracy-lost` of SlipwayAccuracyLost."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", alert.removeprefix("Slipway")).lower()
+
+
+def _seconds(duration: str) -> int:
+    return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
+
+
+def _rate(of: str) -> str:
+    return f"sum by (service_name) (rate(bentoml_service_request_total{{{of}}}[{MINUTES}]))"
 
 
 def _p99(of: str) -> str:

@@ -22,18 +22,25 @@ from slipway.infra.platforms.gcp.labels import labelled, stack_labels
 from slipway.infra.platforms.gcp.network import Network, NetworkArgs, Subnet, existing_subnet
 from slipway.infra.platforms.gcp.nodepools import NodePools, NodePoolsArgs, placements
 from slipway.infra.platforms.gcp.observability import Watch, WatchArgs
+from slipway.infra.platforms.gcp.permissions import IN_CLUSTER
 from slipway.infra.platforms.gcp.project import Project, ProjectArgs
 from slipway.infra.platforms.gcp.registry import ImageRegistry, RegistryArgs, registry_of
 from slipway.infra.platforms.gcp.storage import Storage, StorageArgs
 from slipway.infra.resources.image import Registry
 from slipway.infra.workload.cluster import Cluster
+from slipway.infra.workload.deployment import base_name
 from slipway.infra.workload.names import NAMESPACE, namespace_of
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
 from slipway.infra.workload.observability import Observability, ObservabilityArgs
+from slipway.infra.workload.viewers import viewers
 from slipway.infra.workload.workload import Workload
 
 # Where Google's collectors run: standard clusters, and Autopilot.
 COLLECTORS = ("gmp-system", "gke-gmp-system")
+# What Google wants of pods behind endpoint groups (cloud.google.com/kubernetes-engine: container-native load balancing)
+GRACE = 60
+# Of `maxRatePerEndpoint` of all pods: cloud.google.com/kubernetes-engine: traffic-based autoscaling
+REQUESTS = "autoscaling.googleapis.com|gclb-capacity-fullness"
 # What a bucket is asked with: GKE's metadata server, by both of its addresses, and storage.googleapis.com.
 STORAGE = (("169.254.169.252/32", 988), ("169.254.169.254/32", 80), ("0.0.0.0/0", 443))
 
@@ -119,7 +126,8 @@ class GcpPlatform(ClusterPlatform):
         return registry_of(self._project_id, self._region, self._name), [self._registry]
 
     def watch(self, name: str) -> None:
-        self._watch.unhealthy(name)
+        base = self.config.services[name].scale.onDemand
+        self._watch.unhealthy(name, [name, base_name(name)] if base else [name])
 
     def _network(self, place: dict[str, Any]) -> Subnet | None:
         if self._gcp.cluster.existing:
@@ -173,6 +181,8 @@ class GcpPlatform(ClusterPlatform):
             clients=[*proxies, *GOOGLE],
             monitoring="google",
             scrapers=COLLECTORS,
+            requests_metric=REQUESTS,
+            grace=GRACE,
             ready=[*ready, space],
         )
 
@@ -219,9 +229,18 @@ class GcpPlatform(ClusterPlatform):
             project=self._project.id,
             number=self._project.number,
             repository=config.repository,
+            preview=config.preview,
             deploy=config.deploy,
         )
-        return Ci("ci", args, self._opts)
+        ci = Ci("ci", args, self._opts)
+        subject = {"kind": "User", "name": ci.previewer}
+        viewers(
+            "viewers",
+            subject,
+            IN_CLUSTER,
+            pulumi.ResourceOptions(parent=ci, provider=self._gke.provider, depends_on=[*self.cluster.ready]),
+        )
+        return ci
 
     def route(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str] | None:
         assert self._edge
@@ -233,6 +252,7 @@ class GcpPlatform(ClusterPlatform):
             edge=self._edge,
             config=self._gcp.endpoint,
             drain=service.rollout.drainSeconds,
+            rate=service.scale.target if service.scale.on == "requests" else None,
         )
         route = Route(name, args, self._inside)
         # Google's probes come from addresses that no list of callers has.

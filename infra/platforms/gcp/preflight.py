@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
+from slipway.infra.config.image import DRIVERS
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.platforms.answers import Answers, Said
 from slipway.infra.platforms.connectivity import WAIT, address, delegated
@@ -19,6 +21,9 @@ from slipway.infra.platforms.gcp.quotas import quotas
 from slipway.infra.platforms.quota import Machine, Quota
 
 SECONDS = 30
+# What GKE has installed where a pool says `default`: cloud.google.com/kubernetes-engine/docs/how-to/gpus
+DEFAULT_DRIVER = 535
+OLDER = next(cuda for cuda, least in DRIVERS.items() if least <= DEFAULT_DRIVER)
 BASE = "https://{}.googleapis.com"
 NOBODY = r"unable to reach|failed to establish|could not resolve|timed out|timeout|transporterror|is not on PATH"
 LOGIN = "gcloud auth application-default login"
@@ -67,7 +72,26 @@ def token() -> tuple[str, str]:
 
 
 def answers(config: StackConfig, base: str = BASE) -> Answers:
-    """Everything that the project tells about whether the stack could come up."""
+    """Everything that the project tells about whether the stack could come up, and what nobody need be asked for."""
+    found = _asked(config, base)
+    return replace(found, said={"driver": list(_drivers(config)), **found.said})
+
+
+def _drivers(config: StackConfig) -> Iterator[Said]:
+    """Whether the pools' drivers are new enough for the CUDA that images have."""
+    least = DRIVERS[config.image.cuda]
+    for pool in config.of(GcpConfig).cluster.gpu:
+        needs = f"{pool.name}: CUDA {config.image.cuda} needs a driver of {least} or newer"
+        if pool.driver == "latest":
+            yield True, f"{needs}; GKE installs its latest"
+        elif least > DEFAULT_DRIVER:
+            fix = f"set driver: latest in slipway:gcp.cluster.gpu, or slipway:image.cuda: '{OLDER}'"
+            yield False, f"{needs}, and GKE's default has been {DEFAULT_DRIVER}: {fix}"
+        else:
+            yield True, f"{needs}; GKE's default has been {DEFAULT_DRIVER}"
+
+
+def _asked(config: StackConfig, base: str) -> Answers:
     own = config.of(GcpConfig)
     found, why = token()
     if not found:

@@ -24,7 +24,7 @@ class ProjectArgs:
 class Project(pulumi.ComponentResource):
     """Owns no project: enables APIs in one, and never disables them, as others may use them.
 
-    Outputs: `id`, known at once, and what takes it waits for the APIs; `number`.
+    Outputs: `id`, known at once, and `number`; what takes either waits for the APIs, which make Google's own agents.
     """
 
     id: pulumi.Output[str]
@@ -43,8 +43,6 @@ class Project(pulumi.ComponentResource):
             for api in (*APIS, *args.further)
         ]
         self.id = pulumi.Output.all(*(each.project for each in enabled)).apply(lambda ids: str(ids[0]))
-        found = gcp.organizations.get_project_output(
-            project_id=args.project, opts=pulumi.InvokeOutputOptions(parent=self)
-        )
+        found = gcp.organizations.get_project_output(project_id=self.id, opts=pulumi.InvokeOutputOptions(parent=self))
         self.number = found.number
         self.register_outputs({})

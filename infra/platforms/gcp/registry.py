@@ -12,7 +12,9 @@ from slipway.infra.names import bounded
 from slipway.infra.protection import retained
 from slipway.infra.resources.image import Registry
 
-KEPT = 20
+# Of a service; Google knows no rule for what runs. A version costs its model's layer, so many are kept for long: what a
+# stack has gone back to is older than what it came from.
+KEPT, DAYS = 100, 180
 DAY = 24 * 3600
 
 
@@ -40,7 +42,7 @@ class ImageRegistry(pulumi.ComponentResource):
         self._args = args
         newest: dict[str, Any] = {"id": "newest", "action": "KEEP", "most_recent_versions": {"keep_count": KEPT}}
         images = self._repository(
-            "images", [newest, _older(30)], pulumi.ResourceOptions(parent=self, **retained(args.production))
+            "images", [newest, _older(DAYS)], pulumi.ResourceOptions(parent=self, **retained(args.production))
         )
         self._repository("cache", [_older(14)], pulumi.ResourceOptions(parent=self), immutable=False)
         self.images = images.name

@@ -85,6 +85,7 @@ GCP = PlatformRow(
     kubectl=Kubectl(
         namespace=lambda config, project, stack: namespace_of(project, stack, config.of(GcpConfig).cluster.namespace)
     ),
+    scales_on=("cpu", "inflight", "requests"),
     cloud=Cloud(
         package="gcp",
         marked=("user_labels", "resource_labels", "labels"),  # a notification channel's `labels` are its settings

@@ -97,7 +97,9 @@ def _pool(pool: GpuPool, gcp: GcpConfig) -> Iterator[str]:
         elif gcp.cluster.zone and zone != gcp.cluster.zone:
             yield f"zones: the cluster is in {gcp.cluster.zone} alone: name that, or leave gcp.cluster.zone out"
     if (pool.sharing == "none") != (pool.sharers == 1):
-        yield f"sharers: {pool.sharers} with sharing {pool.sharing}: it takes sharing time or mps, and two or more"
+        yield f"sharers: {pool.sharers} with sharing {pool.sharing}: it takes sharing time, and two or more"
+    if pool.sharing == "mps":
+        yield "sharing: mps wants pods in the node's own IPC (hostIPC), which pod security forbids: use time"
     if gcp.cluster.compute == "autopilot":
         if pool.min:
             yield "min: Autopilot keeps no idle node: leave it out, or use compute standard"
@@ -109,7 +111,11 @@ def _services(config: StackConfig) -> Iterator[str]:
     cluster = config.of(GcpConfig).cluster
     for name, service in config.services.items():
         if service.scale.on == "inflight":
-            yield f"services.{name}.scale.on: KEDA can't ask Google's managed Prometheus by itself: use cpu"
+            yield f"services.{name}.scale.on: KEDA can't ask Google's managed Prometheus itself: use requests, or cpu"
+        if service.scale.on == "requests" and not service.host:
+            yield f"services.{name}.scale.on: the load balancer counts requests: set host, or use cpu"
+        if service.scale.on == "requests" and service.scale.onDemand:
+            yield f"services.{name}.scale.onDemand: requests are counted for all pods of a service alike: use cpu"
     if cluster.existing:
         return
     asking = [name for name, service in config.services.items() if service.gpus]

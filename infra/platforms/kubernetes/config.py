@@ -64,7 +64,9 @@ class KubernetesConfig(Settings):
     placements: dict[Literal["none", "nvidia"], list[PlacementConfig]] = Field(
         default={}, description="nodes by accelerator, the preferred first: {nvidia: [{selector: {...}, gpus: 4}]}"
     )
-    clients: list[str] = Field(default=[], description="networks that may ask the pods; default: the namespace's pods")
+    clients: list[str] = Field(
+        default=[], description="networks that may ask the pods, besides the namespace's own pods"
+    )
     egress: list[EgressConfig] = Field(default=[], description="what pods may reach besides DNS: [{cidr, port}]")
     monitoring: Literal["prometheus"] | None = Field(
         default=None, description="prometheus: its operator is there, and gets PodMonitor, rules and dashboard"

@@ -20,6 +20,11 @@ class LocalPlatform(Platform):
             port=service.port,
             metrics_port=service.metricsPort,
             workers=service.workers,
-            environment=artifact.runtime.environment(service),
+            environment={**artifact.runtime.environment(service), **_of_the_log(service)},
         )
         return Served(url=LocalService(name, args).url)
+
+
+def _of_the_log(service: ServiceConfig) -> dict[str, str]:
+    """What the supervisor, which writes it, is told of it."""
+    return {"SLIPWAY_LOG_DAYS": str(service.retentionDays)} if service.retentionDays else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import re
@@ -25,6 +26,8 @@ from slipway.infra.resources.command import SlipwayError
 
 ROLL_SECONDS = 300
 STOP_SECONDS = 60
+# For a service to be whole and answer: a worker that has died is started again by then.
+HEALTHY_SECONDS = 5
 # Processes look once a second whether their access file has changed.
 LOOK_SECONDS = 2.0
 ACCESS = "access.json"
@@ -105,7 +108,7 @@ def roll(port: int, owner: Owner, release: Release, access: str) -> None:
         error = _outcome(run)
         if error is None:
             return
-        if serving(port):
+        if alive(run) and _read(run / "status.json").get("serving"):
             _write_secret(run / ACCESS, access_before)
             if before:
                 _write(run / "desired.json", {**before, "generation": _generation()})
@@ -123,12 +126,17 @@ def grant(port: int, access: str) -> None:
 
 
 def serving(port: int) -> dict[str, Any] | None:
-    """The release that serves `port`, with its `owner` and worker `pids`; None if none does."""
-    run = run_folder(port)
-    status = _read(run / "status.json")
-    if not alive(run) or not status.get("serving") or not status.get("workers"):
-        return None
-    return {**status["serving"], "pids": status["workers"], "owner": owner_of(run)}
+    """The release that serves `port`, with its `owner` and worker `pids`; None where none does, a worker is missing,
+    or no answer comes. Only the release's name is believed of a file: the processes are asked how they are."""
+    run, end = run_folder(port), time.monotonic() + HEALTHY_SECONDS
+    while alive(run) and (release := _read(run / "status.json").get("serving")):
+        pids = _working(run, release)
+        if len(pids) >= release["workers"] and _is_ready(port):
+            return {**release, "pids": pids, "owner": owner_of(run)}
+        if time.monotonic() > end:  # one that has just died is started again meanwhile
+            break
+        time.sleep(0.1)
+    return None
 
 
 def access_of(port: int) -> str:
@@ -155,6 +163,30 @@ def why_silent(url: str) -> list[str]:
     return said + [f"its log ends: {line[:200]}" for line in log]
 
 
+def _working(run: Path, release: dict[str, Any]) -> list[int]:
+    """The supervisor's processes that run this release and are not stopped."""
+    found = []
+    with contextlib.suppress(psutil.Error):
+        supervisor = _supervisor(run)
+        for process in supervisor.children() if supervisor else []:
+            with contextlib.suppress(psutil.Error):
+                stuck = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD, psutil.STATUS_STOPPED)
+                if release["artifact"] in process.cmdline() and not stuck:
+                    found.append(process.pid)
+    return sorted(found)
+
+
+def _is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
 def stop(port: int, owner: Owner) -> None:
     """Drains and ends the service, and removes its folder. A port that is another stack's is left alone."""
     run = run_folder(port)
@@ -176,7 +208,7 @@ def owner_of(run: Path) -> Owner | None:
 def alive(run: Path) -> bool:
     """Whether a supervisor works in this folder: it holds the lock for life, so this can't be fooled by old pids."""
     try:
-        with (run / "lock").open("r+") as lock:
+        with (run / "lock").open("rb") as lock:  # the disk may be read-only
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -190,8 +222,8 @@ def workers_of(run: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            metrics = process.environ().get("PROMETHEUS_MULTIPROC_DIR", "")
-            if Path(metrics).parent == run or str(run) in process.cmdline():
+            access = process.environ().get("SLIPWAY_ACCESS", "")
+            if Path(access).parent == run or str(run) in process.cmdline():
                 found.append(process)
     return found
 
@@ -282,6 +314,7 @@ def _signal(run: Path, number: signal.Signals) -> None:
     if process := _supervisor(run):
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(number)  # not to one that has got its number since
+            process.resume()
 
 
 def _supervisor(run: Path) -> psutil.Process | None:
@@ -303,7 +336,7 @@ def _read(path: Path) -> dict[str, Any]:
     """What a file says; nothing where it is not there, or damaged."""
     try:
         content = json.loads(path.read_text())
-    except (FileNotFoundError, RecursionError, ValueError):
+    except (OSError, RecursionError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -324,8 +357,16 @@ def _write_secret(path: Path, content: str) -> None:
 
 @contextlib.contextmanager
 def _exclusive(run: Path) -> Iterator[None]:
-    """One change of a port at a time."""
-    run.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (run / "exclusive").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    """One change of a port at a time. Raises SlipwayError where the disk does not take what is written meanwhile."""
+    try:
+        run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(run / "exclusive", os.O_RDONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise SlipwayError(
+            f"{error.filename or run}: {error.strerror}; make room there, or set $SLIPWAY_HOME, and run this again"
+        ) from None

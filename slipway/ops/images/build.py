@@ -47,6 +47,7 @@ class ImageRequest:
     python: str
     arch: str
     packages: str
+    cuda: str = "13"
 
     @property
     def runtime(self) -> Runtime:
@@ -121,7 +122,7 @@ def _context(request: ImageRequest) -> Iterator[Path]:
         raise BadInput(f"{request.artifact}: the store holds no such artifact, or a damaged one; build the model again")
     with tempfile.TemporaryDirectory(prefix="slipway-image-") as folder:
         context = Path(folder)
-        lock = request.runtime.lock(request.accelerator)
+        lock = request.runtime.lock(request.accelerator, request.cuda)
         (context / "requirements").mkdir()
         shutil.copyfile(lock, context / "requirements" / "requirements.txt")
         shutil.copyfile(PARTS / "fetch.py", context / "requirements" / "fetch.py")

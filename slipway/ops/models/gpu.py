@@ -13,8 +13,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway.infra.home import ROOT
-
 if TYPE_CHECKING:
     import onnxruntime as ort
 
@@ -30,7 +28,7 @@ def lock() -> Path:
     """What serves on a GPU: the models are timed as they will be run."""
     from slipway.infra.runtime import ONNX
 
-    return ROOT / ONNX.locks["nvidia"]
+    return ONNX.lock("nvidia")
 
 
 def timed(folder: Path, session: Callable[[str, str, int], ort.InferenceSession], device: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from slipway.pipeline.data import placed
 from slipway.pipeline.errors import BadInput
 from slipway.pipeline.separated import dialect
 
@@ -94,12 +95,16 @@ def _csv(file: Path, specs: Specs, columns: Sequence[str], size: int, skip: int)
 def _columns(
     file: Path, header: list[str], specs: Specs, chosen: Sequence[str]
 ) -> dict[str, tuple[list[int], dict[str, Any]]]:
-    """For each input the numbers of its columns: by its name, or all side by side where the model has one input."""
+    """For each input the numbers of its columns: by its name, or all side by side where the model has one input, in
+    the order of the names that it knows."""
     if missing := [name for name in chosen if name not in header]:
         raise BadInput(f"{file}: no column {', '.join(missing)}; it has {', '.join(header)[:500]}")
     if not chosen and all(spec["name"] in header for spec in specs):
         return {spec["name"]: ([header.index(spec["name"])], spec) for spec in specs}
     names, (spec, *more) = list(chosen) or header, specs
+    if spec.get("columns"):
+        hint = "" if chosen else " (--columns picks some)"
+        names = [names[at] for at in placed(names, spec["columns"], f"{file}{hint}")]
     size = spec["shape"][1] if len(spec["shape"]) == 2 else 1
     if more or len(spec["shape"]) > 2 or size not in (None, len(names)):
         wanted = ", ".join(f"{each['name']} of {'x'.join(map(str, each['shape'][1:])) or '1'}" for each in specs)

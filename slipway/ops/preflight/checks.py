@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slipway.infra.platforms.answers import Answers
+from slipway.infra.platforms.answers import WARNED, Answers
 from slipway.infra.platforms.quota import Pool
 from slipway.infra.platforms.table import row_of
 
@@ -19,7 +19,7 @@ NAMED = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """`outcome` unknown: nobody could be asked, which is no failure."""
+    """`outcome` unknown: nobody could be asked, which is no failure; warned: it is none yet."""
 
     check: str
     outcome: str
@@ -153,7 +153,7 @@ def _version(config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]
 def _told(name: str) -> Check:
     def check(_config: StackConfig, answers: Answers) -> Iterator[tuple[str, str]]:
         for good, says in answers.said.get(name, ()):
-            yield {True: OK, False: FAILED, None: UNKNOWN}[good], says
+            yield {True: OK, False: FAILED, None: UNKNOWN, WARNED: WARNED}[good], says
 
     return check
 
@@ -165,11 +165,14 @@ CHECKS: dict[str, Check] = {
     "billing": _told("billing"),
     "permissions": _permissions,
     "gpu-offer": _gpu_offer,
+    "driver": _told("driver"),
     "quota": _quota,
     "fallback": _fallback,
     "version": _version,
+    "support": _told("support"),
     "image": _told("image"),
     "registry": _told("registry"),
     "domain": _told("domain"),
     "certificate": _told("certificate"),
+    "tokens": _told("tokens"),
 }

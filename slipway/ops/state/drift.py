@@ -8,6 +8,18 @@ from typing import Any
 from slipway.ops.state.pulumi import short
 
 WHAT = {"update": "changed", "delete": "gone"}
+# Not for previews to read (docs/adr/0035), by type, as a user calls them: Helm keeps its releases in Secrets.
+UNREAD = {
+    "kubernetes:core/v1:Secret": "Secrets",
+    "kubernetes:helm.sh/v3:Release": "Helm releases",
+    "aws:budgets/budget:Budget": "budgets",
+    "gcp:billing/budget:Budget": "budgets",
+}
+
+
+def unread() -> list[str]:
+    """What has `pulumi refresh` leave the unread kinds alone."""
+    return [argument for kind in UNREAD for argument in ("--exclude", f"**{kind}::**")]
 
 
 def drifted(steps: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, list[str]]]:

@@ -27,5 +27,5 @@ def outputs(stack: str, missing_ok: bool = False) -> dict[str, Any]:
 
 def keep_data(stack: str) -> None:
     """Refuses an update that makes the stack production and replaces its data; later ones the engine refuses."""
-    if found := lost(steps("preview", "--stack", stack)):
+    if found := lost(steps("preview", "--stack", stack, "--refresh=false")):
         raise BadInput("\n".join(f"{each.resource}: {each.message}" for each in found))

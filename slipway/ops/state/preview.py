@@ -58,11 +58,17 @@ def policy_flags(stack: str) -> list[str]:
     return ["--policy-pack", str(POLICY), "--policy-pack-config", str(own if own.exists() else POLICY / "config.json")]
 
 
-def run_preview(stack: str) -> Preview:
-    """Previews the stack of the current folder. Raises PipelineError where the engine says nothing that can be read."""
+def run_preview(stack: str, *, reading: bool = True) -> Preview:
+    """Previews the stack of the current folder. `reading`: what the clouds have, first; without it the state counts,
+    and no right to read is needed (docs/adr/0035).
+
+    Raises:
+        PipelineError: the engine says nothing that can be read.
+    """
     with tempfile.TemporaryDirectory() as folder:
         events = Path(folder, "events")
         command = ["pulumi", "--non-interactive", "preview", "--stack", stack, "--json", "--show-sames"]
+        command += [] if reading else ["--refresh=false"]
         done = subprocess.run(
             [*command, "--event-log", str(events), *policy_flags(stack)],
             # Without it the engine does not know --event-log, and its JSON does not tell of policies.

@@ -44,7 +44,7 @@ def source_of(model: Any, folder: Path, training: Inputs, work: Path, task: str,
     onnx.save(graph, path)
     specs = _loadable(path)
     classes = converted.classes or form.classes
-    source = Source(converted.framework, path, specs, converted.predict, classes, tuple(form.notes))
+    source = Source(converted.framework, path, specs, converted.predict, classes, tuple(form.notes), converted.columns)
     return source.keeping(form.kept)
 
 

@@ -21,13 +21,14 @@ Change = Callable[[list[np.ndarray]], list[np.ndarray]]
 @dataclass(frozen=True)
 class Converted:
     """A model as ONNX, in memory or as a file; `predict` answers as the model did where it came from, one array per
-    output of the graph, None where the graph itself is the source. `classes`: in the order of its scores, where the
-    model knows them."""
+    output of the graph, None where the graph itself is the source. `classes`: in the order of its scores, `columns`: of
+    its one input, where the model knows them."""
 
     framework: str
     model: onnx.ModelProto | Path
     predict: Predict | None = None
     classes: tuple[Class, ...] | None = None
+    columns: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Source:
     original: Predict | None
     classes: tuple[Class, ...] | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
 
     def predict(self, inputs: Inputs) -> list[np.ndarray]:
         """The original's answers; where the graph itself is the original, its own without any optimization."""

@@ -59,7 +59,14 @@ def convert(model: Any, training: Inputs, task: str) -> Converted:
     if outliers and task == "classification":
         _both_sides(proto.graph)
         classes = (-1, 1)
-    return Converted("scikit-learn", proto, answers(model, task), classes)
+    return Converted("scikit-learn", proto, answers(model, task), classes, _columns(model, training))
+
+
+def _columns(model: Any, training: Inputs) -> tuple[str, ...] | None:
+    """As it was trained on a table, and takes one array now."""
+    names = getattr(model, "feature_names_in_", None)
+    (array, *more) = training.values()
+    return None if names is None or more or array.ndim != 2 else tuple(map(str, names))
 
 
 def answers(model: Any, task: str) -> Predict:

@@ -2,7 +2,8 @@
 
 It answers its artifact's text.
 
-An artifact file that starts with "broken" makes it exit before it is ready.
+An artifact file that starts with "broken" makes it exit before it is ready. With a file in $DYING it notes there when
+it started, and ends as soon as it is ready.
 """
 
 import argparse
@@ -55,4 +56,8 @@ def end_with_parent():
 threading.Thread(target=end_with_parent, daemon=True).start()
 os.write(options.ready_fd, b"ready\n")
 os.close(options.ready_fd)
+if noted := os.environ.get("DYING"):
+    with open(noted, "a") as file:
+        file.write(f"{time.time()}\n")
+    sys.exit(1)
 server.serve_forever(poll_interval=0.05)

@@ -41,6 +41,20 @@ print(json.dumps([each for each in json.load(sys.stdin) if not has(each)]))
 """
 
 
+# Reads [name of AWS's own policy] on standard input, answers the actions that they allow, with wildcards.
+MANAGED = """
+import json, sys
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+known, found = json.loads(aws_managed_policies_data), []
+for name in json.load(sys.stdin):
+    for statement in known[name]["Document"]["Statement"]:
+        assert statement["Effect"] == "Allow"
+        found += statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+print(json.dumps(found))
+"""
+
+
 def findings(policies):
     """What is wrong, by the name of the policy."""
     return _ask(ASK, policies)
@@ -51,9 +65,13 @@ def unknown_actions(actions):
     return _ask(KNOWN, actions)
 
 
-def _ask(program, question):
-    lock = str(ROOT / "tools" / "iam.txt")
-    command = [sys.executable, "-m", "slipway.cli", "venv", lock]
+def managed(names):
+    """The actions that AWS's own policies of these names allow, as moto has them."""
+    return _ask(MANAGED, names, ROOT / "tests" / "cli" / "clouds.txt")
+
+
+def _ask(program, question, lock=ROOT / "tools" / "iam.txt"):
+    command = [sys.executable, "-m", "slipway.cli", "venv", str(lock)]
     python = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     done = subprocess.run(
         [python, "-W", "ignore", "-c", program], input=json.dumps(question), capture_output=True, text=True

@@ -47,6 +47,7 @@ def production():
         endpoint={"domain": "ml.example.org", "certificate": CERTIFICATE, "jwt": True, "rate": 1000},
         observability={"emails": ["ops@example.org"]},
         budget={"monthlyUsd": 4000},
+        privacy={"retentionDays": 20, "regions": ["eu-central-1", "us-east-1"]},
         access={"jwt": JWT, "allow": ["198.51.100.0/24", "2001:db8::/48"]},
         services={
             "digits": {
@@ -72,7 +73,7 @@ def existing():
 VARIANTS = {"example": example, "dev": dev, "production": production, "existing": existing}
 
 
-def stack(environment="dev", access=None, services=None, **aws):
+def stack(environment="dev", access=None, privacy=None, services=None, **aws):
     """A configuration of the program."""
     return deepcopy(
         {
@@ -80,6 +81,7 @@ def stack(environment="dev", access=None, services=None, **aws):
             "environment": environment,
             "aws": {"region": "us-east-1", "account": "123456789012", **aws},
             "access": access or {"jwt": JWT},
+            "privacy": privacy or {},
             "services": services,
         }
     )

@@ -1,14 +1,18 @@
 """The identity of workflows: no keys, a preview that changes nothing, a deployment that an environment guards."""
 
 import json
+from fnmatch import fnmatch
 
 import pytest
 import yaml
 from slipway.infra.home import ROOT
+from slipway.infra.platforms.aws.ci import BESIDE, LOOK
 from slipway.infra.platforms.aws.permissions import MAKES
 
+from slipway.ops.state.drift import UNREAD
 from tests.contracts import rules
-from tests.infra.aws.iam import findings
+from tests.infra.aws.iam import findings, managed, unknown_actions
+from tests.infra.aws.reads import ASKS, READS
 from tests.infra.aws.stacks import VARIANTS
 from tests.recorder import run_program
 
@@ -41,6 +45,21 @@ def test_the_preview_can_change_nothing_but_its_locks(program):
     for statement in json.loads(program.inputs_of("preview", "RolePolicy")["policy"])["Statement"]:
         writes = {action for action in statement["Action"] if action.split(":")[1].startswith(("Put", "Delete"))}
         assert not writes or statement["Resource"] == ["arn:aws:s3:::example-pulumi-state/.pulumi/locks/*"]
+
+
+def test_the_preview_reads_every_resource_but_budgets_and_is_granted_no_more(program, variant):
+    granted = managed([each.rsplit("/", 1)[-1] for each in LOOK])
+
+    def has(action):
+        return any(fnmatch(action.lower(), each.lower()) for each in granted)
+
+    declared = {each.typ for name in VARIANTS for each in variant(name).declared if each.typ.startswith("aws:")}
+    assert {each.removeprefix("aws:") for each in declared - UNREAD.keys()} == READS.keys()
+    needed = {action for actions in [*READS.values(), ASKS] for action in actions}
+    assert sorted(action for action in needed if not has(action)) == sorted(BESIDE)
+    *_, beside = json.loads(program.inputs_of("preview", "RolePolicy")["policy"])["Statement"]
+    assert beside["Action"] == list(BESIDE)
+    assert unknown_actions(sorted(needed)) == []
 
 
 def test_a_deployment_makes_roles_of_the_stacks_alone_and_not_its_own(program):

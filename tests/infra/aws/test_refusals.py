@@ -20,6 +20,11 @@ JWT_FILE = {"jwks": "keys.json", "issuer": "i", "audience": "a"}
 REFUSED = [
     ({"aws__region": MISSING}, ["slipway:aws.region: is not set", "us-east-1"]),
     ({"aws__region": "Frankfurt"}, ["slipway:aws.region", "'Frankfurt'"]),
+    (
+        {"privacy__regions": ["eu-central-1", "eu-west-1"]},
+        ["slipway:aws.region: us-east-1 is none of privacy.regions (eu-central-1, eu-west-1)", "take one of these"],
+    ),
+    ({"privacy__retentionDays": 0}, ["slipway:privacy.retentionDays", "greater than or equal to 1"]),
     ({"aws__account": MISSING}, ["slipway:aws.account: is not set", "the only account"]),
     ({"aws__account": "12345"}, ["slipway:aws.account", "'12345'"]),
     ({"aws__account": 123456789012}, ["slipway:aws.account", "string"]),
@@ -27,7 +32,17 @@ REFUSED = [
     ({"aws__network__nats": 3}, ["slipway:aws.network.nats: no such key", "nat"]),
     ({"aws__tags": {"aws:team": "a"}}, ["slipway:aws.tags", "'aws:team'", "reserved"]),
     ({"aws__network__cidr": "10.0.0.0/33"}, ["slipway:aws.network.cidr", "is no network"]),
-    ({"aws__network__cidr": "10.0.0.0/24"}, ["slipway:aws.network.cidr", "/16 to /20"]),
+    ({"aws__network__cidr": "10.0.0.0/20"}, ["slipway:aws.network.cidr", "/16 to /19"]),
+    ({"aws__region": "cn-north-1"}, ["slipway:aws.region: cn-north-1 is of another partition", "commercial"]),
+    ({"aws__region": "us-gov-west-1"}, ["slipway:aws.region: us-gov-west-1 is of another partition"]),
+    (
+        {"aws__cluster__deployer": DEPLOYER.replace("arn:aws:", "arn:aws-cn:")},
+        ["slipway:aws.cluster.deployer", "aws-cn"],
+    ),
+    (
+        {"aws__observability__emails": [f"{n}@example.org" for n in range(11)]},
+        ["slipway:aws.budget.emails: a budget takes 10", "name 10"],
+    ),
     ({"aws__network__cidr": "8.8.0.0/16"}, ["slipway:aws.network.cidr", "not a private range"]),
     ({"aws__network__cidr": "fd00::/48"}, ["slipway:aws.network.cidr", "IPv6"]),
     ({"aws__network__cidr": "172.20.0.0/18"}, ["slipway:aws.network.cidr", "overlaps", "serviceCidr"]),
@@ -123,7 +138,12 @@ def test_a_wrong_setting_is_refused_naming_key_and_fix(change, named):
             "test",
             r"gpu\.steady\.instances: p5\.48xlarge is not offered in .* of us-east-1, but in no zone",
         ),
-        ({"aws__network__zones": ["us-east-1c", "us-east-1d"]}, "test", r"g6\.xlarge.* but in us-east-1a, us"),
+        ({"aws__network__zones": ["us-east-1d", "us-east-1e"]}, "test", r"g6\.xlarge.* but in us-east-1a, us"),
+        (
+            {"aws__network__zones": ["us-east-1a", "us-east-1c"]},
+            "test",
+            r"aws\.network\.zones: us-east-1c is use1-az3 in this account, .* choose from us-east-1a, us-east-1b, us",
+        ),
         ({}, "my_stack", "the stack 'my_stack' names what is made"),
     ],
 )

@@ -3,17 +3,20 @@
 import json
 
 import pytest
+import yaml
 
+from slipway.simulator.scenario import Scenario
 from tests.contracts import rules
 from tests.infra.aws.stacks import VARIANTS
+from tests.recorder import Recorder, run_program
 
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
 # Sealed: a change of what a variant declares is a change of this table.
 SEALED = {
     "dev": {"aws": 66, "kubernetes": 8, "components": 9},
-    "example": {"aws": 104, "kubernetes": 24, "components": 18},
-    "production": {"aws": 123, "kubernetes": 15, "components": 15},
-    "existing": {"aws": 41, "kubernetes": 9, "components": 8},
+    "example": {"aws": 106, "kubernetes": 26, "components": 19},
+    "production": {"aws": 127, "kubernetes": 15, "components": 16},
+    "existing": {"aws": 44, "kubernetes": 9, "components": 9},
 }
 
 
@@ -128,6 +131,66 @@ def test_a_binding_goes_before_its_controller_target_group_rule_and_way_out(vari
     assert {"TargetGroup digits", "ListenerRule digits", "Service digits", "Cluster cluster"} <= auto
 
 
+def test_the_load_balancer_reaches_the_issuer_of_the_tokens_that_it_checks_and_nothing_else(variant):
+    out = {each.name: each.inputs for each in variant("production").of_type("SecurityGroupEgressRule")}
+    assert out.keys() == {"edge-pods", "edge-issuer"} and out["edge-issuer"]["toPort"] == 443
+    assert {each.name for each in variant("example").of_type("SecurityGroupEgressRule")} == {"edge-pods"}
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("example", "eks.amazonaws.com"), ("production", "elbv2.k8s.aws"), ("existing", "eks.amazonaws.com")],
+)
+def test_pods_are_ready_only_once_the_load_balancer_takes_them(name, label, variant):
+    labels = variant(name).inputs_of("space", "Namespace")["metadata"]["labels"]
+    assert labels[f"{label}/pod-readiness-gate-inject"] == "enabled"
+
+
+def test_what_faces_the_internet_waits_for_the_way_there_and_logs_for_the_leave_to_write(variant):
+    for name in ("example", "production"):
+        program = variant(name)
+        gateways = [each.name for each in program.of_type("NatGateway")]
+        for kind, each in [("LoadBalancer", "edge"), *(("NatGateway", gateway) for gateway in gateways)]:
+            assert {"InternetGateway gateway", "Route public"} <= program.waits_for(kind, each)
+        assert "BucketPolicy logs" in program.waits_for("LoadBalancer", "edge")
+        assert "BucketPolicy logs" in program.waits_for("BucketLogging", "models")
+
+
+def test_nodes_and_addons_have_the_clusters_version(variant):
+    """1.36 is the newest that the scenario's EKS offers."""
+    program = variant("production")
+    assert program.inputs_of("cluster", "Cluster")["version"] == "1.36"
+    assert {each.inputs["version"] for each in program.of_type("NodeGroup")} == {"1.36"}
+    assert len([each.inputs["addonVersion"] for each in program.of_type("Addon")]) == 6
+    assert variant("example").inputs_of("metrics-server", "Addon")["addonVersion"]
+
+
+def test_the_rules_of_every_platform_alert_by_the_topic(variant):
+    program = variant("example")
+    groups = yaml.safe_load(program.inputs_of("rules", "RuleGroupNamespace")["data"])["groups"]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    assert {"SlipwayDrift", "SlipwayAccuracyLost", "SlipwaySaturated", "SlipwayGpuFull"} <= alerts
+    assert all('namespace="slipway"' in rule["expr"] for group in groups for rule in group["rules"] if "record" in rule)
+    definition = yaml.safe_load(program.inputs_of("alerts", "AlertManagerDefinition")["definition"])
+    config = yaml.safe_load(definition["alertmanager_config"])
+    (receiver,) = config["receivers"]
+    assert receiver["name"] == config["route"]["receiver"]
+    topic = program.inputs_of("errors", "MetricAlarm")["alarmActions"][0]
+    assert receiver["sns_configs"] == [{"topic_arn": topic, "sigv4": {"region": "us-east-1"}, "send_resolved": True}]
+    scrape = yaml.safe_load(program.inputs_of("metrics", "Scraper")["scrapeConfiguration"])["scrape_configs"][0]
+    assert {"namespace", "pod", "service"} == {each.get("target_label") for each in scrape["relabel_configs"]} - {None}
+    policies = [program.inputs_of("alarms", "TopicPolicy")["policy"], program.inputs_of("key", "Key")["policy"]]
+    assert all("aps.amazonaws.com" in policy for policy in policies)
+
+
+def test_a_dashboard_draws_the_edge_where_there_is_one(variant):
+    body = json.loads(variant("example").inputs_of("services", "Dashboard")["dashboardBody"])
+    drawn = [each["properties"] for each in body["widgets"]]
+    assert len(drawn) == 4 and {each["region"] for each in drawn} == {"us-east-1"}
+    assert "app/slipway-test/" in json.dumps(drawn[0]) and "SEARCH('{AWS/ApplicationELB," in json.dumps(drawn[3])
+    assert variant("dev").of_type("Dashboard") == []
+
+
 def test_nodes_come_after_what_makes_them_ready_and_before_what_runs_on_them(variant):
     program = variant("production")
     for pool in ("cpu", "spot", "steady"):
@@ -210,9 +273,46 @@ def test_alarms_and_budget_reach_somebody(variant):
     ]  # fmt: skip
 
 
+def test_nothing_of_callers_is_kept_for_longer_than_the_stack_says(variant):
+    kept = {
+        name: {each.name: each.inputs["retentionInDays"] for each in variant(name).of_type("LogGroup")}
+        for name in ("example", "production")
+    }
+    assert {name: days for name, days in kept["production"].items() if name != "cluster"} == {
+        "firewall": 14,
+        "flow": 14,
+    }
+    assert {name: days for name, days in kept["example"].items() if name != "cluster"} == {"firewall": 365, "flow": 365}
+    expiries = [
+        rule["expiration"]["days"]
+        for each in variant("production").of_type("BucketLifecycleConfiguration")
+        for rule in each.inputs["rules"]
+        if "expiration" in rule
+    ]
+    assert expiries == [20]
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_no_kubeconfig_holds_a_credential_or_replaces_the_cluster(name, variant):
     (provider,) = variant(name).of_type("pulumi:providers:kubernetes")
     config = json.loads(provider.inputs["kubeconfig"])
     assert config["users"][0]["user"].keys() == {"exec"}
     assert provider.inputs["clusterIdentifier"].startswith("arn:aws:eks:")
+
+
+@pytest.mark.parametrize(("there", "recorded"), [(True, False), (True, True), (False, False)])
+def test_a_log_group_that_eks_has_made_again_is_imported_once(there, recorded, monkeypatch):
+    name = "/aws/eks/slipway-test/cluster"
+    answer = Scenario.answer
+
+    def answered(self, token, args):
+        found = answer(self, token, args)
+        return {**found, "logGroupNames": [name] * there} if token.endswith(":getLogGroups") else found
+
+    monkeypatch.setattr(Scenario, "answer", answered)
+    group = {"type": "aws:cloudwatch/logGroup:LogGroup", "outputs": {"name": name}}
+    monkeypatch.setattr(Recorder, "recorded", {"urn": group} if recorded else {})
+    made = run_program(**VARIANTS["dev"]()).request("LogGroup", "cluster")
+    imported = there and not recorded
+    assert made.importId == (name if imported else "")
+    assert list(made.ignoreChanges) == (["kmsKeyId", "retentionInDays", "tags"] if imported else [])

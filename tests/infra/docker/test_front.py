@@ -78,13 +78,18 @@ def test_new_connections_go_where_the_file_leads_and_open_ones_stay(place, monke
     running(monkeypatch, scenario)
 
 
-def test_callers_wait_for_a_target_and_a_file_that_is_away_changes_nothing(place, monkeypatch):
+def test_callers_wait_for_a_target_and_a_file_that_can_not_be_read_changes_nothing(place, monkeypatch):
     async def scenario(_):
         waiting = asyncio.create_task(asked(front.PORT, b"x"))
         await asyncio.sleep(0.1)
         place.write_text("127.0.0.1")
         assert await waiting == b"firstx"
         place.unlink()
+        assert await asked(front.PORT, b"y") == b"firsty"
+        place.write_bytes(b"\xff\xfe")
+        assert await asked(front.PORT, b"y") == b"firsty"
+        place.unlink()
+        place.mkdir()
         assert await asked(front.PORT, b"y") == b"firsty"
 
     running(monkeypatch, scenario)

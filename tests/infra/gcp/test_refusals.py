@@ -23,6 +23,10 @@ REFUSED = [
     ({"gcp__project": "Example Project"}, ["slipway:gcp.project", "'Example Project'"]),
     ({"gcp__project": 210987654321}, ["slipway:gcp.project", "string"]),
     ({"gcp__region": MISSING}, ["slipway:gcp.region: is not set", "europe-west4"]),
+    (
+        {"privacy": {"regions": ["europe-west1"]}},
+        ["slipway:gcp.region: europe-west4 is none of privacy.regions (europe-west1)", "take one of these"],
+    ),
     ({"gcp__region": "europe-west4-a"}, ["slipway:gcp.region", "'europe-west4-a'"]),
     ({"gcp__regoin": "europe-west4"}, ["slipway:gcp.regoin: no such key", "region"]),
     ({"gcp__labels": {"Team": "a"}}, ["slipway:gcp.labels", "'Team'", "lower-case"]),
@@ -90,6 +94,10 @@ REFUSED = [
     (pool(min=3), ["slipway:gcp.cluster.gpu.steady.min: 3 is more than max, 2"]),
     (pool(capacity="preemptible"), ["slipway:gcp.cluster.gpu.1.capacity", "'on-demand'"]),
     (pool(sharing="time"), ["slipway:gcp.cluster.gpu.steady.sharers: 1 with sharing time"]),
+    (
+        pool(sharing="mps", sharers=2),
+        ["slipway:gcp.cluster.gpu.steady.sharing: mps wants pods in the node's own IPC", "use time"],
+    ),
     (pool(sharers=4), ["slipway:gcp.cluster.gpu.steady.sharers: 4 with sharing none"]),
     ({"gcp__cluster__gpu": []}, ["services.digits.accelerator: no node has a GPU", "gcp.cluster.gpu"]),
     ({"gcp__cluster__gpu": [STEADY]}, ["services.digits.scale", "gcp.cluster.gpu"]),
@@ -114,7 +122,17 @@ REFUSED = [
     ({"gcp__ci__repository": "models"}, ["slipway:gcp.ci.repository", "'models'"]),
     ({"image": {"arch": "arm64"}}, ["slipway:image.arch: arm64: the nodes are amd64"]),
     ({"services__digits__port": 3001}, ["services.digits.port: platform gcp has none", "remove it"]),
-    ({"services__linear__scale": {"min": 1, "max": 4, "on": "inflight"}}, ["services.linear.scale.on", "use cpu"]),
+    ({"services__linear__scale": {"min": 1, "max": 4, "on": "inflight"}}, ["services.linear.scale.on", "or cpu"]),
+    ({"services__linear__scale": {"max": 4, "on": "requests", "target": 9}}, ["services.linear.scale.on", "set host"]),
+    ({"services__linear__scale": {"max": 4, "on": "requests"}}, ["services.linear.scale: target: is not set", "load"]),
+    (
+        {"services__digits__scale": {"min": 2, "max": 4, "onDemand": 1, "on": "requests", "target": 9}},
+        ["services.digits.scale.onDemand: requests are counted for all pods"],
+    ),
+    (
+        {"services__linear__scale": {"min": 0, "max": 4, "on": "requests", "target": 9}},
+        ["services.linear.scale: min: where there is no pod nobody counts"],
+    ),
 ]
 
 

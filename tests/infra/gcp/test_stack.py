@@ -1,8 +1,11 @@
 """The Google Cloud stack under mocks: what is declared, who may read what, what is public, what comes before what."""
 
 import json
+import re
 
 import pytest
+from slipway.infra.platforms.gcp.observability import _plain
+from slipway.infra.workload import observability
 
 from tests.contracts import rules
 from tests.infra.gcp.stacks import KEY, VARIANTS
@@ -10,11 +13,11 @@ from tests.infra.gcp.stacks import KEY, VARIANTS
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
 # Sealed: a change of what a variant declares is a change of this table.
 SEALED = {
-    "dev": {"gcp": 42, "kubernetes": 9, "slipway": 12},
-    "example": {"gcp": 64, "kubernetes": 27, "slipway": 19},
-    "production": {"gcp": 73, "kubernetes": 23, "slipway": 22},
-    "autopilot": {"gcp": 42, "kubernetes": 14, "slipway": 12},
-    "existing": {"gcp": 40, "kubernetes": 15, "slipway": 11},
+    "dev": {"gcp": 48, "kubernetes": 9, "slipway": 12},
+    "example": {"gcp": 70, "kubernetes": 28, "slipway": 19},
+    "production": {"gcp": 79, "kubernetes": 26, "slipway": 22},
+    "autopilot": {"gcp": 48, "kubernetes": 14, "slipway": 12},
+    "existing": {"gcp": 45, "kubernetes": 15, "slipway": 11},
 }
 STATEFUL = {("Bucket", "models"), ("Repository", "images")}
 
@@ -74,11 +77,13 @@ def test_a_service_reads_its_own_models_and_nothing_else(variant):
     assert [each.name for each in program.of_type("Account")] == ["nodes"]
 
 
-def test_nodes_may_run_and_pull_and_nothing_else(variant):
+def test_nodes_may_run_pull_and_evaluate_rules_and_nothing_else(variant):
     roles = {
         each.inputs["role"] for kind in ("IAMMember", "RepositoryIamMember") for each in variant("dev").of_type(kind)
     }
-    assert roles == {"roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader"}
+    assert roles == {
+        "roles/container.defaultNodeServiceAccount", "roles/artifactregistry.reader", "roles/monitoring.viewer",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["example", "dev", "production", "autopilot"])
@@ -107,12 +112,29 @@ def test_production_alone_protects_and_retains_and_a_key_always_stays(name, vari
         assert program.request(key.typ.split(":")[-1], key.name).retainOnDelete
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_what_the_stack_filled_itself_does_not_keep_a_service_from_being_removed(name, variant):
+    folders = variant(name).of_type("ManagedFolder")
+    assert folders and all(each.inputs["forceDestroy"] is True for each in folders)
+
+
 def test_a_key_that_is_there_is_granted_on_and_left_alone(variant):
     program = variant("production")
     assert program.of_type("CryptoKey") == program.of_type("KeyRing") == []
     grants = program.of_type("CryptoKeyIAMMember")
     assert {each.inputs["cryptoKeyId"] for each in grants} == {KEY}
     assert len({each.inputs["member"] for each in grants}) == len(grants) == 4
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_googles_agents_are_granted_once_their_apis_are_on_and_used_once_the_grants_are_known(name, variant):
+    program = variant(name)
+    for each in program.of_type("CryptoKeyIAMMember"):
+        waits = program.waits_for("CryptoKeyIAMMember", each.name)
+        assert {f"Service {api}" for api in ("compute", "storage", "container", "artifactregistry")} <= waits, each.name
+        for user in ("Bucket models", "Repository images"):
+            assert f"CryptoKeyIAMMember {each.name}" in program.waits_for(*user.split())
+            assert "GrantsSettled key-grants" in program.waits_for(*user.split())
 
 
 def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
@@ -123,9 +145,16 @@ def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
     assert spot["nodeConfig"]["spot"] is True and steady["nodeConfig"]["spot"] is False
     (gpu,) = steady["nodeConfig"]["guestAccelerators"]
     assert (gpu["type"], gpu["count"]) == ("nvidia-l4", 1)
+    assert gpu["gpuDriverInstallationConfig"] == {"gpuDriverVersion": "LATEST"}
     assert gpu["gpuSharingConfig"] == {"gpuSharingStrategy": "TIME_SHARING", "maxSharedClientsPerGpu": 4}
     assert "guestAccelerators" not in pools["cpu-nodes"]["nodeConfig"]
-    assert not any("taints" in each["nodeConfig"] for each in pools.values())
+    gpu_taint = {"key": "nvidia.com/gpu", "value": "present", "effect": "NO_SCHEDULE"}
+    assert "taints" not in pools["cpu-nodes"]["nodeConfig"]
+    assert all(gpu_taint in pools[name]["nodeConfig"]["taints"] for name in ("spot-nodes", "steady-nodes"))
+    # By zone, to begin with; the autoscaler's afterwards.
+    assert [pools[f"{name}-nodes"]["initialNodeCount"] for name in ("cpu", "spot", "steady")] == [1, 0, 1]
+    assert "initialNodeCount" in program.request("NodePool", "cpu-nodes").ignoreChanges
+    assert "NodePool cpu-nodes" in program.waits_for("NodePool", "spot-nodes")
     pods = [each.inputs["spec"]["template"]["spec"] for each in program.of_type("Deployment") if "digits" in each.name]
     wished = [
         each["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
@@ -136,6 +165,24 @@ def test_gpu_pools_start_from_nothing_and_are_taken_in_their_order(variant):
     assert ["spot", "steady"] in values
     for pod in pods:
         assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
+
+
+def test_the_pools_grow_in_their_order_and_pods_ask_for_it(variant):
+    program = variant("production")
+    pools = {each.name: each.inputs for each in program.of_type("NodePool")}
+    (order,) = program.of_type("ComputeClass")
+    named = [pools[f"{name}-nodes"]["name"] for name in ("spot", "steady")]
+    assert [each["nodepools"] for each in order.inputs["spec"]["priorities"]] == [[each] for each in named]
+    (called, value) = ("cloud.google.com/compute-class", order.inputs["metadata"]["name"])
+    for name in ("spot-nodes", "steady-nodes"):
+        assert pools[name]["nodeConfig"]["labels"][called] == value
+        assert {"key": called, "value": value, "effect": "NO_SCHEDULE"} in pools[name]["nodeConfig"]["taints"]
+    for each in program.of_type("Deployment"):
+        if each.name.startswith("digits"):
+            pod = each.inputs["spec"]["template"]["spec"]
+            assert pod["nodeSelector"][called] == value
+            assert called in [one["key"] for one in pod["tolerations"]]
+    assert variant("dev").of_type("ComputeClass") == []
 
 
 def test_what_a_pool_can_not_change_is_in_its_name_and_what_it_can_is_not():
@@ -176,10 +223,21 @@ def test_a_service_is_probed_and_guarded_before_it_is_led_to(variant):
     waits = program.waits_for("HTTPRoute", "digits")
     assert {"HealthCheckPolicy digits", "GCPBackendPolicy digits", "Gateway edge", "Deployment digits"} <= waits
     probe = objects(program, "HealthCheckPolicy")["digits"]["default"]["config"]["httpHealthCheck"]
-    assert probe == {"port": 3000, "requestPath": "/readyz"}
+    assert probe == {"portSpecification": "USE_FIXED_PORT", "port": 3000, "requestPath": "/readyz"}
     policy = objects(program, "GCPBackendPolicy")["digits"]
     assert policy["default"]["securityPolicy"] == program.inputs_of("firewall", "SecurityPolicy")["name"]
     assert policy["targetRef"] == {"group": "", "kind": "Service", "name": "digits"}
+
+
+def test_pods_are_counted_by_the_load_balancers_requests_where_a_service_says_so(variant):
+    program = variant("example")
+    policies = objects(program, "GCPBackendPolicy")
+    assert policies["linear"]["default"]["maxRatePerEndpoint"] == 500
+    assert "maxRatePerEndpoint" not in policies["digits"]["default"]
+    (metric,) = objects(program, "HorizontalPodAutoscaler")["linear"]["metrics"]
+    assert metric["object"]["describedObject"] == {"apiVersion": "v1", "kind": "Service", "name": "linear"}
+    assert metric["object"]["metric"]["name"] == "autoscaling.googleapis.com|gclb-capacity-fullness"
+    assert metric["object"]["target"] == {"type": "AverageValue", "averageValue": "70"}
 
 
 def test_the_load_balancer_goes_before_what_it_is_made_of_and_what_reaches_the_cluster(variant):
@@ -224,11 +282,24 @@ def test_an_internal_edge_has_no_public_address_and_takes_tls_by_its_own_certifi
     assert program.inputs_of("edge", "RegionSslPolicy")["minTlsVersion"] == "TLS_1_2"
 
 
-def test_pods_take_requests_from_the_load_balancer_alone(variant):
+@pytest.mark.parametrize("name", VARIANTS)
+def test_pods_end_no_sooner_than_endpoint_groups_have_let_go_of_them(name, variant):
+    pods = [each["template"]["spec"] for each in objects(variant(name), "Deployment").values()]
+    assert pods and min(each["terminationGracePeriodSeconds"] for each in pods) >= 60
+
+
+def test_the_network_is_looked_through_after_the_cluster_and_before_it_goes(variant):
+    assert "NetworkLeftovers leftovers" in variant("example").waits_for("Cluster", "cluster")
+    assert "Network vpc" in variant("example").waits_for("NetworkLeftovers", "leftovers")
+    assert variant("autopilot").of_type("NetworkLeftovers") == []  # in a network that is another's
+
+
+def test_pods_take_requests_from_the_load_balancer_and_their_own_namespace_alone(variant):
     for name, edge in (("example", []), ("autopilot", ["10.9.0.0/23"])):
         policies = objects(variant(name), "NetworkPolicy")
         asked = policies["digits"]["ingress"][0]["from"]
-        assert [each["ipBlock"]["cidr"] for each in asked] == [*edge, "35.191.0.0/16", "130.211.0.0/22"]
+        assert [each["ipBlock"]["cidr"] for each in asked[:-1]] == [*edge, "35.191.0.0/16", "130.211.0.0/22"]
+        assert asked[-1] == {"podSelector": {}}
         assert [each["ports"][0]["port"] for each in policies["digits"]["egress"]][:1] == [53]
 
 
@@ -242,17 +313,40 @@ def test_services_believe_googles_proxies_and_its_address_and_nobody_else(varian
 
 def test_alerts_are_told_to_the_named_addresses_and_the_budget_too(variant):
     program = variant("example")
-    alerts = {each.name: each.inputs for each in program.of_type("AlertPolicy")}
-    assert set(alerts) == {"errors", "latency", "drift", "unhealthy-digits", "unhealthy-linear",
-                           "unreachable-digits", "unreachable-linear"}  # fmt: skip
-    assert all(len(each["notificationChannels"]) == 1 for each in alerts.values())
-    condition = alerts["latency"]["conditions"][0]["conditionPrometheusQueryLanguage"]
-    assert condition["query"].endswith("> 0.5") and 'cluster="slipway-test"' in condition["query"]
+    policies = {each.name: each.inputs for each in program.of_type("AlertPolicy")}
+    assert set(policies) == {"failing", "slow", "saturated", "drift", "accuracy-lost", "gpu-full", "access-stale",
+                           "issuer-keys-stale", "unhealthy-digits",
+                           "unhealthy-linear", "unreachable-digits", "unreachable-linear"}  # fmt: skip
+    assert all(len(each["notificationChannels"]) == 1 for each in policies.values())
+    condition = policies["slow"]["conditions"][0]["conditionPrometheusQueryLanguage"]
+    assert "> 0.5 and" in condition["query"] and condition["duration"] == "600s"
+    assert policies["failing"]["severity"] == "CRITICAL" and policies["drift"]["severity"] == "WARNING"
     budget = program.inputs_of("budget", "gcp:billing/budget:Budget")
     assert budget["budgetFilter"]["projects"] == ["projects/210987654321"]
     assert len(budget["allUpdatesRule"]["monitoringNotificationChannels"]) == 1
     (provider,) = program.of_type("pulumi:providers:gcp")
     assert provider.inputs["billingProject"] == "example-project"
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_alert_asks_about_this_cluster_and_namespace_and_for_nothing_that_is_recorded(name, variant):
+    shared = {_plain(rule["alert"]) for rule in observability.alerts(observability.rules("slipway"))}
+    policies = {each.name: each.inputs for each in variant(name).of_type("AlertPolicy")}
+    assert shared <= policies.keys()
+    for called, policy in policies.items():
+        query = policy["conditions"][0]["conditionPrometheusQueryLanguage"]["query"]
+        if not called.startswith("unreachable"):
+            assert query.count('cluster="') == query.count('namespace="') > 0, called
+        assert "slipway:" not in query and "(-" not in query
+    # Managed Prometheus has an Alertmanager that tells nobody.
+    (ruled,) = objects(variant(name), "Rules").values()
+    assert ruled["groups"] and all("record" in rule for group in ruled["groups"] for rule in group["rules"])
+
+
+def test_a_service_is_counted_by_the_exact_names_of_its_deployments(variant):
+    policies = {each.name: str(each.inputs["conditions"]) for each in variant("production").of_type("AlertPolicy")}
+    assert 'deployment=~"digits|digits-base"' in policies["unhealthy-digits"]
+    assert 'deployment=~"linear"' in policies["unhealthy-linear"]
 
 
 def test_pods_are_scraped_by_googles_collectors_alone(variant):
@@ -277,11 +371,34 @@ def test_previews_read_and_only_jobs_of_the_environment_deploy(variant):
     by_member = {}
     for each in program.of_type("IAMMember"):
         by_member.setdefault(each.inputs["member"], set()).add(each.inputs["role"])
-    (jobs,) = [member for member in by_member if member.startswith("principalSet://")]
-    assert by_member[jobs] == {"roles/viewer", "roles/iam.securityReviewer", "roles/storage.objectViewer"}
-    (deploy,) = [member for member in by_member if member.startswith("principal://")]
-    assert deploy.endswith("/subject/repo:example/models:environment:production")
+    within = "/subject/repo:example/models:environment:"
+    (preview,), (deploy,) = (
+        [member for member in by_member if member.endswith(f"{within}{name}")] for name in ("preview", "production")
+    )
+    assert by_member[preview] == {"projects/example-project/roles/slipway_test_preview"}
+    assert not any("principalSet" in member for member in by_member)
+    (binding,) = program.of_type("ClusterRoleBinding")
+    (subject,) = binding.inputs["subjects"]
+    assert (subject["kind"], subject["name"]) == ("User", preview)
     assert not by_member[deploy] & {"roles/owner", "roles/editor"}
+
+
+def test_a_preview_reads_settings_and_states_and_neither_data_nor_billing(variant):
+    program = variant("production")
+    held = program.inputs_of("preview", "IAMCustomRole")["permissions"]
+    assert all(re.search(r"\.(get|list|getIamPolicy|connect)$", each) for each in held)
+    assert not [each for each in held if re.search("objects|billing|logging|secret|versions|credentials|docker", each)]
+    (role,) = program.of_type("ClusterRole")
+    rules_ = role.inputs["rules"]
+    assert not any({"secrets", "pods/log", "pods/exec", "*"} & {*each["resources"]} for each in rules_)
+    assert all(set(each["verbs"]) == {"get", "list", "watch"} for each in rules_)
+    seen = {(group, kind) for each in rules_ for group in each["apiGroups"] for kind in each["resources"]}
+    for each in of(program, "kubernetes"):
+        group, _, kind = each.typ.split(":")[1].rpartition("/")[0], "", each.typ.split(":")[2].lower()
+        plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}es" if kind.endswith("s") else f"{kind}s"
+        plural = {"ruleses": "rules", "gatewaies": "gateways"}.get(plural, plural)
+        if kind != "secret":
+            assert (group.removeprefix("core"), plural) in seen, (group, plural)
 
 
 def test_no_output_holds_credentials_and_the_kubeconfig_asks_the_plugin(variant):

@@ -83,7 +83,7 @@ cluster = aws.eks.Cluster(
         subnet_ids=subnets, endpoint_private_access=True, endpoint_public_access=False
     ),
     access_config=aws.eks.ClusterAccessConfigArgs(
-        authentication_mode="API", bootstrap_cluster_creator_admin_permissions=False
+        authentication_mode="API", bootstrap_cluster_creator_admin_permissions=True
     ),
     encryption_config=aws.eks.ClusterEncryptionConfigArgs(
         provider=aws.eks.ClusterEncryptionConfigProviderArgs(key_arn=key.arn), resources=["secrets"]

@@ -24,14 +24,16 @@ gateway = aws.ec2.InternetGateway("gateway", vpc_id=vpc.id)
 routes = aws.ec2.RouteTable("routes", vpc_id=vpc.id)
 aws.ec2.Route("out", route_table_id=routes.id, destination_cidr_block="0.0.0.0/0", gateway_id=gateway.id)
 subnets = []
-for index, zone in enumerate("abca"):
+for index, zone in enumerate("abda"):
     subnet = aws.ec2.Subnet(
         f"subnet-{index}", vpc_id=vpc.id, cidr_block=f"10.0.{index}.0/24", availability_zone=f"us-east-1{zone}"
     )
     aws.ec2.RouteTableAssociation(f"subnet-{index}", subnet_id=subnet.id, route_table_id=routes.id)
     subnets.append(subnet.id)
 address = aws.ec2.Eip("nat", domain="vpc")
-aws.ec2.NatGateway("nat", allocation_id=address.id, subnet_id=subnets[0])
+aws.ec2.NatGateway(
+    "nat", allocation_id=address.id, subnet_id=subnets[0], opts=pulumi.ResourceOptions(depends_on=[gateway])
+)
 
 key = aws.kms.Key("key", enable_key_rotation=True)
 aws.kms.Alias("key", name="alias/thirty", target_key_id=key.key_id)

@@ -1,0 +1,160 @@
+"""Alerts end to end: a real service in trouble, scraped as the operator would, told to people and taken back."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from slipway.infra.runtime import RUNTIMES
+from slipway.infra.workload.names import STACK
+from slipway.infra.workload.observability import HERE
+from slipway.service.artifact import seal
+from slipway.service.manifest import ONNX
+from slipway.service.telemetry.features import reference
+
+from tests.callers import HEADERS, access
+from tests.cluster.watching import FASTER, asked, pod, prometheus, scraped, sooner, sooner_rules, until
+from tests.service.conftest import ROOT, make_artifact
+from tests.workload.examples import manifests
+
+RATE = 40  # requests a second that one key may make; a healthy caller stays below it
+RECEIVERS = ("webhook", "chat", "mail")
+
+
+def declared(kind):
+    (found,) = [each for each in manifests("public") if each["kind"] == kind]
+    return found
+
+
+RULES = [rule for group in declared("PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
+ALERTS = [rule["alert"] for rule in RULES if "alert" in rule]
+
+
+class Service:
+    """The double of `troubled.py`, and callers that go on until it is closed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._trouble, self._stop, self._random = folder / "trouble", threading.Event(), np.random.default_rng(0)
+        artifact = make_artifact(folder / "artifact", "classifier")
+        training = self._random.normal(size=(2000, 4)).astype(np.float32)
+        (artifact / "statistics.json").write_text(
+            json.dumps({"inputs": {"features": {"features": reference(training)}}})
+        )
+        seal(artifact)
+        (folder / "access.json").write_text(access(rate={"perKey": RATE}))
+        (folder / "access.json").chmod(0o600)
+        self.url, self.metrics = (f"127.0.0.1:{port}" for port in (3581, 3582))
+        options = {"port": "3581", "metrics-port": "3582", "access": folder / "access.json", "name": "digits"}
+        command = [sys.executable, "-m", "tests.cluster.troubled", "--artifact", artifact]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        environment = os.environ | {"TROUBLE": str(self._trouble)}
+        self._log = (folder / "service.log").open("w")
+        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=self._log)
+        until(self._up, 60, "the service does not start")
+        self._callers = [threading.Thread(target=self._call, daemon=True) for _ in range(6)]
+        for each in self._callers:
+            each.start()
+
+    def trouble(self, there: bool) -> None:
+        (self._trouble.touch if there else self._trouble.unlink)()
+
+    def close(self) -> None:
+        self._stop.set()
+        for each in self._callers:
+            each.join()
+        self._process.terminate()
+        self._process.wait()
+        self._log.close()
+
+    def _up(self) -> bool:
+        assert self._process.poll() is None, "the service ended"
+        try:
+            return httpx.get(f"http://{self.url}/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def _call(self) -> None:
+        """Healthy: inputs as in training, a pause, the truth as it was predicted. In trouble the opposite of each."""
+        with httpx.Client(base_url=f"http://{self.url}", headers=HEADERS, timeout=10) as client:
+            while not self._stop.is_set():
+                bad = self._trouble.exists()
+                features = np.random.default_rng().normal(4 * bad, 1, 4).tolist()
+                try:
+                    answer = client.post("/predict", json={"inputs": {"features": features}})
+                except httpx.TransportError:  # a busy machine: asked again
+                    continue
+                if answer.status_code == 200:
+                    label = answer.json()["label"]
+                    truth = label if not bad else "low" if label != "low" else "high"
+                    self._score(client, answer.headers["x-prediction-token"], truth)
+                time.sleep(0.02 if bad else 0.4)
+
+    def _score(self, client: httpx.Client, token: str, truth: str) -> None:
+        while not self._stop.is_set():  # refused ones go again, as the truth is worth it
+            if client.post("/feedback", json={"token": token, "label": truth}).status_code != 429:
+                return
+            time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A service, Prometheus's address and the receivers."""
+    folder = tmp_path_factory.mktemp("watched")
+    monitor = declared("PodMonitor")
+    service = Service(folder)
+    labels = {STACK: monitor["spec"]["selector"]["matchLabels"][STACK]}
+    scrape = scraped(monitor, {service.metrics: pod(monitor["metadata"]["namespace"], "digits-1", labels)})
+    try:
+        with prometheus(folder, scrape, sooner_rules(declared("PrometheusRule")["spec"])) as (address, receivers):
+            yield service, address, receivers
+    finally:
+        service.close()
+
+
+@pytest.mark.skipif("SLIPWAY_FULL" not in os.environ, reason="make test-cluster-full")
+def test_every_rule_fires_and_resolves_and_nothing_does_in_a_healthy_hour(watched):
+    service, address, receivers = watched
+    time.sleep(3600 / FASTER)
+    assert asked(address, "ALERTS") == []
+    service.trouble(True)
+    until(lambda: _all(receivers, ALERTS, "firing"), 200, receivers.told)
+    service.trouble(False)
+    until(lambda: _all(receivers, ALERTS, "resolved"), 200, receivers.told)
+
+
+def test_a_service_that_fails_is_told_to_everybody_and_taken_back(watched):
+    service, _, receivers = watched
+    receivers.told.clear()
+    service.trouble(True)
+    until(lambda: _all(receivers, ["SlipwayFailing"], "firing"), 40, receivers.told)
+    service.trouble(False)
+    until(lambda: _all(receivers, ["SlipwayFailing"], "resolved"), 40, receivers.told)
+
+
+def test_every_panel_and_every_query_that_scales_finds_what_the_operator_scrapes(watched):
+    _, address, _ = watched
+    namespace = declared("PodMonitor")["metadata"]["namespace"]
+    panels = json.loads((HERE / "dashboard.json").read_text())["panels"]
+    queries = [target["expr"] for panel in panels for target in panel["targets"]]
+    for old, new in {"$__rate_interval": "1d", "$namespace": namespace, "$service": ".+"}.items():
+        queries = [each.replace(old, new) for each in queries]
+    queries.append(RUNTIMES[ONNX].requests_in_flight(namespace, "digits"))
+    empty = [each for each in queries if not asked(address, sooner(each))]
+    assert len(queries) > 12 and empty == []
+
+
+def test_a_label_that_the_operator_takes_for_itself_is_not_ours(watched):
+    _, address, _ = watched
+    series = asked(address, '{__name__=~"bentoml_.+|slipway_.+"}')
+    assert series and not [name for each in series for name in each["metric"] if name.startswith("exported_")]
+
+
+def _all(receivers, alerts, state):
+    return all(receivers.has(each, alert, state) for each, alert in itertools.product(RECEIVERS, alerts))
