@@ -7,7 +7,7 @@ from typing import Any
 
 import pulumi
 import pulumi_aws as aws
-from slipway.infra.names import KEEPS_ITS_NAME, bounded, own_name
+from slipway.infra.names import KEEPS_ITS_NAME, own_name
 from slipway.infra.platforms.aws.cluster import Eks
 from slipway.infra.platforms.aws.config import WatchConfig
 from slipway.infra.platforms.aws.dashboard import dashboard
