@@ -75,6 +75,12 @@ def test_an_output_that_no_metric_judges_is_within_five_percent_of_its_spread(fo
     assert told is None if how is None else re.search(how, told)
 
 
+def test_an_output_that_does_not_vary_has_no_spread_to_be_measured_by():
+    same = np.full((4, 2), 3.0)
+    assert unlike(same, same + 0.001) is None
+    assert unlike(same, same + 1) == "is off by 1 and does not vary"
+
+
 def test_words_that_no_metric_judges_are_the_same_for_nineteen_of_twenty():
     words = np.array(["yes", "no"] * 50, object)
     assert unlike(words, np.where(np.arange(100) < 5, "other", words)) is None
