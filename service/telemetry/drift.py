@@ -72,10 +72,10 @@ class Drift:
         """Count samples, batch first."""
         if not self._watched:
             return
-        found = {False: _of_each(features, inputs), True: _of_each(words, inputs)}
+        found = {name: {**features(array), **words(array)} for name, array in inputs.items()}
         mine = self._cells.array
         for each, start in zip(self._watched, self._starts, strict=False):
-            values = found[each.categories].get(each.input, {}).get(each.name)
+            values = found.get(each.input, {}).get(each.name)
             if values is not None:
                 mine[start : start + len(each.training)] += each.counted(values)
         self._seen += len(next(iter(inputs.values())))
@@ -105,12 +105,6 @@ def _watched(name: str, feature: Mapping[str, Any]) -> _Watched:
         else partial(tallies, categories=categories)
     )
     return _Watched(name, feature["name"], categories is not None, counted, np.array(feature["counts"], float))
-
-
-def _of_each(
-    look: Callable[[np.ndarray], dict[str, np.ndarray]], inputs: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, np.ndarray]]:
-    return {name: look(array) for name, array in inputs.items()}
 
 
 def _compared(watched: _Watched, seen: np.ndarray, level: float) -> Feature:

@@ -23,9 +23,8 @@ PREDICT, INFER, V2, EXPLAIN, FEEDBACK, STATUS, LIVEZ, READYZ, OPENAPI, INDEX, MO
 
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _STATUSES = frozenset((200, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 415, 422, 429, 499, 500, 503, 504))
-# The numbers: how many records there are, open connections, waiting requests, requests begun at
-# each endpoint, then the records: endpoint, status, seconds in all and a count for each bucket. What has begun and is
-# in no record is in work.
+# The numbers: how many records there are, open connections, waiting requests, requests begun at each endpoint, then the
+# records: endpoint, status, seconds in all and a count for each bucket. What has begun and is in no record is in work.
 _USED, _CONNECTIONS, _WAITING, _BEGUN = range(4)
 _FIRST = _BEGUN + len(ENDPOINTS)
 _LENGTH = 3 + len(_BUCKETS) + 1

@@ -53,8 +53,6 @@ def _noted(task: Task, variant: Variant, path: Path, answers: Answers) -> Varian
         why = reason(error, path)
         if variant.name == REFERENCE:
             raise _not_run(task.evaluation, why) from error
-        for noted in (answers.outputs, answers.specs, answers.alone):
-            noted.pop(variant.name, None)
         return replace(variant, path=None, note=f"not made: {why}")
     if variant.name not in answers.alone:
         return variant
@@ -63,22 +61,21 @@ def _noted(task: Task, variant: Variant, path: Path, answers: Answers) -> Varian
 
 
 def _answer(task: Task, name: str, running: ort.InferenceSession, answers: Answers) -> None:
+    """Notes nothing of a variant before all is well with it."""
     inputs, metric = task.evaluation.inputs, task.metric
-    together = runtime.predict(running, inputs)
+    names, together = [each.name for each in running.get_outputs()], runtime.predict(running, inputs)
     if name == REFERENCE:
-        names = [each.name for each in running.get_outputs()]
         check_answers(together[0], task.settings, task.evaluation, task.highest, task.labels, task.folder, names)
         answers.together = together
     elif together[0].dtype.kind == "f" and not np.isfinite(together[0]).all():
         raise ValueError("it answers NaN or infinity")
-    answers.outputs[name], answers.specs[name] = together, runtime.specs(running)
-    if (how := depends(running, task.evaluation, together, task.tolerance(name))) is not None:
-        answers.outputs[name] = runtime.predict(running, inputs, 1)
+    how = depends(running, task.evaluation, together, task.tolerance(name))
+    outputs = together if how is None else runtime.predict(running, inputs, 1)
+    if name != REFERENCE and not metric.outputs:
+        _check_unjudged(names, answers.outputs[REFERENCE], outputs)
+    answers.outputs[name], answers.specs[name] = outputs, runtime.specs(running)
+    if how is not None:
         answers.alone[name] = how
-    if not metric.outputs:
-        _check_unjudged(
-            [each.name for each in running.get_outputs()], answers.outputs[REFERENCE], answers.outputs[name]
-        )
     if name == REFERENCE:
         output = _on_training(task, running, 1 if how else runtime.CHUNK)
         answers.training = metric.total(metric.score(output, task.training.labels))

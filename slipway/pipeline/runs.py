@@ -72,8 +72,8 @@ def why_one(names: list[str], ran: dict[Any, Any]) -> str:
             if at == 0 or not is_constant(at, ran):
                 return f"its output {name} has not one row for each sample"
             continue
-        beside = np.moveaxis(many[at], axis, 0)
-        if any(each[at].size != beside[0].size for each in singles):
+        size = many[at].size // many[at].shape[axis]  # of one sample; a bare text has none of its own
+        if any(each[at].size != size for each in singles):
             return f"its output {name} has another size from sample to sample"
     return ""
 

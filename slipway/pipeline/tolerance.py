@@ -1,5 +1,6 @@
 """How far two answers to the same samples may lie apart, by the kind of variant."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from slipway.pipeline.metrics import Metric
 RELATIVE = 1e-3
 SAME_LABELS = 0.995
 UNJUDGED = 0.05  # of an output that no metric judges: its error in its spread, or the share of samples that differ
+Numbers = Callable[[np.ndarray, np.ndarray], str | None]
 
 
 @dataclass(frozen=True)
@@ -50,34 +52,39 @@ class Tolerance:
 def unlike(source: np.ndarray, found: np.ndarray) -> str | None:
     """How an output that no metric judges is off FP32's, in words; None where the root of its mean square error is
     within 5 % of its spread, or, where it is not numbers with a fraction, 95 % of the samples are equal."""
-    if source.shape != found.shape:
-        return f"has shape {list(found.shape)} in place of {list(source.shape)}"
-    if source.dtype == object and len(source) and isinstance(source[0], np.ndarray):  # samples of different shapes
-        return next(filter(None, map(unlike, source, found)), None)
-    if source.dtype.kind != "f":
-        share = _same(source, found)
-        return f"is the same for {share:.1%} of the samples only" if share < 1 - UNJUDGED else None
-    one, other = source.astype(np.float64), found.astype(np.float64)
+    return _compared(source, found, 1 - UNJUDGED, _off)
+
+
+def _differs(ours: np.ndarray, theirs: np.ndarray) -> str | None:
+    return _compared(ours, theirs, SAME_LABELS, _far)
+
+
+def _compared(ours: np.ndarray, theirs: np.ndarray, least: float, numbers: Numbers) -> str | None:
+    """In words how two arrays differ: fractions by `numbers`, of everything else at least a share is equal."""
+    if ours.shape != theirs.shape:
+        return f"has shape {list(theirs.shape)} in place of {list(ours.shape)}"
+    if ours.dtype == object and len(ours) and isinstance(ours[0], np.ndarray):  # samples of different shapes
+        each = (_compared(one, other, least, numbers) for one, other in zip(ours, theirs, strict=True))
+        return next(filter(None, each), None)
+    if ours.dtype.kind != "f":
+        share = _same(ours, theirs)
+        return f"is the same for {share:.1%} of the samples only" if share < least else None
+    return numbers(ours.astype(np.float64), theirs.astype(np.float64))
+
+
+def _off(one: np.ndarray, other: np.ndarray) -> str | None:
     if not np.array_equal(np.isfinite(one), np.isfinite(other)):
         return "has NaN or infinity in other places"
     error, known = np.nan_to_num(one - other), one[np.isfinite(one)]
     spread = float(known.std()) if known.size else 0.0
-    off, least = (
-        float(np.sqrt(np.square(error).mean())) if error.size else 0.0,
-        RELATIVE * float(np.abs(known).max(initial=0)),
-    )
-    return f"is off by {off / spread:.1%} of its spread" if off > max(UNJUDGED * spread, least) else None
+    off = float(np.sqrt(np.square(error).mean())) if error.size else 0.0
+    least = RELATIVE * float(np.abs(known).max(initial=0))
+    if off <= max(UNJUDGED * spread, least):
+        return None
+    return f"is off by {off / spread:.1%} of its spread" if spread else f"is off by {off:.3g} and does not vary"
 
 
-def _differs(ours: np.ndarray, theirs: np.ndarray) -> str | None:
-    if ours.shape != theirs.shape:
-        return f"has shape {list(theirs.shape)} in place of {list(ours.shape)}"
-    if ours.dtype == object and len(ours) and isinstance(ours[0], np.ndarray):  # samples of different shapes
-        return next(filter(None, map(_differs, ours, theirs)), None)
-    if ours.dtype.kind != "f":
-        share = _same(ours, theirs)
-        return f"is the same for {share:.1%} of the samples only" if share < SAME_LABELS else None
-    one, other = ours.astype(np.float64), theirs.astype(np.float64)
+def _far(one: np.ndarray, other: np.ndarray) -> str | None:
     largest = float(np.abs(np.nan_to_num(one)).max(initial=0))
     if np.allclose(one, other, rtol=RELATIVE, atol=RELATIVE * largest, equal_nan=True):
         return None

@@ -133,7 +133,7 @@ def test_a_refused_model_is_named_and_the_others_are_built(monkeypatch):
 
 
 def test_a_refusal_shows_the_table_and_is_not_trained_again(slipway, toy, tmp_path):
-    folder, flag = toy(("+ noise", "* 0.05 + noise")), tmp_path / "trained"
+    folder, flag = toy(("+ noise", "* 0.04 + noise")), tmp_path / "trained"
     variables = {"TOY_FLAG": flag, "TOY_SECONDS": 0}
     first = slipway("model", "build", folder, **variables)
     assert first.code == 3

@@ -57,7 +57,7 @@ def running(place: Path) -> Iterator[Dockerd]:
     if os.geteuid():
         raise Unfit("Docker needs root")
     packages, docker = debian.root(), debian.docker()
-    daemon = Dockerd(f"127.0.0.1:{_free_port()}", f"{debian.path(docker)}:{debian.path(packages)}")
+    daemon = Dockerd(f"127.0.0.1:{free_port()}", f"{debian.path(docker)}:{debian.path(packages)}")
     daemon.environment = {
         **os.environ,
         "PATH": f"{daemon.path}:{os.environ['PATH']}",
@@ -97,7 +97,7 @@ def running(place: Path) -> Iterator[Dockerd]:
 def closed_registry(place: Path, docker: Dockerd) -> Iterator[str]:
     """The address of a registry that lets nobody in but USER with PASSWORD."""
     (place / "users").write_text(f"{USER}:{HASHED}\n")
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     with _registry(place, docker, address, auth={"htpasswd": {"realm": "team", "path": str(place / "users")}}):
         yield address
 
@@ -168,7 +168,7 @@ def _until(what: str, there: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -20,8 +20,10 @@ from slipway.service.manifest import ONNX
 from slipway.service.telemetry.features import reference
 
 from tests.callers import HEADERS, access
-from tests.cluster.watching import FASTER, asked, pod, prometheus, scraped, sooner, sooner_rules, until
+from tests.cluster.dockerd import free_port
+from tests.cluster.watching import FASTER, asked, pod, prometheus, scraped, sooner, sooner_rules
 from tests.service.conftest import ROOT, make_artifact
+from tests.waiting import until
 from tests.workload.examples import manifests
 
 RATE = 40  # requests a second that one key may make; a healthy caller stays below it
@@ -50,8 +52,9 @@ class Service:
         seal(artifact)
         (folder / "access.json").write_text(access(rate={"perKey": RATE}))
         (folder / "access.json").chmod(0o600)
-        self.url, self.metrics = (f"127.0.0.1:{port}" for port in (3581, 3582))
-        options = {"port": "3581", "metrics-port": "3582", "access": folder / "access.json", "name": "digits"}
+        ports = [free_port() for _ in range(2)]
+        self.url, self.metrics = (f"127.0.0.1:{port}" for port in ports)
+        options = {"port": ports[0], "metrics-port": ports[1], "access": folder / "access.json", "name": "digits"}
         command = [sys.executable, "-m", "tests.cluster.troubled", "--artifact", artifact]
         command += [f"--{name}={value}" for name, value in options.items()]
         environment = os.environ | {"TROUBLE": str(self._trouble)}

@@ -13,7 +13,7 @@ from slipway.infra.home import ROOT
 
 from tests.artifacts import promoted, promoted_copy
 from tests.cluster.conftest import on
-from tests.cluster.dockerd import _free_port
+from tests.cluster.dockerd import free_port
 from tests.service.conftest import make_artifact
 
 FIRST, SECOND = secrets.token_hex(32), secrets.token_hex(32)
@@ -33,7 +33,7 @@ def models(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def port():
-    return _free_port()
+    return free_port()
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def test_a_pod_whose_copy_is_damaged_does_not_start_and_says_why(stack, api, s3)
         assert time.monotonic() < end, the_pod(api)
         time.sleep(0.2)
     assert said.startswith("slipway: ")
-    assert "model.onnx is damaged" in said
+    assert "model.onnx ends before manifest.json says" in said
     assert not the_pod(api)["status"]["containerStatuses"][0]["ready"]
 
 

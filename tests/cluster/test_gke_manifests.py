@@ -1,13 +1,12 @@
 """Every manifest of every variant on Google Cloud before an API server with GKE's own definitions, at its strictest."""
 
 import copy
-import time
 
 import pytest
 import yaml
 
-from slipway.simulator.kube.api import ApiError, Ref
-from tests.cluster.crds import definitions
+from slipway.simulator.kube.api import ApiError
+from tests.cluster.crds import definitions, installed, warned
 from tests.infra.gcp.stacks import VARIANTS
 from tests.recorder import run_program
 from tests.workload.examples import manifests_of
@@ -25,33 +24,19 @@ def gke(api, variants):
     googles = [yaml.safe_load(file.read_text()) for file in sorted(gke_definitions().glob("*.yaml"))]
     gateways = [each for each in definitions() if each["spec"]["group"].startswith("gateway.")]
     spaces = {each["metadata"]["name"]: each for found in variants.values() for each in found if is_space(each)}
-    defined, made = [*googles, *gateways], [*googles, *gateways, *spaces.values()]
-    for each in made:
-        api.apply(each, "test", force=True)
-    end = time.monotonic() + 60
-    while not all(established(api.get(Ref.to(each))) for each in defined):
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    yield api
-    for each in reversed(made):
-        api.delete(Ref.to(each), "Background")
+    with installed(api, [*googles, *gateways], [*spaces.values()], 60) as api:
+        yield api
 
 
 def is_space(each):
     return each["kind"] == "Namespace"
 
 
-def established(definition):
-    found = definition.get("status", {}).get("conditions", ())
-    return any((each["type"], each["status"]) == ("Established", "True") for each in found)
-
-
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_server_takes_every_object_strictly_and_without_a_warning(name, gke, variants):
     # Of ComputeClass nobody here has the definition.
     found = [each for each in variants[name] if not is_space(each) and each["kind"] != "ComputeClass"]
-    warned = {f"{each['kind']} {each['metadata']['name']}": gke.strict(each) for each in found}
-    assert {name: texts for name, texts in warned.items() if texts} == {}
+    assert warned(gke, found) == {}
 
 
 @pytest.mark.parametrize(

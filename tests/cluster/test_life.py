@@ -13,6 +13,7 @@ from slipway.simulator.kube.api import Api, Ref
 from tests.cluster import cluster, places, traces
 from tests.cluster.conftest import NEEDED, cant
 from tests.cluster.parts import cgroups
+from tests.waiting import until
 
 OWNER = """
 import time
@@ -59,13 +60,6 @@ def run_a_pod():
     api = Api(places.kubeconfig().read_text())
     api.apply(POD, "test")
     until(lambda: api.get(Ref.to(POD))["status"].get("phase") == "Running")
-
-
-def until(there, seconds=30):
-    end = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_down_leaves_nothing_and_up_changes_nothing_of_the_machines_own(before):

@@ -4,7 +4,6 @@ import asyncio
 import copy
 import json
 import subprocess
-import time
 
 import httpx
 import pytest
@@ -14,10 +13,10 @@ from slipway.service.http.app import App
 from slipway.service.inference.model import load_model
 from slipway.service.settings import Settings
 
-from slipway.simulator.kube.api import ApiError, Ref
+from slipway.simulator.kube.api import ApiError
 from tests.callers import HEADERS, access
 from tests.cluster.build import commands
-from tests.cluster.crds import definitions
+from tests.cluster.crds import definitions, installed, warned
 from tests.cluster.debian import watching
 from tests.service.conftest import EXAMPLES, make_artifact
 from tests.workload.examples import STACKS, manifests
@@ -34,20 +33,9 @@ ACCEPTED = {
 @pytest.fixture(scope="module")
 def cluster(api):
     """With the custom resources' definitions, and the namespace of the example stacks; both go afterwards."""
-    made = [*definitions(), next(each for each in manifests("small") if each["kind"] == "Namespace")]
-    for each in made:
-        api.apply(each, "test", force=True)
-    end = time.monotonic() + 30
-    for each in made[:-1]:
-        while not any(
-            one["type"] == "Established" and one["status"] == "True"
-            for one in api.get(Ref.to(each)).get("status", {}).get("conditions", ())
-        ):
-            assert time.monotonic() < end
-            time.sleep(0.1)
-    yield api
-    for each in reversed(made):
-        api.delete(Ref.to(each), "Background")
+    space = next(each for each in manifests("small") if each["kind"] == "Namespace")
+    with installed(api, definitions(), [space]) as api:
+        yield api
 
 
 def objects(stack):
@@ -56,8 +44,7 @@ def objects(stack):
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_server_takes_every_object_strictly_and_without_a_warning(stack, cluster):
-    warned = {f"{each['kind']} {each['metadata']['name']}": cluster.strict(each) for each in objects(stack)}
-    assert {name: texts for name, texts in warned.items() if texts} == {}
+    assert warned(cluster, objects(stack)) == {}
 
 
 def test_the_server_trips_over_the_bad_twin(cluster):

@@ -1,11 +1,10 @@
 """Pods that ask for GPUs, on the real scheduler: the nodes and their GPUs are kwok's."""
 
-import time
-
 import pytest
 
 from slipway.simulator.kube.api import Ref
 from tests.cluster.parts.kwok import ANNOTATION
+from tests.waiting import until
 
 GPU = "nvidia.com/gpu"
 TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
@@ -100,13 +99,6 @@ def settled(api, name):
 def is_ready(live):
     conditions = (live or {}).get("status", {}).get("conditions") or ()
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-
-
-def until(there, seconds=30):
-    end = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.1)
 
 
 def test_pods_that_ask_for_a_gpu_run_where_one_is_free_and_wait_when_all_are_taken(placed):

@@ -14,6 +14,7 @@ from tests.cluster import build
 from tests.cluster.conftest import labelled
 from tests.cluster.load import Load, post
 from tests.cluster.served import KEY, Served, address, ask, predict
+from tests.waiting import until
 
 SPACE = "served"
 LABEL = "slipway-stack=slipway-example"
@@ -41,13 +42,6 @@ def pods(api, service):
 def load(api, service, rate=40, tries=1):
     body = json.dumps({"inputs": {"x": X}})
     return Load(3000, rate, address(api, SPACE, service), post("/predict", KEY, body), tries)
-
-
-def until(there, seconds=60):
-    end = time.monotonic() + seconds
-    while not there():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 def test_up_from_nothing_to_pods_that_answer(stack, api):
@@ -218,7 +212,7 @@ def test_a_drain_takes_one_pod_at_a_time(stack, api):
     evict(first)
     with pytest.raises(ApiError, match="disruption budget"):
         evict(second)
-    until(lambda: len(pods(api, "steep")) == 2 and all(map(is_ready, pods(api, "steep").values())))
+    until(lambda: len(pods(api, "steep")) == 2 and all(map(is_ready, pods(api, "steep").values())), 60)
 
 
 def is_ready(pod):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import socketserver
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +18,8 @@ import yaml
 
 from tests.cluster.build import commands
 from tests.cluster.debian import watching
+from tests.cluster.dockerd import free_port
+from tests.waiting import until
 
 VERSION = "v2.42.0"  # of Debian's Prometheus, for which the operator writes
 FASTER = 60  # than it is declared: a minute is a second
@@ -105,7 +105,7 @@ class Receivers:
 @contextmanager
 def prometheus(folder: Path, scrape: dict[str, Any], rules: dict[str, Any]) -> Iterator[tuple[str, Receivers]]:
     """The address of a running Prometheus, whose Alertmanager tells the receivers."""
-    receivers, ports = Receivers(), [_free() for _ in range(2)]
+    receivers, ports = Receivers(), [free_port() for _ in range(2)]
     with ExitStack() as after:
         after.callback(receivers.close)
         web = f"http://127.0.0.1:{receivers.http.server_port}"
@@ -155,24 +155,11 @@ def asked(prometheus: str, query: str) -> list[dict[str, Any]]:
     return found
 
 
-def until(true: Callable[[], bool], seconds: float, otherwise: object) -> None:
-    """`otherwise`: what is shown as it is by then."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, str(otherwise)
-        time.sleep(0.2)
-
-
 def _ready(port: int) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/-/ready").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def _free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _posts(note: Callable[[str, str], None]) -> type[BaseHTTPRequestHandler]:

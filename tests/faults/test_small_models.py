@@ -18,7 +18,6 @@ from slipway.pipeline.served import judge_served
 from slipway.pipeline.tolerance import Tolerance
 from tests.artifacts import own_home
 from tests.pipeline.conftest import probe
-from tests.pipeline.probes.small_models import COUNT
 from tests.small_models import small
 
 __all__ = ["probe"]
@@ -46,8 +45,9 @@ def brought(folder: Path, path: Path) -> None:
 
 def test_every_small_model_that_is_built_is_served_as_it_was_judged(probe, tmp_path, found):
     models = Path(probe("small_models", "slipway/pipeline/requirements.txt")["folder"])
+    count = len(list(models.glob("[0-9]*.onnx")))
     home, chosen, bad = own_home(tmp_path / "home"), dict[str, int](), dict[int, str]()
-    for number in range(COUNT):
+    for number in range(count):
         folder = tmp_path / f"small{number}"
         brought(folder, models / f"{number}.onnx")
         command = [sys.executable, "-m", "slipway.cli", "model", "build", str(folder), "--json"]
@@ -71,11 +71,11 @@ def test_every_small_model_that_is_built_is_served_as_it_was_judged(probe, tmp_p
     variants = ", ".join(f"{count} {name}" for name, count in sorted(chosen.items()))
     found(
         "F17 small models",
-        f"{COUNT} random ones through `slipway model build`, then asked in every way on a service of their own",
+        f"{count} random ones through `slipway model build`, then asked in every way on a service of their own",
         f"{sum(chosen.values()) - len(bad)} served as judged ({variants}), {len(bad)} not",
     )
     assert not bad
-    assert sum(chosen.values()) == COUNT
+    assert sum(chosen.values()) == count > 30
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ from slipway.service.artifact import TensorSpec
 
 from slipway.pipeline.data import Dataset, checked, fitted
 from slipway.pipeline.errors import BadInput
+from slipway.pipeline.runs import why_one
 from slipway.pipeline.tolerance import unlike
 
 X = (TensorSpec(name="x", dtype="float32", shape=(None, 3)),)
@@ -74,7 +75,23 @@ def test_an_output_that_no_metric_judges_is_within_five_percent_of_its_spread(fo
     assert told is None if how is None else re.search(how, told)
 
 
+def test_an_output_that_does_not_vary_has_no_spread_to_be_measured_by():
+    same = np.full((4, 2), 3.0)
+    assert unlike(same, same + 0.001) is None
+    assert unlike(same, same + 1) == "is off by 1 and does not vary"
+
+
 def test_words_that_no_metric_judges_are_the_same_for_nineteen_of_twenty():
     words = np.array(["yes", "no"] * 50, object)
     assert unlike(words, np.where(np.arange(100) < 5, "other", words)) is None
     assert unlike(words, np.where(np.arange(100) < 6, "other", words)) == "is the same for 94.0% of the samples only"
+
+
+def test_a_text_for_each_sample_shares_a_run():
+    words = np.array(["yes", "no", "maybe", "so"], object)
+    ran = {
+        1: [[words[at : at + 1]] for at in range(4)],
+        **{size: [[words[:size]]] for size in (2, 3)},
+        "all": [[words]],
+    }
+    assert why_one(["label"], ran) == ""

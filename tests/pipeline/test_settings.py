@@ -40,7 +40,7 @@ def test_a_metric_may_say_its_number(read, metric):
     ("changes", "message"),
     [
         ({"minimun": "1"}, "minimun: unknown key; did you mean minimum?"),
-        ({"colour": "red"}, "colour: unknown key; the keys are task, metric"),
+        ({"shade": "red"}, "shade: unknown key; the keys are task, metric"),
         ({"task": None}, "task: missing; classification, regression or embedding"),
         ({"task": "guess"}, "task: 'guess' is not known; write 'classification', 'regression' or 'embedding'"),
         (

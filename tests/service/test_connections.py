@@ -14,6 +14,7 @@ from tests.callers import HEADERS, access
 from tests.service.abuse import GOOD
 from tests.service.test_faults import gauge, port_of, turns
 from tests.service.test_process import in_work, to_end
+from tests.waiting import until
 
 LIVE = b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"
 FOREVER = turns(10**9)
@@ -25,13 +26,6 @@ def ask(port, said, seconds=20):
     with socket.create_connection(("127.0.0.1", port), timeout=seconds) as client:
         client.sendall(said)
         return to_end(client)
-
-
-def until(true, seconds=30):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("trailer", [f"authorization: {HEADERS['authorization']}", "x-forwarded-for: 10.0.0.1"])

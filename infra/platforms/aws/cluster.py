@@ -169,9 +169,8 @@ class EksCluster(pulumi.ComponentResource):
 
     def _entries(self, cluster: aws.eks.Cluster) -> list[pulumi.Resource]:
         config = self._args.config
-        administer = self._administrators
         granted: list[pulumi.Resource] = []
-        for role in [*administer, *config.viewers]:
+        for role in [*self._administrators, *config.viewers]:
             name = role.split("/", 1)[1].replace("/", "-")
             entry = aws.eks.AccessEntry(
                 name,
@@ -183,7 +182,7 @@ class EksCluster(pulumi.ComponentResource):
                 opts=self._own,
             )
             granted.append(entry)
-            if role in administer:
+            if role in self._administrators:
                 granted.append(
                     aws.eks.AccessPolicyAssociation(
                         name,

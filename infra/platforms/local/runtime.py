@@ -28,7 +28,7 @@ ROLL_SECONDS = 300
 STOP_SECONDS = 60
 # For a service to be whole and answer: a worker that has died is started again by then.
 HEALTHY_SECONDS = 5
-# Processes look once a second whether their access file has changed.
+# Processes look twice a second whether their access file has changed.
 LOOK_SECONDS = 2.0
 ACCESS = "access.json"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")

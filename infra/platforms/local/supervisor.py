@@ -6,9 +6,8 @@ each SIGHUP, starts that release on the shared socket, and only when every worke
 before; a release that does not get ready is stopped and the one before goes on. Each outcome is written to
 `status.json` under the generation that was asked for, as soon as the disk takes it. A worker that dies is started
 again, whatever the disk and the descriptors allow, at most every PAUSES seconds. SIGTERM drains the workers and ends.
-`lock` is held for life:
-who can take it knows that no supervisor runs here. The script returns at once and leaves the supervisor behind it;
-it exits with 2 where one runs already.
+`lock` is held for life: who can take it knows that no supervisor runs here. The script returns at once and leaves the
+supervisor behind it; it exits with 2 where one runs already.
 """
 
 from __future__ import annotations

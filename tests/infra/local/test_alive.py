@@ -84,6 +84,7 @@ def test_a_file_that_says_that_all_is_well_is_not_believed(whole, port, release)
 def test_a_worker_that_hangs_is_not_taken_for_a_living_one(whole, port, release):
     hung = psutil.Process(runtime.serving(port)["pids"][0])
     hung.suspend()
+    wait_until(lambda: hung.status() == psutil.STATUS_STOPPED)
     assert seen(whole) == ""
     hung.resume()
     assert seen(whole) == "id"
