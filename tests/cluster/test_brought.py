@@ -76,7 +76,6 @@ def test_a_command_that_fails_stops_the_update_with_its_words_and_the_old_pods_s
 def test_a_pod_whose_user_the_cluster_assigns_serves(brought, api):
     """As on OpenShift: any user in group 0, with the namespace's group on volumes; the admission is a double."""
     spec = pod_spec(api, "brought")
-    del spec["nodeName"], spec["tolerations"]
     spec["securityContext"] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     spec["securityContext"] |= {"runAsUser": ASSIGNED, "runAsGroup": 0, "fsGroup": ASSIGNED}
     about = {"name": "assigned", "namespace": "brought"}
