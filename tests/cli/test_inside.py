@@ -29,6 +29,7 @@ def inside(tmp_path, monkeypatch):
     config = StackConfig.model_validate(STACKS["gcp"])
     known = {"services": {"digits": {"url": "http://digits.slipway.svc:3000"}}, "namespace": "slipway"}
     monkeypatch.setattr(addresses, "outputs", lambda stack: known)
+    monkeypatch.setattr(reach, "outputs", lambda stack, missing_ok: known)
     monkeypatch.setattr(reach, "pulumi", lambda *asked: "apiVersion: v1")
     for module in (addresses, doctor, page):
         monkeypatch.setattr(module, "config_of", lambda stack: config)

@@ -161,6 +161,7 @@ def _told(name: str) -> Check:
 CHECKS: dict[str, Check] = {
     "lock": _lock,
     "tools": _told("tools"),
+    "secrets": _told("secrets"),
     "credentials": _credentials,
     "billing": _told("billing"),
     "permissions": _permissions,
