@@ -69,7 +69,8 @@ def test_up_builds_pushes_and_serves(stack, api):
 CALL = """
 import sys, urllib.request as web
 url, key, body = sys.argv[1:]
-print(web.urlopen(web.Request(url, body.encode(), {"authorization": "Bearer " + key})).read().decode())
+headers = {"authorization": "Bearer " + key, "content-type": "application/json"}
+print(web.urlopen(web.Request(url, body.encode(), headers)).read().decode())
 """
 
 
