@@ -164,6 +164,7 @@ CHECKS: dict[str, Check] = {
     "credentials": _credentials,
     "billing": _told("billing"),
     "permissions": _permissions,
+    "boundary": _told("boundary"),
     "gpu-offer": _gpu_offer,
     "driver": _told("driver"),
     "quota": _quota,
