@@ -125,7 +125,7 @@ def test_the_engine_is_told_of_a_refusal_before_anything_is_made(aws):
     properties.update({"name": "administrator"})
     with pytest.raises(CloudError, match="not authorized to perform: iam:CreateRole on resource: arn:.*administrator"):
         stand_in.Create(provider_pb2.CreateRequest(urn=urn, properties=properties), Context())
-    with pytest.raises(CloudError, match="iam:DeleteRole on resource: arn:.*payroll"):
+    with pytest.raises(CloudError, match="iam:ListInstanceProfilesForRole on resource: arn:.*payroll"):
         stand_in.Delete(provider_pb2.DeleteRequest(urn=urn, id="payroll"), Context())
     with pytest.raises(CloudError, match="iam:GetRole"):
         stand_in.Read(provider_pb2.ReadRequest(urn=urn, id="payroll"), Context())

@@ -59,7 +59,7 @@ class Table:
 
     resources: Mapping[str, Mapping[str, Any]]
     bounded: Sequence[str]
-    tagging: Mapping[str, str]
+    only: Mapping[str, Mapping[str, Mapping[str, Any]]]
     unbound: Mapping[str, str]
     types: Mapping[str, TypeRow]
     besides: Mapping[str, Mapping[str, Any]]
@@ -84,8 +84,8 @@ class Table:
         }
 
     def _scopes(self, row: TypeRow, verb: str, action: str) -> Sequence[str]:
-        if action in self.tagging and not row.names:
-            return ["tagged"]  # and new ones
+        if action in self.only and not row.names:
+            return ["tagged"]
         if row.names and action not in self.unbound:
             return list(row.names)
         return ["tagged" if row.tagged and verb in ("change", "remove") else "*"]
@@ -149,8 +149,8 @@ def granted(account: str, project: str, stacks: Sequence[str], boundaries: Seque
             yield allow(sorted(each), ["*"], Condition=carries)
         else:
             yield allow(sorted(each), ["*"] if scope == "*" else arns(scope, account, names))
-    for action, key in known.tagging.items():
-        yield allow([action], ["*"], Condition={"Null": {key: "false"}})
+    for action, condition in known.only.items():
+        yield allow([action], ["*"], Condition=condition)
     to = {"StringEquals": {"iam:PassedToService": passed_to()}}
     yield allow([PASS], arns("role", account, names), Condition=to)
     linked = [f"arn:aws:iam::{account}:role/aws-service-role/{service}/*" for service in SERVICE_LINKED]

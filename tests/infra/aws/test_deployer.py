@@ -4,11 +4,17 @@ import json
 import re
 
 import pytest
+from slipway.infra.names import STACK_TAG
 from slipway.infra.platforms.aws.boundary import boundary_policy
 from slipway.infra.platforms.aws.ci_policies import POLICY_CHARACTERS, CiArgs, deploying, itself, looking
 from slipway.infra.platforms.aws.permissions import ATTACHED, OWN, PASS, SERVICE_LINKED, VERBS, granted, table
 
+from slipway.simulator.books import Books
+from slipway.simulator.deployer import Deployer
 from slipway.simulator.iam import Call, allows
+from slipway.simulator.kube.values import plain
+from slipway.simulator.provider import cloud_for
+from slipway.simulator.scenario import Scenario
 from tests.infra.aws.iam import known_actions
 from tests.infra.aws.stacks import VARIANTS
 
@@ -86,12 +92,29 @@ def test_aws_has_the_actions_and_binds_them_to_what_the_policy_does():
             wrong += [] if fits else [f"{action} on {scope}"]
     for action in table().bounded:
         wrong += [] if all("iam:PermissionsBoundary" in each["keys"] for each in known[action]) else [action]
-    for action, key in table().tagging.items():
+    for action, condition in table().only.items():
+        ((key, _),) = next(iter(condition.values())).items()
         wrong += [] if any(key in each["keys"] for each in known[action]) else [f"{action} {key}"]
     for action, why in table().unbound.items():
         is_alone = {each["arn"] for each in known[action]} == {"*"}
         wrong += [action] if is_alone != (why == "AWS binds it to no resource") else []
     assert not wrong, "; ".join(wrong)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_call_that_a_variants_resources_take_is_allowed(name, variant, tmp_path):
+    aws = cloud_for("aws", Books(tmp_path / "books.json"), Scenario())
+    deployer = Deployer(ACCOUNT, "test", aws.books)
+    entries = [
+        {**aws.entry(each.typ, plain(each.inputs), each.name), "tags": {STACK_TAG: "slipway/test"}}
+        for each in variant(name).declared
+        if each.typ.startswith("aws:")
+    ]
+    for role in (each for each in entries if each["type"].endswith(":Role")):
+        aws.books.put(role)
+    for entry in entries:
+        for verb in VERBS:
+            deployer.refuse(verb, entry)  # of a change all that can change
 
 
 @pytest.mark.parametrize("stacks", [["test"], [f"team-{index}-of-the-company-eu-central" for index in range(6)]])
@@ -126,6 +149,8 @@ def test_the_policies_are_within_awss_limits_however_many_stacks_there_are(stack
         ("ec2:CreateTags", "*", {"ec2:CreateAction": "CreateVpc"}),
         ("ec2:DeleteVpc", "*", {TAG: "slipway/test"}),
         ("kms:ScheduleKeyDeletion", "*", {TAG: "slipway/test"}),
+        ("kms:CreateGrant", "*", {"kms:GrantIsForAWSResource": "true"}),
+        ("kms:GenerateDataKey", "*", {"kms:ViaService": "s3.eu-central-1.amazonaws.com"}),
     ],
 )
 def test_a_deployment_may(action, resource, context):
@@ -195,6 +220,9 @@ def test_a_deployment_may(action, resource, context):
         ("elasticloadbalancing:DeleteLoadBalancer", "*", {}),
         ("acm:DeleteCertificate", "*", {}),
         ("kms:Decrypt", "*", {}),
+        ("kms:Decrypt", "*", {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"}),
+        ("kms:CreateGrant", "*", {"kms:GrantIsForAWSResource": "false"}),
+        ("kms:UpdateAlias", f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/payroll", {}),
         ("kms:ScheduleKeyDeletion", "*", {TAG: "slipway/other"}),
         ("kms:PutKeyPolicy", "*", {}),
         # other services
