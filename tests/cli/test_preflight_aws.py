@@ -115,9 +115,9 @@ def test_what_the_deployer_may_not_is_named():
 
 
 def test_a_deployer_of_another_stack_lacks_whatever_has_a_name():
-    """The role is for the stack x alone: it makes no bucket, cluster, repository or role of another's."""
+    """The role is for the stack x alone: it fills no bucket, cluster, repository or role of another's."""
     _, lacking = preflight_aws._lacking(config(), "y", {"Account": "123456789012", "Arn": ""})
-    assert {"s3:CreateBucket", "eks:CreateCluster", "ecr:CreateRepository", "iam:CreateRole"} <= set(lacking)
+    assert {"s3:CreateBucket", "eks:CreateAddon", "ecr:CreateRepository", "iam:CreateRole"} <= set(lacking)
 
 
 def test_a_boundary_that_the_account_lacks_is_named_with_the_way_to_it():
