@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from typing import Literal
 
 from pydantic import Field
@@ -32,3 +34,16 @@ class ImageConfig(Settings):
     packages: Literal["copied", "fetched"] = Field(
         default="copied", description="copied: wheels are fetched by who builds; fetched: inside of the build"
     )
+
+
+def importer(command: str) -> str:
+    """The command, if it says what it brings.
+
+    Raises:
+        ValueError: it names neither `{image}` nor `{archive}`, or something else in braces, or is no command line.
+    """
+    named = set(re.findall(r"\{(\w*)\}", command))
+    if not named or named - {"image", "archive"}:
+        raise ValueError("name what is brought: {image}, or {archive} for a file: kind load docker-image {image}")
+    shlex.split(command)
+    return command

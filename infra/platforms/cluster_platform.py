@@ -10,7 +10,7 @@ import pulumi
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.platforms.base import Platform, Served
 from slipway.infra.resources.artifact import ModelArtifact
-from slipway.infra.resources.image import Registry, ServiceImage, ServiceImageArgs
+from slipway.infra.resources.image import Nodes, Registry, ServiceImage, ServiceImageArgs
 from slipway.infra.resources.stored_model import StoredModel, StoredModelArgs
 from slipway.infra.workload.cluster import Cluster
 from slipway.infra.workload.network import outside_of
@@ -43,7 +43,7 @@ class ClusterPlatform(Platform):
         return ()
 
     @abstractmethod
-    def registry(self, name: str) -> tuple[Registry, Sequence[pulumi.Resource]]:
+    def registry(self, name: str) -> tuple[Registry | Nodes, Sequence[pulumi.Resource]]:
         """Where a service's image goes, and what has to exist before it is pushed."""
 
     def route(self, name: str, service: ServiceConfig, host: str, workload: Workload) -> pulumi.Output[str] | None:
@@ -62,6 +62,7 @@ class ClusterPlatform(Platform):
             WorkloadArgs(
                 service=service,
                 image=self._image(name, service, artifact),
+                arch=None if service.image else self.config.image.arch,
                 artifact=artifact,
                 access=access,
                 # Pods that start before they are granted their identity never get it.

@@ -17,9 +17,11 @@ from slipway.infra.resources.command import slipway_json
 from slipway.infra.resources.provider import changed, plain_errors
 from slipway.infra.runtime import Runtime
 
-INPUTS = ("key", "name", "host")
+INPUTS = ("key", "name", "host", "importer")
 # Tags have 128 characters at most; half of a SHA-256 is enough to tell keys apart.
 TAG_CHARACTERS = 32
+# What names of images start with that are in no registry. Of a name without one, nodes would ask Docker Hub.
+ON_NODES = "slipway.local"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,14 +36,22 @@ class Registry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Nodes:
+    """Nodes without a registry. `importer`: the command that brings an image to all of them (`kubernetes.load`)."""
+
+    importer: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServiceImageArgs:
     """`registry`: where the image goes; None leaves it with the Docker daemon at `host` (None: docker's current one),
-    which then runs it. `settings`: the stack's `slipway:image`. `with_model`: or without, where it is mounted."""
+    which then runs it; Nodes leave it there and bring it to them. `settings`: the stack's `slipway:image`.
+    `with_model`: or without, where it is mounted."""
 
     service: str
     artifact: ModelArtifact
     accelerator: Literal["none", "nvidia"] = "none"
-    registry: Registry | None
+    registry: Registry | Nodes | None
     settings: ImageConfig
     host: str | None = None
     with_model: bool = True
@@ -81,20 +91,22 @@ class ServiceImage(Resource, module="slipway", name="ServiceImage"):
 
     Owns nothing but the wish that it is there: `delete` leaves it. Diffs on a key of all that goes in, which is also
     its tag: an image that the registry has under it is used as it is, whoever built it. Credentials are docker's own.
-    Output: `ref`, `<repository>/<service>@sha256:...`, or the image's id where a daemon keeps it.
-    """
+    Output: `ref`, `<repository>/<service>@sha256:...`, the image's id where a daemon keeps it, or its name and tag
+    where nodes do."""
 
     ref: pulumi.Output[str]
 
     def __init__(self, name: str, args: ServiceImageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        where = pulumi.Output.from_input("slipway" if args.registry is None else args.registry.repository)
+        local = ON_NODES if isinstance(args.registry, Nodes) else "slipway"
+        where = pulumi.Output.from_input(args.registry.repository if isinstance(args.registry, Registry) else local)
         model = args.artifact.digest if args.with_model else pulumi.Output.from_input("")
         props = {
             "key": model.apply(
                 lambda digest: image_key(digest, args.artifact.runtime, args.accelerator, args.settings)
             ),
             "name": where.apply(lambda repository: f"{repository}/{args.service}"),
-            "load": args.registry is None,
+            "load": not isinstance(args.registry, Registry),
+            "importer": args.registry.importer if isinstance(args.registry, Nodes) else None,
             "host": args.host,
             "artifact": args.artifact.artifactUri if args.with_model else "",
             "accelerator": args.accelerator,
@@ -125,7 +137,8 @@ def _build(props: dict[str, Any], before: str | None) -> dict[str, Any]:
     ]
     cache = [f"--cache-from={before}"] if before and not props.get("load") else []
     model = [f"--artifact={props['artifact']}"] if props["artifact"] else []
-    built = slipway_json("image", "build", *model, *named, *cache, *_daemon(props), progress=True)
+    nodes = [f"--importer={props['importer']}"] if props.get("importer") else []
+    built = slipway_json("image", "build", *model, *named, *cache, *_daemon(props), *nodes, progress=True)
     return {**props, "ref": built["ref"]}
 
 

@@ -39,11 +39,12 @@ class Cluster:
     besides those of their namespace (load balancer, gateway). `client_namespaces`, `scrapers`: namespaces whose pods
     may ask, and scrape. `egress`: CIDRs and ports that pods need besides DNS, such as the cloud's identity agent.
     `account_annotations`: of the service accounts, where identity needs them. `monitoring`: whose objects tell what to
-    scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics.
-    `models`: a pod's volume source with the artifact store, where it is mounted: folders `sha256-<digest>`.
-    `requests_metric`: what the cluster's metrics API calls the share of a Service's request rate that is in use.
-    `grace`: seconds that a pod has to end in at least. `ready`: what has to be there before a pod is scheduled (node
-    pools, add-ons)."""
+    scrape (`prometheus`: PodMonitor, `google`: PodMonitoring). `prometheus`: where KEDA asks for metrics. `models`: a
+    pod's volume source with the artifact store, where it is mounted: folders `sha256-<digest>`. `requests_metric`: what
+    the cluster's metrics API calls the share of a Service's request rate that is in use. `loaded`: images that we build
+    are brought to the nodes, and never pulled. `pull_secret`: a Secret that pods pull images with. `fixed_user`: pods
+    run as a user that the image knows; else the cluster assigns one. `grace`: seconds that a pod has to end in at
+    least. `ready`: what has to be there before a pod is scheduled (node pools, add-ons)."""
 
     provider: pulumi.ProviderResource
     namespace: pulumi.Input[str]
@@ -57,5 +58,8 @@ class Cluster:
     prometheus: str | None = None
     models: Mapping[str, Any] | None = None
     requests_metric: str | None = None
+    loaded: bool = False
+    pull_secret: str | None = None
+    fixed_user: bool = True
     grace: int = 0
     ready: Sequence[pulumi.Resource] = ()

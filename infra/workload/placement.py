@@ -8,14 +8,17 @@ from dataclasses import replace
 from slipway.infra.workload.cluster import Placement
 from slipway.infra.workload.names import Manifest
 
+ARCH = "kubernetes.io/arch"
 ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 # The same on all nodes. A pod that wishes for nothing is spread over zones and hosts all the same, which weighs as much
 # for the scheduler as the order of the kinds of nodes.
 ALIKE = "kubernetes.io/os"
 
 
-def scheduling(placements: Sequence[Placement], select: Mapping[str, str]) -> Manifest:
-    """Fields of a pod's spec: the first kind of node that has room is taken. `select`: the pods to spread."""
+def scheduling(placements: Sequence[Placement], select: Mapping[str, str], arch: str | None = None) -> Manifest:
+    """Fields of a pod's spec: the first kind of node that has room is taken. `select`: the pods to spread. `arch`: the
+    nodes' processor; None: any."""
+    placements = [replace(each, selector={**({ARCH: arch} if arch else {}), **each.selector}) for each in placements]
     one = len(placements) == 1
     fields: Manifest = {
         "tolerations": _tolerations(placements),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slipway.infra.workload.workload import WorkloadArgs
 
 USER = 10001  # above the host's own users, whatever the image says
+OWN_USER = {"runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, "fsGroupChangePolicy": "OnRootMismatch"}
 ACCESS, MODELS = "/access", "/models"
 # Load balancers keep idle connections for up to 600 s (Google's); the server has to keep them longer.
 KEEP_ALIVE, DRAIN, SHUTDOWN = 620, 3, 30
@@ -37,17 +38,15 @@ def template(service: str, args: WorkloadArgs, placements: Sequence[Placement], 
         "enableServiceLinks": False,  # its variables begin with the service's name: SLIPWAY_* are settings
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "fsGroupChangePolicy": "OnRootMismatch",
+            **(OWN_USER if args.cluster.fixed_user else {}),
             "seccompProfile": {"type": "RuntimeDefault"},
         },
+        **({"imagePullSecrets": [{"name": args.cluster.pull_secret}]} if args.cluster.pull_secret else {}),
         "terminationGracePeriodSeconds": max(args.cluster.grace, config.rollout.drainSeconds + DRAIN + SHUTDOWN + 5),
         **({"initContainers": [_fetching(args, args.stored)]} if args.stored else {}),
         "containers": [_container(service, args, placements)],
         "volumes": _volumes(service, args),
-        **scheduling(placements, selector(service)),
+        **scheduling(placements, selector(service), args.arch),
     }
     if config.priority:
         spec["priorityClassName"] = config.priority
@@ -76,7 +75,7 @@ def _container(service: str, args: WorkloadArgs, placements: Sequence[Placement]
     found: dict[str, Any] = {
         "name": "service",
         "image": args.image,
-        "imagePullPolicy": "IfNotPresent",  # a digest never means another image
+        "imagePullPolicy": _pulled(args),
         "ports": [
             {"name": "http", "containerPort": HTTP_PORT, "protocol": "TCP"},
             {"name": "metrics", "containerPort": METRICS_PORT, "protocol": "TCP"},
@@ -112,7 +111,7 @@ def _fetching(args: WorkloadArgs, stored: StoredModel) -> Manifest:
     return {
         "name": "model",
         "image": args.image,
-        "imagePullPolicy": "IfNotPresent",
+        "imagePullPolicy": _pulled(args),
         "command": ["python3", "-m", args.artifact.runtime.fetch],
         "args": [stored.uri, _folder(args)],
         "env": [{"name": key, "value": value} for key, value in sorted({"HOME": "/tmp", **args.environment}.items())],  # noqa: S108
@@ -121,6 +120,11 @@ def _fetching(args: WorkloadArgs, stored: StoredModel) -> Manifest:
         "volumeMounts": [{"name": "models", "mountPath": MODELS}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
+
+
+def _pulled(args: WorkloadArgs) -> str:
+    """A digest never means another image; one that was brought to the nodes is in no registry."""
+    return "Never" if args.cluster.loaded and not args.service.image else "IfNotPresent"
 
 
 def _folder(args: WorkloadArgs) -> pulumi.Output[str]:

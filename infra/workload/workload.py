@@ -21,9 +21,10 @@ from slipway.infra.workload.network import network_policy
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadArgs:
-    """`image`: by digest. `access`: the access file's text. `environment`: what else the processes are told.
-    `egress`: networks and ports that this service's pods ask besides the cluster's (see `network.outside_of`).
-    `stored`: the copy in a bucket that pods fetch (`modelFrom: volume`); None: they mount the cluster's volume."""
+    """`image`: by digest, or as nodes have it. `arch`: the processor that it is for; None: not known. `access`: the
+    access file's text. `environment`: what else the processes are told. `egress`: networks and ports that this
+    service's pods ask besides the cluster's (see `network.outside_of`). `stored`: the copy in a bucket that pods fetch
+    (`modelFrom: volume`); None: they mount the cluster's volume."""
 
     service: ServiceConfig
     image: pulumi.Input[str]
@@ -32,6 +33,7 @@ class WorkloadArgs:
     cluster: Cluster
     environment: Mapping[str, str] = field(default_factory=dict)
     egress: tuple[tuple[str, int], ...] = ()
+    arch: str | None = None
     stored: StoredModel | None = None
 
 

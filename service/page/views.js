@@ -29,16 +29,17 @@ export function explanation(told, inputs, model) {
     const why = `This model is too slow to explain well: ${figure(told.seconds)} s were enough to look at each part once, so even what speaks for or against it may be chance.`;
     return [make("h3", {}, "Why"), make("p", { id: "unsure" }, why)];
   }
-  const parts = Object.entries(told.attributions).map(([name, credits]) => {
-    if (credits.words) return words(credits);
+  const parts = [], rows = [];
+  for (const [name, credits] of Object.entries(told.attributions)) {
     const spec = model.inputs.find((each) => each.name === name);
-    const grid = picture(spec.shape.slice(1));
-    if (grid) return map(flattened(inputs[name]), flattened(credits), grid, spec);
-    const flat = flattened(credits);
-    const ranked = flat.map((value, at) => [flat.length === 1 ? name : `${name}[${at}]`, value]);
-    ranked.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
-    return bars(ranked.slice(0, MOST), Math.abs(ranked[0][1]), true);
-  });
+    const grid = !credits.words && picture(spec.shape.slice(1));
+    if (credits.words) parts.push(words(credits));
+    else if (grid) parts.push(map(flattened(inputs[name]), flattened(credits), grid, spec));
+    else flattened(credits).forEach((value, at, all) => rows.push([all.length === 1 ? name : `${name}[${at}]`, value]));
+  }
+  // Numbers of all inputs share a scale: an input of its own for each of them says nothing about their weight.
+  rows.sort((a, b) => Math.abs(b[1]) - Math.abs(a[1]));
+  if (rows.length) parts.push(bars(rows.slice(0, MOST), Math.abs(rows[0][1]), true));
   const key = make("p", { className: "quiet key" }, swatch("for"), " speaks for it, ", swatch("against"), " against it.");
   return [make("h3", {}, "Why"), make("p", { className: "quiet" }, text), ...parts, key];
 }

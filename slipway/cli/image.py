@@ -30,13 +30,19 @@ def image() -> None:
 @click.option("--cache-from", help="An image in the registry whose layers may be taken.")
 @click.option("--load", is_flag=True, help="Leave it with the Docker daemon instead of a registry.")
 @click.option("--host", help="That daemon, as ssh://user@machine; else docker's current one.")
+@click.option("--importer", help="And bring it to nodes with this command, as: kind load docker-image {image}.")
 @JSON
-def build(load: bool, host: str | None, cache_from: str | None, as_json: bool, **request: Any) -> None:
+def build(
+    load: bool, host: str | None, importer: str | None, cache_from: str | None, as_json: bool, **request: Any
+) -> None:
     """Build the image of a service, push it, and answer with its name by digest, as JSON."""
-    from slipway.ops.images.build import ImageRequest, loaded, pushed
+    from slipway.ops.images.build import ImageRequest, imported, loaded, pushed
 
     wanted = ImageRequest(**request)
-    ref, built = loaded(wanted, host) if load else pushed(wanted, cache_from)
+    if importer:
+        ref, built = imported(wanted, importer)
+    else:
+        ref, built = loaded(wanted, host) if load else pushed(wanted, cache_from)
     click.echo(json.dumps({"ref": ref, "built": built}))
 
 

@@ -13,6 +13,7 @@ from slipway.pipeline.errors import PipelineError
 
 EXIT_CODES = {"input": 2, "refused": 3}
 INTERRUPTED = 130
+VERSION = "0.2.0"
 # By name, the module and the command in it. A command is loaded when it is run: most need little of the others.
 COMMANDS = {
     "comment": ("comment", "comment"),
@@ -66,6 +67,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="slipway")
 def slipway() -> None:
     """From a model folder to a served, optimized model."""
 

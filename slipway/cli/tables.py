@@ -12,11 +12,14 @@ LOG_WIDTH = 170  # a log: wrapped at 80 the table can't be read
 
 
 def print_build(built: "Model", to_stderr: bool) -> None:
-    """The variants of a built model, the served one in colour."""
+    """The variants of a built model, the served one in colour; of one that is unchanged a line."""
     report = built.report()
-    shown = console(to_stderr)
-    shown.print(_variants(f"{built.name}{'' if built.built else ' (unchanged)'}", report))
-    choice = report["choice"]
+    shown, choice = console(to_stderr), report["choice"]
+    if not built.built:
+        line = f"{built.name}: unchanged, {choice['variant']} ({built.digest}); slipway model show says more"
+        shown.print(line, soft_wrap=True)
+        return
+    shown.print(_variants(built.name, report))
     shown.print(f"{built.name}: chose {choice['variant']}: {choice['reason']}", soft_wrap=True)
     shown.print(f"{built.digest}  {built.path}", soft_wrap=True, style="dim")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import ssl
 import subprocess
@@ -20,6 +19,7 @@ from slipway.ops.preflight.ask import answers
 from slipway.ops.reach import kubectl_of
 from slipway.ops.state.pulumi import NoStack, export_state, project_name, short
 from slipway.ops.state.recover import backend_folder, live_locks, stale_locks
+from slipway.ops.state.settings import backend
 from slipway.pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def stack_problems(stack: str, config: StackConfig, known: Mapping[str, Any]) ->
 
 def state_problems(stack: str) -> Iterator[str]:
     """What an update has left behind: locks and operations that never ended."""
-    folder = backend_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+    folder = backend_folder(backend())
     project = project_name()
     if stale := [lock for lock in stale_locks(folder) if lock.parent.name == stack]:
         yield f"lock of an update that was killed ({stale[0].name}): slipway recover removes it"

@@ -51,9 +51,10 @@ def asked(url: str, key: str) -> tuple[dict[str, Any], list[str]]:
     """What a service answers at /status, empty where it does not, and what looks wrong."""
     try:
         # Redirects are not followed: the key is for this address alone.
-        answer = httpx.get(f"{url}/status", headers={"authorization": f"Bearer {key}"}, timeout=_SECONDS)
+        answer = httpx.get(f"{url}/status", headers={"authorization": f"Bearer {key}"} if key else {}, timeout=_SECONDS)
         if answer.status_code in (401, 403):
-            return {}, [f"the key is not taken ({answer.status_code}): name one with --key-file or $SLIPWAY_KEY"]
+            problem = f"the key is not taken ({answer.status_code})" if key else "it asks for a key"
+            return {}, [f"{problem}: name one with --key-file or $SLIPWAY_KEY"]
         if answer.status_code != 200:
             return {}, [f"/status answered {answer.status_code}"]
         told: dict[str, Any] = answer.json()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from slipway.infra.home import ROOT, home
 from slipway.infra.platforms.answers import Swept
 from slipway.infra.platforms.table import row_of
 from slipway.ops.state.recover import backend_folder
+from slipway.ops.state.settings import backend
 from slipway.ops.state.tagged import tagged_resources
 from slipway.pipeline.errors import PipelineError
 
@@ -40,7 +40,7 @@ def sweep_stack(stack: str, identity: str, config: StackConfig) -> Swept:
 
 def _sweep_state(left: list[str]) -> str:
     """Removes the project's own backend folder once no stack is in it."""
-    folder = backend_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+    folder = backend_folder(backend())
     if folder is None:
         return "state: the backend is not on this machine, ask it with `pulumi stack ls`"
     stacks = sorted(path.stem for path in (folder / ".pulumi" / "stacks").glob("*/*.json"))

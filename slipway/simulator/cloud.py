@@ -101,7 +101,9 @@ class Cloud:
 
     def refuse(self, entry: Entry) -> None:
         """Raises CloudError where the account has no room, no such machine or no such member."""
-        if twin := self.books.twin(entry):
+        # A grant that is there already is granted once more without a word.
+        additive = (self.row(entry["type"]) or {}).get("additive")
+        if not additive and (twin := self.books.twin(entry)):
             raise CloudError(f"{entry['type']} {entry['identity']} AlreadyExists ({twin['id']})")
         if why := refusals.missing_agent(entry["inputs"], self.books):
             raise CloudError(f"{entry['type']} {entry['name']}: {why}")

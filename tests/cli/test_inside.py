@@ -27,8 +27,9 @@ sys.exit("error: unable to forward port because pod is not running. Current stat
 def inside(tmp_path, monkeypatch):
     """Runs a command of a Google stack without an edge; what kubectl was asked, and what the command said."""
     config = StackConfig.model_validate(STACKS["gcp"])
-    known = {"services": {"digits": {"url": "http://digits.slipway.svc:3000"}}}
+    known = {"services": {"digits": {"url": "http://digits.slipway.svc:3000"}}, "namespace": "slipway"}
     monkeypatch.setattr(addresses, "outputs", lambda stack: known)
+    monkeypatch.setattr(reach, "outputs", lambda stack, missing_ok: known)
     monkeypatch.setattr(reach, "pulumi", lambda *asked: "apiVersion: v1")
     for module in (addresses, doctor, page):
         monkeypatch.setattr(module, "config_of", lambda stack: config)

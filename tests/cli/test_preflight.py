@@ -193,7 +193,7 @@ def test_the_command_fails_where_something_would_and_an_advice_never(told):
 
 def test_a_wrong_name_to_skip_is_refused_with_the_right_ones(told):
     done = told(GOOD, "--skip", "quotas")
-    assert done.exit_code == 2 and "no check is called quotas; there are lock, tools, credentials" in done.output
+    assert done.exit_code == 2 and "no check is called quotas; there are lock, tools, secrets" in done.output
 
 
 def test_the_lock_of_a_backend_in_a_folder_is_seen(tmp_path, monkeypatch):

@@ -40,9 +40,13 @@ def installed(
     for each in made:
         api.apply(each, "test", force=True)
     until(lambda: all(_established(api.get(Ref.to(each))) for each in defined), seconds)
-    yield api
-    for each in reversed(made):
-        api.delete(Ref.to(each), "Background")
+    try:
+        yield api
+    finally:
+        for each in reversed(made):
+            api.delete(Ref.to(each), "Background")
+        # The next that brings the same would find those that are about to go.
+        until(lambda: all(api.get(Ref.to(each)) is None for each in defined), 120)
 
 
 def warned(api: Api, objects: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
@@ -52,5 +56,5 @@ def warned(api: Api, objects: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def _established(definition: dict[str, Any]) -> bool:
-    found = definition.get("status", {}).get("conditions", ())
+    found = definition.get("status", {}).get("conditions") or ()
     return any((each["type"], each["status"]) == ("Established", "True") for each in found)

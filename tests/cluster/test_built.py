@@ -5,11 +5,14 @@ import json
 import pytest
 import yaml
 
+from slipway.simulator.kube.api import Ref
 from tests.cluster import dockerd
 from tests.cluster.cache import Unfit
 from tests.cluster.conftest import cant
-from tests.cluster.served import Served, address, ask, predict
+from tests.cluster.images import BASE
+from tests.cluster.served import KEY, Served, address, ask, predict
 from tests.cluster.service_image import REGISTRY
+from tests.waiting import until
 
 SPACE = "built"
 X = [1, 2, 3, 4]
@@ -61,6 +64,34 @@ def test_up_builds_pushes_and_serves(stack, api):
     assert predict(api, SPACE, "steep", X) == pytest.approx(20)
     (image,) = images(api)
     assert image.startswith(f"{REGISTRY}/program/steep@sha256:")
+
+
+CALL = """
+import sys, urllib.request as web
+url, key, body = sys.argv[1:]
+print(web.urlopen(web.Request(url, body.encode(), {"authorization": "Bearer " + key})).read().decode())
+"""
+
+
+def test_another_pod_of_the_namespace_calls_the_service(stack, api):
+    """By its address, as names are not served here. No network policy is enforced in this cluster."""
+    url = f"http://{address(api, SPACE, 'steep')}:3000/predict"
+    command = ["python3", "-c", CALL, url, KEY, json.dumps({"inputs": {"x": X}})]
+    closed = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    spec = {
+        "restartPolicy": "Never",
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [{"name": "caller", "image": BASE, "command": command, "securityContext": closed}],
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "caller", "namespace": SPACE}, "spec": spec}
+    api.apply(pod, "test")
+    try:
+        until(lambda: api.get(Ref.to(pod))["status"]["phase"] in ("Succeeded", "Failed"), 60)
+        told = json.loads(api.log(SPACE, "caller", "caller", 20))
+        assert told["outputs"]["y"] == pytest.approx([20])
+    finally:
+        api.delete(Ref.to(pod), "Background")
+        until(lambda: api.get(Ref.to(pod)) is None)
 
 
 def test_up_again_builds_nothing_and_neither_does_another_clone(stack, clone, docker):

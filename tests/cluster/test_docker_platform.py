@@ -69,8 +69,10 @@ def status(port, key=FIRST):
 
 
 def containers(docker, *filters):
-    """{name: id} of the stack's containers."""
-    listed = docker("ps", "--all", "--no-trunc", "--filter", MINE, *filters, "--format", "{{.Names}} {{.ID}}")
+    """{what the stack calls it: id} of the stack's containers."""
+    listed = docker(
+        "ps", "--all", "--no-trunc", "--filter", MINE, *filters, "--format", '{{.Label "slipway:name"}} {{.ID}}'
+    )
     return dict(line.split() for line in listed.splitlines())
 
 
@@ -122,7 +124,7 @@ def test_no_container_tells_keys_and_the_access_file_is_its_users_alone(stack, d
     kept = hashlib.sha256(FIRST.encode()).hexdigest()
     assert FIRST not in told and kept not in told
     assert FIRST not in json.dumps(stack.state()) and kept not in json.dumps(stack.state())
-    (release,) = releases(docker)
+    (release,) = releases(docker).values()
     script = "import os; s = os.stat('/access/access.json'); print(oct(s.st_mode & 0o777), s.st_uid, os.getuid())"
     assert docker("exec", release, "python3", "-c", script) == "0o400 10001 10001"
     settings = json.loads(docker("inspect", release))[0]["HostConfig"]
@@ -141,14 +143,14 @@ def test_a_new_key_is_taken_without_another_container(stack, docker, port):
 
 def test_a_new_model_takes_over_and_no_request_fails(stack, docker, models, port):
     (before,) = releases(docker)
-    front = containers(docker)["slipway-test-linear-front"]
+    front = containers(docker)["linear-front"]
     serve(stack, models["new"], port)
     with Load(port) as load:
         stack.up()
         time.sleep(1)
     (after,) = releases(docker)
     print(f"\n{load.counts} requests, {len(load.failed)} failed {load.failed[:3]}")
-    assert after != before and containers(docker)["slipway-test-linear-front"] == front
+    assert after != before and containers(docker)["linear-front"] == front
     assert load.counts > 100 and not load.failed
 
 
@@ -173,7 +175,7 @@ def test_several_workers_share_the_port(stack, docker, models, port):
 
 
 def test_a_container_that_is_gone_comes_back(stack, docker, port):
-    docker("rm", "--force", *releases(docker))
+    docker("rm", "--force", *releases(docker).values())
     stack.up()
     assert len(releases(docker)) == 2 and status(port) == 200
 

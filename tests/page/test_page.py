@@ -104,6 +104,20 @@ def test_a_row_is_filled_in_and_its_reasons_are_named(start, models, page):
     assert opened.locator("#why li").count() == 12
 
 
+EXPLAINED = """async () => {
+  const { explanation } = await import("/ui/views.js");
+  const model = { inputs: [{ name: "age", shape: [null] }, { name: "income", shape: [null] }] };
+  const told = { target: 0, baseline: 0, value: 1, standardError: 0, attributions: { age: 2, income: -1 } };
+  document.body.append(...explanation(told, { age: 40, income: 1 }, model));
+  return [...document.querySelectorAll(".bars i")].slice(-2).map((bar) => bar.getBoundingClientRect().width);
+}"""
+
+
+def test_bars_of_several_inputs_share_a_scale(start, models, page):
+    age, income = page(start(models["tumours"])).evaluate(EXPLAINED)
+    assert age == pytest.approx(2 * income, rel=0.02) and age > 20
+
+
 def test_a_model_that_is_too_slow_to_explain_gets_no_picture_of_chance(start, models, page):
     opened = page(start(models["tumours"], "--explain-seconds", "0"))
     opened.wait_for_selector("#inputs input")

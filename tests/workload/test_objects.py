@@ -9,7 +9,8 @@ from slipway.infra.workload.names import stack_label
 from slipway.infra.workload.observability import HERE, rules
 from slipway.infra.workload.pod import memory, start_budget
 
-from tests.workload.examples import GPU, STACKS, manifests, one, program
+from tests.recorder import run_program
+from tests.workload.examples import GPU, JWT, MODEL, STACKS, manifests, manifests_of, one, program
 
 EVERY = pytest.mark.parametrize("stack", STACKS)
 
@@ -171,6 +172,31 @@ def test_gpu_pods_ask_for_one_prefer_spot_and_keep_a_base_off_it():
     assert first["weight"] > second["weight"] and "t4" in str(first) and "l4" in str(second)
     scaled = one("gpu", "HorizontalPodAutoscaler", "digits")["spec"]
     assert (scaled["minReplicas"], scaled["maxReplicas"], scaled["scaleTargetRef"]["name"]) == (2, 4, "digits")
+
+
+def pods_of(services, **kubernetes):
+    """Pod specs by service, with settings of the cluster."""
+    ran = run_program(platform="kubernetes", access=JWT, services=services, kubernetes=kubernetes)
+    found = [each for each in manifests_of(ran) if each["kind"] == "Deployment"]
+    return {each["metadata"]["name"]: pod_of(each) for each in found}
+
+
+def test_what_is_brought_to_nodes_is_never_pulled_and_what_is_in_a_registry_is():
+    pods = pods_of({"ours": {"model": MODEL["model"]}, "theirs": MODEL}, load="kind load docker-image {image}")
+    (ours,), (theirs,) = pods["ours"]["containers"], pods["theirs"]["containers"]
+    assert (ours["imagePullPolicy"], theirs["imagePullPolicy"]) == ("Never", "IfNotPresent")
+
+
+def test_an_image_of_ours_goes_to_nodes_of_its_processor_alone():
+    pods = pods_of({"ours": {"model": MODEL["model"]}, "theirs": MODEL}, registry="registry.example/team")
+    assert pods["ours"]["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
+    assert "nodeSelector" not in pods["theirs"]
+
+
+def test_a_user_that_the_cluster_assigns_is_none_that_we_name_and_never_root():
+    (pod,) = pods_of({"digits": MODEL}, podUser="assigned", pullSecret="regcred").values()
+    assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+    assert pod["imagePullSecrets"] == [{"name": "regcred"}]
 
 
 def test_a_big_model_is_read_from_a_volume():

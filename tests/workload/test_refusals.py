@@ -102,6 +102,16 @@ def room(gpus, **more):
         ({}, {"placements": {"amd": [{}]}}, ["slipway:kubernetes.placements"]),
         ({}, {"monitoring": "datadog"}, ["slipway:kubernetes.monitoring"]),
         ({}, {"prometheus": "prometheus:9090"}, ["slipway:kubernetes.prometheus"]),
+        ({}, {"load": "kind load docker-image"}, ["slipway:kubernetes.load", "{image}", "{archive}"]),
+        ({}, {"load": "kind load {name}"}, ["slipway:kubernetes.load", "{image}"]),
+        ({}, {"load": "kind load '{image}"}, ["slipway:kubernetes.load"]),
+        (
+            {},
+            {"load": "kind load {image}", "registry": "registry.example/team"},
+            ["kubernetes.load", "leave one of them out"],
+        ),
+        ({}, {"pullSecret": "My Secret"}, ["slipway:kubernetes.pullSecret"]),
+        ({}, {"podUser": "root"}, ["slipway:kubernetes.podUser", "'fixed' or 'assigned'"]),
     ],
 )
 def test_what_could_not_work_is_refused_naming_key_and_fix(service, kubernetes, named):

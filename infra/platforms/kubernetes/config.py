@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from slipway.infra.config.base import Settings
+from slipway.infra.config.image import importer
 from slipway.infra.workload.names import LABEL
 
 
@@ -60,6 +61,18 @@ class KubernetesConfig(Settings):
     registry: str | None = Field(
         default=None, pattern=r"^[\w.:/-]+[^/]$", description="where images go: registry.example.org/team"
     )
+    load: str | None = Field(
+        default=None,
+        description="instead of a registry, what brings an image to all nodes: kind load docker-image {image}",
+    )
+    pullSecret: str | None = Field(
+        default=None,
+        pattern=LABEL,
+        description="a Secret that you keep in the namespace, of type kubernetes.io/dockerconfigjson",
+    )
+    podUser: Literal["fixed", "assigned"] = Field(
+        default="fixed", description="fixed: 10001; assigned: the cluster gives pods a user, as OpenShift does"
+    )
     gateway: GatewayConfig | None = Field(default=None, description="an existing Gateway: {name: ..., namespace: ...}")
     placements: dict[Literal["none", "nvidia"], list[PlacementConfig]] = Field(
         default={}, description="nodes by accelerator, the preferred first: {nvidia: [{selector: {...}, gpus: 4}]}"
@@ -78,6 +91,11 @@ class KubernetesConfig(Settings):
     models: str | None = Field(
         default=None, pattern=LABEL, description="a claim that holds the artifact store, for modelFrom: volume"
     )
+
+    @field_validator("load")
+    @classmethod
+    def _names_the_image(cls, load: str | None) -> str | None:
+        return load if load is None else importer(load)
 
     @field_validator("clients")
     @classmethod

@@ -13,7 +13,7 @@ from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.platforms.cluster_platform import ClusterPlatform
 from slipway.infra.platforms.kubernetes.config import KubernetesConfig, PlacementConfig
-from slipway.infra.resources.image import Registry
+from slipway.infra.resources.image import Nodes, Registry
 from slipway.infra.workload.cluster import IN_PLACE, Cluster, Placement
 from slipway.infra.workload.names import namespace_of, stack_label
 from slipway.infra.workload.namespace import KubernetesNamespace, KubernetesNamespaceArgs
@@ -48,7 +48,9 @@ class KubernetesPlatform(ClusterPlatform):
     def outputs(self) -> Mapping[str, pulumi.Input[Any]]:
         return {"namespace": self.cluster.namespace}
 
-    def registry(self, name: str) -> tuple[Registry, Sequence[pulumi.Resource]]:
+    def registry(self, name: str) -> tuple[Registry | Nodes, Sequence[pulumi.Resource]]:
+        if self._own.load:
+            return Nodes(importer=self._own.load), ()
         assert self._own.registry, "the configuration was checked for it"
         return Registry(repository=self._own.registry), ()
 
@@ -82,6 +84,9 @@ def _cluster(own: KubernetesConfig, provider: k8s.Provider, namespace: Kubernete
         scrapers=[own.monitoringNamespace] if own.monitoring or own.prometheus else [],
         prometheus=own.prometheus,
         models=claim,
+        loaded=own.load is not None,
+        pull_secret=own.pullSecret,
+        fixed_user=own.podUser == "fixed",
         ready=[namespace],
     )
 

@@ -44,10 +44,10 @@ def _anchor(config: StackConfig, project: str, stack: str) -> Anchor | None:
     )
 
 
-def _preflight(config: StackConfig, _stack: str) -> Answers:
-    from slipway.infra.platforms.connectivity import address
+def _preflight(config: StackConfig, stack: str) -> Answers:
+    from slipway.infra.platforms.kubernetes.preflight import preflight
 
-    return Answers(said={"domain": [address(each.host) for each in config.services.values() if each.host]})
+    return preflight(config, stack)
 
 
 def _registry(config: StackConfig, _answers: Answers) -> tuple[str, str] | None:

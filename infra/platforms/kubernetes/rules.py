@@ -28,13 +28,15 @@ def problems(config: StackConfig) -> Iterator[str]:
             yield f"{where}.scale.on: inflight is asked of Prometheus: set kubernetes.prometheus"
         if service.modelFrom == "volume" and not own.models:
             yield f"{where}.modelFrom: there is no volume: set kubernetes.models to a claim's name"
-        if not service.image and not own.registry:
-            yield f"{where}: its image has nowhere to go: set kubernetes.registry, or {where}.image"
+        if not service.image and not (own.registry or own.load):
+            yield f"{where}: its image has nowhere to go: set kubernetes.registry or kubernetes.load, or {where}.image"
         if service.scale.onDemand and {each.spot for each in own.places(service.accelerator)} != {True, False}:
             yield (
                 f"{where}.scale.onDemand: kubernetes.placements.{service.accelerator} needs a kind of node with "
                 "spot: true and one without"
             )
+    if own.registry and own.load:
+        yield "kubernetes.load: images go to kubernetes.registry already: leave one of them out"
     yield from _too_few_gpus(own, config.services)
     yield from taken(config.services)
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.names import IDENTITY_LABEL
 from slipway.infra.platforms.answers import Swept, whose
-from slipway.infra.platforms.kubernetes.config import KubernetesConfig
+from slipway.infra.platforms.kubernetes.client import client
 from slipway.infra.workload.names import STACK, stack_label
 
 SECONDS = 120.0
@@ -32,8 +29,8 @@ def sweep(stack: str, identity: str, config: StackConfig) -> Swept:
 
     label = stack_label(PROJECT, stack)
     try:
-        client = _client(config)
-        kinds = list(_kinds(client))
+        server = client(config)
+        kinds = list(_kinds(server))
         named = list(_labelled(kinds, label))
         found = [(kind, each) for kind, each in named if identity and _identity(each) == identity]
         others = [
@@ -46,25 +43,17 @@ def sweep(stack: str, identity: str, config: StackConfig) -> Swept:
         left = _until_gone(kinds, f"{label},{IDENTITY_LABEL}={identity}") if identity else others
     except (ConfigException, HTTPError, DynamicApiError, OSError) as error:
         return [], [f"the cluster can't be looked at: {str(error).splitlines()[0] if str(error) else error!r}"]
-    looked = [f"{len(kinds)} kinds of objects in {client.configuration.host}, label {STACK}={label}: "
+    looked = [f"{len(kinds)} kinds of objects in {server.configuration.host}, label {STACK}={label}: "
               + (f"{len(found)} found and removed" if found else "none found")]  # fmt: skip
     looked += [f"removed {_name(kind, each)}" for kind, each in found]
     looked += [f"left alone: {each}" for each in others if identity]
     return looked, left
 
 
-def _client(config: StackConfig) -> Any:
-    kubeconfig: Any = import_module("kubernetes.config")  # neither has types
-    dynamic: Any = import_module("kubernetes.dynamic")
-    own = config.of(KubernetesConfig)
-    file = str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else os.environ.get("KUBECONFIG")
-    return dynamic.DynamicClient(kubeconfig.new_client_from_config(config_file=file, context=own.context))
-
-
-def _kinds(client: Any) -> Iterator[Any]:
+def _kinds(server: Any) -> Iterator[Any]:
     """Everything that can be listed and deleted, once each."""
     seen = set()
-    for kind in client.resources.search():
+    for kind in server.resources.search():
         verbs = getattr(kind, "verbs", None) or ()
         name = (getattr(kind, "group", None), kind.kind)
         wanted = {"list", "delete"} <= set(verbs) and "/" not in kind.name and kind.kind not in KEPT_BY_OTHERS

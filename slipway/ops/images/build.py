@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -89,6 +90,29 @@ def loaded(request: ImageRequest, host: str | None) -> tuple[str, bool]:
     if (found := docker.id(request.image)) is None:
         raise PipelineError(f"{request.image} was built, and the daemon does not have it: run this again")
     return found, True
+
+
+def imported(request: ImageRequest, importer: str) -> tuple[str, bool]:
+    """As `loaded`, and brought to a cluster's nodes by the command `importer`, with `{image}` or `{archive}` in it: the
+    answer is the image's name there. It is brought again whether or not it was built: nodes may be new.
+
+    Raises PipelineError with the command's last words.
+    """
+    _, built = loaded(request, None)
+    report(f"bringing {request.image} to the nodes")
+    with tempfile.TemporaryDirectory(prefix="slipway-archive-") as folder:
+        archive = Path(folder) / "image.tar"
+        if "{archive}" in importer:
+            Docker()("save", "--output", str(archive), request.image, image=request.image)
+        command = [each.format(image=request.image, archive=archive) for each in shlex.split(importer)]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        except OSError as error:
+            raise BadInput(f"{command[0]} can't be run: {error.strerror}: see kubernetes.load") from None
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise PipelineError(f"{shlex.join(command)} failed (kubernetes.load):\n  {last}")
+    return request.image, built
 
 
 def _build(docker: Docker, request: ImageRequest, cache_from: str | None) -> None:

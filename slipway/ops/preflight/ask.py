@@ -5,33 +5,55 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 
 from slipway.infra.config.stack import StackConfig
-from slipway.infra.platforms.answers import Answers, Said
+from slipway.infra.home import ROOT
+from slipway.infra.platforms.answers import WARNED, Answers, Said
 from slipway.infra.platforms.table import row_of
 from slipway.ops.preflight import connectivity
 from slipway.ops.state.pulumi import project_name
 from slipway.ops.state.recover import backend_folder, live_locks
+from slipway.ops.state.settings import PASSPHRASE, PUBLIC_PASSPHRASE, backend
 
 
 def answers(config: StackConfig, stack: str) -> Answers:
     """What can be found out from here."""
     found = row_of(config).preflight(config, stack)
-    return replace(found, lock=_lock(stack), said={**found.said, **_images(config, found), "tools": _tools(config)})
+    return replace(
+        found,
+        lock=_lock(stack),
+        said={**found.said, **_images(config, found), "tools": _tools(config), "secrets": _secrets(stack)},
+    )
 
 
 def _lock(stack: str) -> str:
     """Who holds the stack, where the backend is a folder; the engine asks any other itself."""
-    held = live_locks(backend_folder(os.environ.get("PULUMI_BACKEND_URL", "")), project_name(), stack)
+    held = live_locks(backend_folder(backend()), project_name(), stack)
     if not held:
         return ""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         owner = json.loads(held[0].read_text())
         return f"{owner['username']}@{owner['hostname']}, process {owner['pid']}, since {owner['timestamp'][:19]}"
     return held[0].name
+
+
+def _secrets(stack: str) -> list[Said]:
+    file = ROOT / f"Pulumi.{stack}.yaml"
+    if os.environ.get(PASSPHRASE) != PUBLIC_PASSPHRASE or not re.search(
+        r"\bsecure:", file.read_text() if file.is_file() else ""
+    ):
+        return []
+    return [
+        (
+            WARNED,
+            f"{file.name} holds secrets, encrypted with a passphrase that everybody knows ({PUBLIC_PASSPHRASE}): run "
+            f"`pulumi stack change-secrets-provider passphrase --stack {stack}`, and set {PASSPHRASE} from then on",
+        )
+    ]
 
 
 def _builds(config: StackConfig) -> bool:

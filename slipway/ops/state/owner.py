@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from slipway.infra.config.base import ConfigError
 from slipway.infra.config.stack import StackConfig
+from slipway.infra.home import ROOT
 from slipway.infra.names import IDENTITY_LABEL, IDENTITY_TAG
 from slipway.infra.platforms.row import Anchor
 from slipway.infra.platforms.table import row_of
@@ -17,6 +25,12 @@ from slipway.ops.state.tagged import ask_cloud
 from slipway.pipeline.errors import BadInput, PipelineError
 
 ABSENT = "does not exist"  # the engine's words for a resource that the provider does not find
+
+ALONE = """
+from slipway.infra.resources.identity import StackIdentity
+
+StackIdentity()
+"""
 
 CARRIED = """
 import json, os
@@ -117,13 +131,27 @@ def take_identity(project: str, stack: str, resources: Sequence[dict[str, Any]],
             f"the state of {stack} already belongs to {mine}: take it down first, or start from an empty state"
         )
     if not mine:
-        urn = f"urn:pulumi:{stack}::{project}::{TYPE}::{NAME}"
-        environment = {**os.environ, ADOPTED: wanted}
-        pulumi("up", "--stack", stack, "--yes", "--skip-preview", "--target", urn, env=environment)
+        _write(project, stack, wanted)
     return (
         f"The state of {stack} has the identity {wanted} now, as {_named(anchor)} {'has' if found else 'may'}",
         not found,
     )
+
+
+def _write(project: str, stack: str, identity: str) -> None:
+    """Creates the identity in the state, and nothing else: by a program that has nothing else. What a whole program
+    asks of resources that are not created yet would be missing in it, and what it imports would be imported."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "__main__.py").write_text(ALONE)
+        runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project, "runtime": runtime}))
+        with suppress(FileNotFoundError):  # it knows how the state's secrets are encrypted
+            shutil.copyfile(ROOT / f"Pulumi.{stack}.yaml", folder / f"Pulumi.{stack}.yaml")
+        path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, ADOPTED: identity, "PYTHONPATH": path}
+        urn = f"urn:pulumi:{stack}::{project}::{TYPE}::{NAME}"
+        pulumi("up", "--stack", stack, "--yes", "--skip-preview", "--target", urn, cwd=folder, env=environment)
 
 
 def _named(anchor: Anchor) -> str:

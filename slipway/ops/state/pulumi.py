@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from slipway.ops.state.settings import ENGINE, from_make
 from slipway.pipeline.errors import PipelineError
 
 
@@ -19,16 +22,23 @@ class NoStack(PipelineError):
 
 def pulumi(*arguments: str, stdin: str = "", cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """What `pulumi ARGUMENTS` prints. Raises PipelineError, of which NoStack is one, with the end of what it said."""
-    command = ["pulumi", "--non-interactive", *arguments]
+    command = [shutil.which("pulumi") or str(ENGINE / "pulumi"), "--non-interactive", *arguments]
+    environment = {**from_make(_stack(arguments)), **(os.environ if env is None else env)}
     try:
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, env=env)
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, cwd=cwd, env=environment)
     except FileNotFoundError:
-        raise PipelineError("no pulumi on PATH: run `make setup` and the export lines that it prints") from None
+        raise PipelineError("there is no Pulumi engine: run `make setup`, which installs one") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
         error = NoStack if "no stack named" in said else PipelineError
         raise error(f"pulumi {' '.join(arguments[:2])}: {said}")
     return done.stdout
+
+
+def _stack(arguments: Sequence[str]) -> str:
+    """The one that the command names; empty where it names none."""
+    named = iter(arguments)
+    return next((next(named, "") for each in named if each == "--stack"), "")
 
 
 def steps(*arguments: str) -> list[Mapping[str, Any]]:
@@ -48,8 +58,11 @@ def export_state(stack: str) -> dict[str, Any]:
 
 
 def project_name() -> str:
-    """Of the Pulumi program in the current folder."""
-    return str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    """Of the Pulumi program in the current folder. Raises PipelineError where there is none."""
+    try:
+        return str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
+    except FileNotFoundError:
+        raise PipelineError(f"{Path.cwd()} has no Pulumi.yaml: run this in the folder of the program") from None
 
 
 def short(urn: str) -> str:

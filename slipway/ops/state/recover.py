@@ -21,6 +21,7 @@ from slipway.ops.state.clusters import forget_lost, read_clusters, settle_cluste
 from slipway.ops.state.import_ids import REPEATABLE, import_id, is_findable
 from slipway.ops.state.owner import identity_of, refuse_foreign, take_identity
 from slipway.ops.state.pulumi import export_state, project_name, pulumi, short, steps
+from slipway.ops.state.settings import backend
 from slipway.ops.state.tagged import tagged_resources
 from slipway.pipeline.errors import PipelineError
 
@@ -45,7 +46,7 @@ def recover_stack(stack: str, backup: bool = False, adopted: str = "") -> Iterat
         PipelineError: an update is running, the state can't be read, or a pending create is of a type that can't be
             looked up.
     """
-    folder = backend_folder(os.environ.get("PULUMI_BACKEND_URL", ""))
+    folder = backend_folder(backend())
     for plugin in orphaned_plugins(sys.prefix):
         plugin.kill()
         yield f"Ended process {plugin.pid}, a plugin whose engine was killed"

@@ -170,7 +170,9 @@ def test_the_rules_of_every_platform_alert_by_the_topic(variant):
     groups = yaml.safe_load(program.inputs_of("rules", "RuleGroupNamespace")["data"])["groups"]
     alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
     assert {"SlipwayDrift", "SlipwayAccuracyLost", "SlipwaySaturated", "SlipwayGpuFull"} <= alerts
-    assert all('namespace="slipway"' in rule["expr"] for group in groups for rule in group["rules"] if "record" in rule)
+    assert all(
+        'namespace="slipway-test"' in rule["expr"] for group in groups for rule in group["rules"] if "record" in rule
+    )
     definition = yaml.safe_load(program.inputs_of("alerts", "AlertManagerDefinition")["definition"])
     config = yaml.safe_load(definition["alertmanager_config"])
     (receiver,) = config["receivers"]
