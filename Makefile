@@ -18,7 +18,7 @@ POLICY = --policy-pack policy --policy-pack-config $(firstword $(wildcard policy
 KEEP = $(if $(SERVICES),SLIPWAY_KEEP="$$($(SLIPWAY) stack keep --stack $(STACK) $(SERVICES))" && export SLIPWAY_KEEP &&)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-cluster test-cluster-full test-page test-faults simulate bench variants check lock
+.PHONY: help setup install engine select up preview down test test-cluster test-cluster-full test-page test-faults simulate bench variants check audit lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -112,9 +112,12 @@ check: install ## format, lint and types
 	"$$bin/mypy" --python-executable .venv/bin/python -p slipway && \
 	"$$bin/mypy" --python-executable .venv/bin/python tools __main__.py
 
+audit: install ## what is pinned, against the known vulnerabilities of OSV (api.osv.dev)
+	@.venv/bin/python tools/audit.py "$$($(SLIPWAY) venv tools/audit.txt)"
+
 lock: install ## compile every requirements.in anew
 	@for set in requirements service/requirements service/requirements-gpu service/requirements-gpu-12 bench/requirements bench/keras bench/variants bench/openvino \
-	    tests/service/peers tests/page/requirements tests/pipeline/buckets slipway/ops/models/buckets tools/checkers tools/checkov \
+	    tests/service/peers tests/page/requirements tests/pipeline/buckets slipway/ops/models/buckets slipway/ops/models/bills tools/audit tools/checkers tools/checkov \
 	    tools/iam tools/kubernetes-validate tools/workflows tools/uv tools/grafana tests/cli/clouds; do \
 	  .venv/bin/uv pip compile --quiet --generate-hashes --no-header --universal --python-version 3.11 $$set.in -o $$set.txt || exit 1; done
 	@$(SLIPWAY) model lock

@@ -1,4 +1,4 @@
-"""`slipway model`: describe, build, show, restore, compare, copy, find, new, lock."""
+"""`slipway model`: describe, build, show, bill, restore, compare, copy, find, new, lock."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -114,6 +114,17 @@ def show(ref: str, as_json: bool) -> None:
     lines = ["".join(filter(str.isprintable, line)) for line in card.splitlines() if not line.startswith("![")]
     console().print(Markdown("\n".join(lines)))
     click.echo(f"{found.path}\nTensorBoard logs: {found.store.logs(found.digest or '')}")
+
+
+@model.command()
+@click.argument("ref")
+@JSON
+def bill(ref: str, as_json: bool) -> None:
+    """Write the bill of materials (CycloneDX) of a built model beside it: its files, and the packages that made it."""
+    from slipway.ops.models.bills import put_bill
+
+    written = put_bill(_built(ref), home())
+    click.echo(written.read_text() if as_json else str(written))
 
 
 @model.command()

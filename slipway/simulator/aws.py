@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatch
 from typing import Any
 
-from slipway.simulator.books import Entry
+from slipway.simulator.books import Books, Entry
 from slipway.simulator.cloud import Cloud, Properties
+from slipway.simulator.deployer import Deployer
 from slipway.simulator.faults import CloudError
 from slipway.simulator.metric_math import alarm_problems
+from slipway.simulator.scenario import Scenario
 
 Problem = tuple[str, str]
 # By id, as each account has other names for them.
@@ -16,7 +19,17 @@ NO_CONTROL_PLANE = ("use1-az3", "usw1-az2", "cac1-az3")
 
 
 class Aws(Cloud):
-    """The AWS stand-in's ways."""
+    """The AWS stand-in's ways. With a scenario that names the stack in `deploys`, it is asked as that stack's deploy
+    role; else as an administrator."""
+
+    def __init__(self, package: str, books: Books, scenario: Scenario) -> None:
+        super().__init__(package, books, scenario)
+        account, stack = scenario.values["account"], scenario.values.get("deploys")
+        self._deployer = Deployer(account, stack, books) if stack else None
+
+    def authorize(self, verb: str, entry: Entry, before: Properties | None = None) -> None:
+        if self._deployer:
+            self._deployer.refuse(verb, entry, before)
 
     def problems(self, kind: str, inputs: Properties) -> Iterator[Problem]:
         yield from super().problems(kind, inputs)
@@ -55,6 +68,8 @@ class Aws(Cloud):
                     self._way_out(inputs.get("subnets") or [], None)
                 if (logs := inputs.get("accessLogs") or {}).get("enabled"):
                     self._writable(logs["bucket"], "logdelivery.elasticloadbalancing.amazonaws.com")
+            case "aws:iam/role:Role":
+                self._bounded_by(inputs.get("permissionsBoundary"))
             case "aws:s3/bucketLogging:BucketLogging":
                 self._writable(inputs["targetBucket"], "logging.s3.amazonaws.com")
 
@@ -65,6 +80,14 @@ class Aws(Cloud):
         gateways = self._all("aws:ec2/internetGateway:InternetGateway")
         if missing := wanted - {each["inputs"].get("vpcId") for each in gateways}:
             raise CloudError(f"Gateway.NotAttached: Network {missing.pop()} has no Internet gateway attached")
+
+    def _bounded_by(self, boundary: str | None) -> None:
+        own = f"arn:aws:iam::{self.scenario.values['account']}:policy/"
+        if boundary and boundary.startswith(own):
+            there = [each["outputs"]["arn"] for each in self._all("aws:iam/policy:Policy")]
+            there += [own + each for each in self.scenario.values["policies"]]
+            if not any(fnmatch(boundary, each) for each in there):
+                raise CloudError(f"NoSuchEntity: Scope ARN: {boundary} does not exist or is not attachable")
 
     def _writable(self, bucket: str, service: str) -> None:
         policy = self.books.find("aws:s3/bucketPolicy:BucketPolicy", bucket)

@@ -95,6 +95,10 @@ class Cloud:
                 kept[key] = value
         return kept
 
+    def authorize(self, verb: str, entry: Entry, before: Properties | None = None) -> None:
+        """Raises CloudError where whoever deploys may not `make`, `read`, `change` or `remove` it. `before`: the inputs
+        that an update changes."""
+
     def refuse(self, entry: Entry) -> None:
         """Raises CloudError where the account has no room, no such machine or no such member."""
         # A grant that is there already is granted once more without a word.

@@ -108,6 +108,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         with self.cloud.books.lock:
             entry = self.cloud.entry(kind, inputs, name)
             entry["tags"] = {**self.default_tags, **(inputs.get("tags") or {})}
+            self.cloud.authorize("make", entry)
             self.cloud.refuse(entry)
             self.cloud.books.put(entry)
         self.faults.after(with_fault, f"creating {kind} {name}")
@@ -123,6 +124,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             return provider_pb2.ReadResponse(id="")
+        self.cloud.authorize("read", entry)
         inputs, outputs = entry["inputs"], entry["outputs"]
         if not request.properties.fields:  # nothing is known of it: an import, or what `recover` has found
             inputs, outputs = (self.cloud.imported(kind, each) for each in (inputs, outputs))
@@ -140,6 +142,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         entry = self.cloud.books.find(kind, request.id)
         if entry is None:
             raise CloudError(f"{kind} {request.id} NotFound", grpc.StatusCode.NOT_FOUND)
+        self.cloud.authorize("change", {**entry, "inputs": inputs}, entry["inputs"])
         outputs = self.cloud.labelled(kind, inputs, self.cloud.updated(entry["inputs"], inputs, entry["outputs"]))
         tags = {**entry["tags"], **(inputs.get("tags") or {})}
         entry = {**entry, "inputs": inputs, "outputs": outputs, "tags": tags}
@@ -153,6 +156,8 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
         kind, name = _kind_and_name(request.urn)
         self.cloud.reach()
+        if entry := self.cloud.books.find(kind, request.id):
+            self.cloud.authorize("remove", entry)
         self.cloud.refuse_delete(kind, request.id)
         with_fault = self.faults.before(f"deleting {kind} {name}")
         self.cloud.books.remove(kind, request.id)

@@ -17,13 +17,15 @@ TOKEN = re.compile(r"{(\w+)}")
 
 
 class Scenario:
-    """A scenario file. SLIPWAY_FAULT=kind@k adds a fault to it."""
+    """A scenario file. SLIPWAY_FAULT=kind@k adds a fault to it, SLIPWAY_DEPLOYS=stack names who deploys."""
 
     def __init__(self, file: Path | None = None) -> None:
         self.values: dict[str, Any] = yaml.safe_load((file or DEFAULT).read_text())
         self.faults = [Fault.load(row) for row in self.values["faults"]]
         if wanted := os.environ.get("SLIPWAY_FAULT"):
             self.faults.append(Fault.parse(wanted))
+        if stack := os.environ.get("SLIPWAY_DEPLOYS"):
+            self.values["deploys"] = stack
 
     def place(self, package: str) -> dict[str, Any]:
         """Account, project and region of a package's cloud."""

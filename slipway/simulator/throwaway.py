@@ -74,6 +74,7 @@ class Throwaway:
         if kubeconfig:
             self.environment["KUBECONFIG"] = kubeconfig
         self.fault, self.seconds = "", SECONDS
+        self._ours = program == ROOT  # and so deployed by the role that is made for it
         self._stand_ins: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -90,7 +91,7 @@ class Throwaway:
         self.stop()
         command = [sys.executable, "-m", "slipway.simulator", "--books", str(self.books.file), *self.real]
         command += ["--scenario", str(self.scenario)] if self.scenario else []
-        environment = {**self.environment, "SLIPWAY_FAULT": fault}
+        environment = {**self.environment, "SLIPWAY_FAULT": fault, "SLIPWAY_DEPLOYS": self.stack if self._ours else ""}
         self._stand_ins = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         assert self._stand_ins.stdout
         providers, _, monitoring = self._stand_ins.stdout.readline().strip().partition(" ")

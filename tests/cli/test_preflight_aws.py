@@ -11,7 +11,9 @@ from slipway.infra.config.stack import StackConfig
 from slipway.infra.home import ROOT, home
 from slipway.infra.platforms.answers import Answers
 from slipway.infra.platforms.aws import preflight as preflight_aws
-from slipway.infra.platforms.aws.permissions import MAKES, PASS, ROLES
+from slipway.infra.platforms.aws.boundary import boundary_policy
+from slipway.infra.platforms.aws.ci_policies import CiArgs, deploying, itself
+from slipway.infra.platforms.aws.permissions import PASS, VERBS, asked, table
 
 from slipway.ops.models.virtualenvs import environment
 from slipway.ops.preflight.checks import run
@@ -20,7 +22,19 @@ from tests.infra.aws import stacks
 from tests.infra.aws.iam import unknown_actions
 
 NOBODY = "http://127.0.0.1:9"
-DEPLOYS = [{"Effect": "Allow", "Action": "*", "Resource": "*"}]
+# The role that bootstrap/aws makes, for the stack x.
+ARGS = CiArgs(
+    account="123456789012",
+    repository="example/models",
+    repository_id="1",
+    environment="production",
+    state="state",
+    project="slipway",
+    stacks=["x"],
+)
+DEPLOYS = [each for policy in [*deploying(ARGS), itself(ARGS)] for each in json.loads(policy)["Statement"]]
+BOUNDARY = boundary_policy("123456789012", "slipway-x", "state")
+ROLES = {each for kind, row in table().types.items() if "iam" in kind for verb in VERBS for each in row.actions(verb)}
 FEW = [
     {"Effect": "Allow", "NotAction": ["iam:*", "eks:CreateCluster"], "Resource": "*"},
     {"Effect": "Allow", "Action": ["iam:*"], "Resource": "arn:aws:iam::123456789012:role/other-*"},
@@ -41,7 +55,7 @@ def account():
         content = {
             "roles": {"slipway-deploy": DEPLOYS, "few": FEW}, "zone": "ml.example.org",
             "certificate": "*.ml.example.org", "versions": ["1.36"],
-            "quotas": QUOTAS, "defaults": {"ec2/L-0263D0A3": 5},
+            "policies": {"slipway-x-boundary": BOUNDARY}, "quotas": QUOTAS, "defaults": {"ec2/L-0263D0A3": 5},
         }  # fmt: skip
         double.stdin.write(json.dumps(content) + "\n")
         double.stdin.flush()
@@ -95,15 +109,27 @@ def test_an_account_is_asked_for_everything_at_once(account):
 
 def test_what_the_deployer_may_not_is_named():
     deployer = config(cluster={"deployer": stacks.ROLE.format("few")})
-    who, lacking = preflight_aws._lacking(deployer, {"Account": "123456789012", "Arn": "arn:aws:iam::1:user/me"})
+    who, lacking = preflight_aws._lacking(deployer, "x", {"Account": "123456789012", "Arn": "arn:aws:iam::1:user/me"})
     assert who.endswith(":role/few")
-    assert lacking[0] == "eks:CreateCluster"
-    assert set(lacking[1:]) == {*ROLES, "iam:PassRole"}
+    assert set(lacking) == {"eks:CreateCluster", *ROLES, "iam:PassRole"}
+
+
+def test_a_deployer_of_another_stack_lacks_whatever_has_a_name():
+    """The role is for the stack x alone: it fills no bucket, cluster, repository or role of another's."""
+    _, lacking = preflight_aws._lacking(config(), "y", {"Account": "123456789012", "Arn": ""})
+    assert {"s3:CreateBucket", "eks:CreateAddon", "ecr:CreateRepository", "iam:CreateRole"} <= set(lacking)
+
+
+def test_a_boundary_that_the_account_lacks_is_named_with_the_way_to_it():
+    ((good, says),) = preflight_aws._boundary(config(), "x", "123456789012")
+    assert (good, says) == (True, "policy/slipway-x-boundary bounds the stack's roles")
+    ((good, says),) = preflight_aws._boundary(config(), "y", "123456789012")
+    assert good is False and "add y to slipway-bootstrap:stacks" in says
 
 
 def test_a_deployer_that_can_not_be_asked_about_is_unknown():
     gone = config(cluster={"deployer": stacks.ROLE.format("gone")})
-    assert preflight_aws._lacking(gone, {"Account": "123456789012", "Arn": ""})[1] is None
+    assert preflight_aws._lacking(gone, "x", {"Account": "123456789012", "Arn": ""})[1] is None
 
 
 def test_the_role_behind_a_session_is_asked_about():
@@ -184,8 +210,9 @@ def test_a_certificate_that_ends_soon_is_told(days, good, written, monkeypatch):
 
 
 def test_every_permission_that_is_asked_for_is_one_that_aws_knows():
-    makes = {each for part in MAKES.values() for each in part.values()}
-    assert unknown_actions([*makes, *ROLES, PASS]) == []
+    wanted = asked(config().aws, "123456789012", "slipway-x")
+    assert unknown_actions([action for actions in wanted.values() for action in actions]) == []
+    assert PASS in wanted["arn:aws:iam::123456789012:role/slipway-x-preflight"]
     assert unknown_actions(["s3:PutEverything"]) == ["s3:PutEverything"]
 
 

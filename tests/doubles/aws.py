@@ -4,9 +4,11 @@ Run in the environment of tests/cli/clouds.txt. Prints its port, reads one JSON 
 what it made, and lives until its input ends. A caller whose access key begins with EXPIRED has an expired token.
 """
 
+import itertools
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -15,12 +17,14 @@ import moto.settings
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
 from moto.eks.responses import EKSResponse
-from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.iam.responses import IamResponse
 from moto.server import ThreadedMotoServer
 from moto.servicequotas.responses import ServiceQuotasResponse
 from moto.sts.exceptions import STSClientError
 from moto.sts.responses import TokenResponse
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from slipway.simulator.iam import Call, allows
 
 ACCOUNT: dict[str, Any] = {}
 
@@ -42,15 +46,15 @@ def _quota(table: str) -> Any:
 
 
 def _simulated(self: Any) -> ActionResult:
-    """Of a role's own policies, as moto reads them; context is taken for granted."""
+    """Of a role's own policies, by the evaluator of the simulator."""
     name = self._get_param("PolicySourceArn").rsplit("/", 1)[-1]
     role = self.backend.get_role(name)
     documents = [*role.policies.values(), *(each.document for each in role.managed_policies.values())]
-    resource = (self._get_param("ResourceArns") or ["*"])[0]
+    context = {each["ContextKeyName"]: each["ContextKeyValues"] for each in self._get_param("ContextEntries") or ()}
     results = []
-    for action in self._get_param("ActionNames"):
-        said = [IAMPolicy(each).is_action_permitted(action, resource) for each in documents]
-        allowed = PermissionResult.PERMITTED in said and PermissionResult.DENIED not in said
+    asked = itertools.product(self._get_param("ActionNames"), self._get_param("ResourceArns") or ["*"])
+    for action, resource in asked:
+        allowed = allows([*map(str, documents)], Call(action=action, resource=resource, context=context))
         results.append(
             {
                 "EvalActionName": action,
@@ -104,6 +108,8 @@ def _furnished(address: str) -> dict[str, str]:
         iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
         document = json.dumps({"Version": "2012-10-17", "Statement": statements})
         iam.put_role_policy(RoleName=role, PolicyName="own", PolicyDocument=document)
+    for policy, document in ACCOUNT.get("policies", {}).items():
+        iam.create_policy(PolicyName=policy, PolicyDocument=document)
     zone = zones.create_hosted_zone(Name=ACCOUNT["zone"], CallerReference="1")["HostedZone"]["Id"]
     certificate, key = _self_signed(ACCOUNT["certificate"])
     imported = acm.import_certificate(Certificate=certificate, PrivateKey=key)["CertificateArn"]

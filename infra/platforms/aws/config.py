@@ -167,6 +167,11 @@ class AwsConfig(Settings):
     account: str | None = Field(
         default=None, pattern=r"^\d{12}$", description="the only account that the stack may touch"
     )
+    boundary: str | None = Field(
+        default=None,
+        pattern=r"^[\w+=,.@/-]+$",
+        description="the policy that bounds the stack's roles; default: slipway-<stack>-boundary, of bootstrap/aws",
+    )
     tags: dict[str, str] = Field(default={}, description="on everything, besides the stack's own: {team: vision}")
     network: NetworkConfig = Field(default=NetworkConfig(), description="the VPC: {cidr, zones, nat, ...}")
     cluster: ClusterConfig = Field(default=ClusterConfig(), description="EKS: {compute, deployer, gpu, ...}")

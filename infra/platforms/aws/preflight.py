@@ -15,10 +15,12 @@ from typing import Any
 import httpx
 from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import StackConfig
-from slipway.infra.names import STACK_TAG
+from slipway.infra.names import STACK_TAG, name_of
 from slipway.infra.platforms.answers import Answers, Said
+from slipway.infra.platforms.aws.boundary import boundary_arn, boundary_name
 from slipway.infra.platforms.aws.config import AwsConfig
-from slipway.infra.platforms.aws.permissions import MAY_TAKE, PASS, ROLES, actions
+from slipway.infra.platforms.aws.permissions import ATTACHED, asked, passed_to
+from slipway.infra.platforms.aws.policies import AWS_POLICY
 from slipway.infra.platforms.aws.quotas import ADDRESSES, VPCS, quotas
 from slipway.infra.platforms.aws.support import rank, supported
 from slipway.infra.platforms.connectivity import WAIT, address, delegated, reason
@@ -84,7 +86,7 @@ def answers(config: StackConfig, stack: str) -> Answers:
     if own.account and who.content["Account"] != own.account:
         return Answers(account=who.content["Account"], who=_short(who.content["Arn"]))
     questions: dict[str, Callable[[], Any]] = {
-        "lacking": lambda: _lacking(config, who.content),
+        "lacking": lambda: _lacking(config, stack, who.content),
         "machines": lambda: _machines(config),
         "there": lambda: _there(config, stack),
         "versions": lambda: ask_aws(own.region, "eks", "describe-cluster-versions").content,
@@ -93,6 +95,7 @@ def answers(config: StackConfig, stack: str) -> Answers:
         "running": lambda: _running(config, stack),
         "billing": lambda: _billing(config),
         "tokens": lambda: _tokens(config),
+        "boundary": lambda: _boundary(config, stack, who.content["Account"]),
     }
     with ThreadPoolExecutor(len(questions)) as threads:
         asked = {key: threads.submit(question) for key, question in questions.items()}
@@ -111,33 +114,57 @@ def answers(config: StackConfig, stack: str) -> Answers:
         quotas=given,
         versions=versions and [each["clusterVersion"] for each in versions["clusterVersions"]],
         said={
-            **{key: found[key] for key in ("domain", "certificate", "billing", "tokens")},
+            **{key: found[key] for key in ("domain", "certificate", "billing", "tokens", "boundary")},
             "support": _support(config, found["running"], versions),
         },
     )
 
 
-def _lacking(config: StackConfig, who: Mapping[str, str]) -> tuple[str, list[str] | None]:
+def _lacking(config: StackConfig, stack: str, who: Mapping[str, str]) -> tuple[str, list[str] | None]:
     """Who deploys, and what IAM says it may not; None where it says nothing. The account's root may do all."""
     own, account = config.of(AwsConfig), who["Account"]
     deployer = own.cluster.deployer or _principal(own.region, who["Arn"])
     if deployer.endswith(":root"):
         return deployer, []
-    roles = f"arn:aws:iam::{account}:role/{PROJECT}-preflight"
-    context = f"ContextKeyName=iam:PassedToService,ContextKeyType=string,ContextKeyValues={MAY_TAKE[0]}"
-    asked: tuple[tuple[list[str], list[str]], ...] = (
-        (actions(own), []),
-        ([*ROLES, PASS], ["--resource-arns", roles, "--context-entries", context]),
-    )
+    name = name_of(PROJECT, stack)
+    context = {
+        "iam:PassedToService": passed_to()[0],
+        "iam:PermissionsBoundary": boundary_arn(account, own.boundary or boundary_name(name)),
+        "iam:PolicyARN": f"{AWS_POLICY}{ATTACHED[0]}",
+        "ec2:CreateAction": "Create",
+        "elasticloadbalancing:CreateAction": "Create",
+    }
+    entries = [f"ContextKeyName={key},ContextKeyType=string,ContextKeyValues={each}" for key, each in context.items()]
+
+    wanted = asked(own, account, name)
     denied: list[str] = []
-    for names, more in asked:
-        command = ["simulate-principal-policy", "--policy-source-arn", deployer, "--action-names", *names, *more]
+    # AWS answers for each action on each resource; asked of all of a kind at once, as each question is a process.
+    for places in (["*"], [each for each in wanted if each != "*"]):
+        names = sorted({action for place in places for action in wanted[place]})
+        command = ["simulate-principal-policy", "--policy-source-arn", deployer, "--action-names", *names]
+        command += ["--context-entries", *entries, *(["--resource-arns", *places] if places != ["*"] else [])]
         answer = ask_aws(own.region, "iam", *command)
         if answer.content is None:
             return deployer, None
-        results = answer.content["EvaluationResults"]
-        denied += [each["EvalActionName"] for each in results if each["EvalDecision"] != "allowed"]
-    return deployer, denied
+        denied += [
+            each["EvalActionName"]
+            for each in answer.content["EvaluationResults"]
+            if each["EvalDecision"] != "allowed" and each["EvalActionName"] in wanted[each["EvalResourceName"]]
+        ]
+    return deployer, sorted({*denied})
+
+
+def _boundary(config: StackConfig, stack: str, account: str) -> list[Said]:
+    """Whether what bounds the stack's roles is there: no role is made without."""
+    own = config.of(AwsConfig)
+    arn = boundary_arn(account, own.boundary or boundary_name(name_of(PROJECT, stack)))
+    answer = ask_aws(own.region, "iam", "get-policy", "--policy-arn", arn)
+    if answer.content is not None:
+        return [(True, f"{_short(arn)} bounds the stack's roles")]
+    if "NoSuchEntity" not in answer.why:
+        return [(None, f"nobody to ask for {_short(arn)}")]
+    fix = f"add {stack} to slipway-bootstrap:stacks and run `pulumi up` in bootstrap/aws, or set slipway:aws.boundary"
+    return [(False, f"the account has no {_short(arn)}, which bounds the stack's roles: {fix}")]
 
 
 def _principal(region: str | None, arn: str) -> str:

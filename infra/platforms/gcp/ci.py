@@ -15,13 +15,14 @@ ISSUER = "https://token.actions.githubusercontent.com"
 
 @dataclass(frozen=True, kw_only=True)
 class CiArgs:
-    """`repository`: `owner/name`. `preview`, `deploy`: the GitHub environments whose jobs may do that, the second if
-    any."""
+    """`repository`: `owner/name`; `repository_id`: its number, which no other repository ever gets. `preview`,
+    `deploy`: the GitHub environments whose jobs may do that, the second if any."""
 
     name: str
     project: pulumi.Input[str]
     number: pulumi.Input[str]
     repository: str
+    repository_id: str
     preview: str
     deploy: str | None
 
@@ -52,8 +53,13 @@ class Ci(pulumi.ComponentResource):
             workload_identity_pool_provider_id="github",
             project=args.project,
             oidc={"issuer_uri": ISSUER},
-            attribute_mapping={"google.subject": "assertion.sub", "attribute.repository": "assertion.repository"},
-            attribute_condition=f"assertion.repository == '{args.repository}'",
+            # Not GitHub's own subject, which has the repository's number in it or not, by its age. A token of a job
+            # without an environment has no subject, and is refused.
+            attribute_mapping={
+                "google.subject": f"'repo:{args.repository}:environment:' + assertion.environment",
+                "attribute.repository": "assertion.repository",
+            },
+            attribute_condition=f"assertion.repository_id == '{args.repository_id}'",
             opts=own,
         )
         within = pulumi.Output.format(

@@ -174,6 +174,9 @@ class CiConfig(Settings):
     """Who previews and deploys from GitHub, without a key. In one stack of a project."""
 
     repository: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name: its jobs may")
+    repositoryId: str | None = Field(
+        default=None, pattern=r"^\d+$", description="its number, in quotes: gh api repos/owner/name --jq .id"
+    )
     preview: str = Field(default="preview", min_length=1, description="GitHub environment whose jobs may preview")
     deploy: str | None = Field(default=None, min_length=1, description="GitHub environment whose jobs may deploy")
 
@@ -196,7 +199,7 @@ class GcpConfig(Settings):
     endpoint: EndpointConfig = Field(default=EndpointConfig(), description="the edge: {domain, zone, waf, ...}")
     observability: WatchConfig = Field(default=WatchConfig(), description="metrics and alarms: {emails, ...}")
     budget: BudgetConfig = Field(default=BudgetConfig(), description="{monthly, billingAccount}")
-    ci: CiConfig = Field(default=CiConfig(), description="{repository, deploy}")
+    ci: CiConfig = Field(default=CiConfig(), description="{repository, repositoryId, deploy}")
 
     @property
     def location(self) -> str:

@@ -229,6 +229,7 @@ class GcpPlatform(ClusterPlatform):
             project=self._project.id,
             number=self._project.number,
             repository=config.repository,
+            repository_id=config.repositoryId or "",
             preview=config.preview,
             deploy=config.deploy,
         )

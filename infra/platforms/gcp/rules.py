@@ -37,6 +37,9 @@ def problems(config: StackConfig) -> Iterator[str]:
         yield "gcp.budget.monthly: is not set; name an amount, or leave billingAccount out"
     if gcp.ci.deploy and not gcp.ci.repository:
         yield "gcp.ci.repository: is not set; it takes the GitHub repository whose jobs deploy: owner/name"
+    if gcp.ci.repository and not gcp.ci.repositoryId:
+        ask = f"gh api repos/{gcp.ci.repository} --jq .id"
+        yield f"gcp.ci.repositoryId: is not set; it takes the repository's number, as names can be taken over: {ask}"
 
 
 def _network(gcp: GcpConfig) -> Iterator[str]:

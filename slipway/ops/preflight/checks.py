@@ -165,6 +165,7 @@ CHECKS: dict[str, Check] = {
     "credentials": _credentials,
     "billing": _told("billing"),
     "permissions": _permissions,
+    "boundary": _told("boundary"),
     "cluster": _told("cluster"),
     "rights": _told("rights"),
     "named": _told("named"),

@@ -41,6 +41,20 @@ print(json.dumps([each for each in json.load(sys.stdin) if not has(each)]))
 """
 
 
+# Reads [action], answers {action: [{arn, keys}]}: the resources and condition keys by which AWS decides.
+DECIDES = """
+import json, sys
+from policy_sentry.querying.actions import get_action_data
+
+def decides(action):
+    service, _, name = action.partition(":")
+    rows = (get_action_data(service, name) or {}).get(service, [])
+    return [{"arn": each["resource_arn_format"], "keys": each["condition_keys"]} for each in rows]
+
+print(json.dumps({each: decides(each) for each in json.load(sys.stdin)}))
+"""
+
+
 # Reads [name of AWS's own policy] on standard input, answers the actions that they allow, with wildcards.
 MANAGED = """
 import json, sys
@@ -63,6 +77,11 @@ def findings(policies):
 def unknown_actions(actions):
     """Those that are not in AWS's own list."""
     return _ask(KNOWN, actions)
+
+
+def known_actions(actions):
+    """{action: [{arn, keys}]}: by which resources and condition keys AWS decides; empty for one that it lacks."""
+    return _ask(DECIDES, actions)
 
 
 def managed(names):

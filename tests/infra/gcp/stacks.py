@@ -41,7 +41,7 @@ def production():
         endpoint={"domain": "ml.example.org", "rate": 1000},
         observability={"emails": ["ops@example.org"]},
         budget={"monthly": 4000, "currency": "EUR", "billingAccount": "01AB23-CD45EF-678901"},
-        ci={"repository": "example/models", "deploy": "production"},
+        ci={"repository": "example/models", "repositoryId": "123456789", "deploy": "production"},
         access={"jwt": JWT, "allow": ["198.51.100.0/24", "2001:db8::/48"]},
         services={
             "digits": {

@@ -120,6 +120,8 @@ REFUSED = [
     ({"gcp__observability__emails": ["ops"]}, ["slipway:gcp.observability.emails", "'ops'"]),
     ({"gcp__ci": {"deploy": "production"}}, ["slipway:gcp.ci.repository: is not set", "owner/name"]),
     ({"gcp__ci__repository": "models"}, ["slipway:gcp.ci.repository", "'models'"]),
+    ({"gcp__ci": {"repository": "a/b"}}, ["slipway:gcp.ci.repositoryId: is not set", "gh api repos/a/b --jq .id"]),
+    ({"gcp__ci": {"repository": "a/b", "repositoryId": "b"}}, ["slipway:gcp.ci.repositoryId", "'b'"]),
     ({"image": {"arch": "arm64"}}, ["slipway:image.arch: arm64: the nodes are amd64"]),
     ({"services__digits__port": 3001}, ["services.digits.port: platform gcp has none", "remove it"]),
     ({"services__linear__scale": {"min": 1, "max": 4, "on": "inflight"}}, ["services.linear.scale.on", "or cpu"]),

@@ -8,6 +8,7 @@ from slipway.infra.platforms.gcp.observability import _plain
 from slipway.infra.workload import observability
 
 from tests.contracts import rules
+from tests.infra.gcp.expressions import evaluated
 from tests.infra.gcp.stacks import KEY, VARIANTS
 
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
@@ -366,8 +367,6 @@ def test_a_list_of_callers_leaves_no_check_from_outside_that_it_would_refuse(var
 
 def test_previews_read_and_only_jobs_of_the_environment_deploy(variant):
     program = variant("production")
-    (trust,) = program.of_type("WorkloadIdentityPoolProvider")
-    assert trust.inputs["attributeCondition"] == "assertion.repository == 'example/models'"
     by_member = {}
     for each in program.of_type("IAMMember"):
         by_member.setdefault(each.inputs["member"], set()).add(each.inputs["role"])
@@ -381,6 +380,34 @@ def test_previews_read_and_only_jobs_of_the_environment_deploy(variant):
     (subject,) = binding.inputs["subjects"]
     assert (subject["kind"], subject["name"]) == ("User", preview)
     assert not by_member[deploy] & {"roles/owner", "roles/editor"}
+
+
+def test_a_job_is_its_environment_in_the_repository_of_that_number_and_no_other_repository_gets_in(variant):
+    """The expressions as Google evaluates them, in CEL."""
+    (trust,) = variant("production").of_type("WorkloadIdentityPoolProvider")
+    ours = {"sub": "repo:example/models:environment:preview", "repository": "example/models", "environment": "preview",
+            "repository_id": "123456789"}  # fmt: skip
+    numbered = {**ours, "sub": "repo:example@77/models@123456789:environment:preview"}
+    renamed = {**ours, "repository": "example/renamed", "sub": "repo:example/renamed:environment:preview"}
+    taken = {**ours, "repository_id": "987654321"}
+    without = {key: value for key, value in ours.items() if key != "environment"}
+    subject = "repo:example/models:environment:preview"
+    for token, becomes in ((ours, subject), (numbered, subject), (renamed, subject), (taken, None), (without, None)):
+        assert subject_of(trust.inputs, token) == becomes
+
+
+def subject_of(trust, token):
+    """What Google takes a token's bearer for; None where it is refused."""
+    asked = [trust["attributeCondition"], trust["attributeMapping"]["google.subject"]]
+    allowed, subject = evaluated(asked, {"assertion": token})
+    return subject if allowed is True else None
+
+
+def test_nobody_reads_every_bucket_of_the_project(variant):
+    for name in VARIANTS:
+        roles = {each.inputs["role"] for each in variant(name).of_type("IAMMember")
+                 if not each.name.startswith("deploy-")}  # fmt: skip
+        assert not [each for each in roles if each.startswith("roles/storage.")]
 
 
 def test_a_preview_reads_settings_and_states_and_neither_data_nor_billing(variant):
