@@ -13,6 +13,8 @@ from tests.infra.gcp.stacks import IMAGE as GCP_IMAGE
 
 pytestmark = pytest.mark.engine
 
+# Google's budgets have neither label nor name of ours to be found by: docs/recovery.md.
+MADE_AGAIN = {"gcp:billing/budget:Budget"}
 PLATFORMS = {"kubernetes": "registry.example/{}@sha256:" + "a" * 64, "aws": AWS_IMAGE, "gcp": GCP_IMAGE}
 
 
@@ -76,7 +78,7 @@ def test_one_that_goes_on_by_hand_takes_in_nothing_and_its_destroy_leaves_the_fi
     first.up("--expect-no-changes")
 
 
-def test_a_state_that_was_lost_is_found_again_by_its_identity_and_by_no_other(first, checkout, identity):
+def test_the_state_that_was_lost_is_found_again_by_its_identity_and_by_no_other(first, checkout, identity):
     before = things(first)
     with checkout() as again:
         assert f"belongs to {identity}, not to another" in again.recover("--adopt", "another", fails=True)
@@ -84,4 +86,5 @@ def test_a_state_that_was_lost_is_found_again_by_its_identity_and_by_no_other(fi
         print(again.recover("--adopt", identity))
         again.up()
         assert again.slipway("stack", "identity").strip() == identity
-        assert things(again) == before and again.astray() == []
+        assert before <= things(again) and {kind for kind, _ in things(again) - before} <= MADE_AGAIN
+        assert [each for each in again.astray() if not any(kind in each for kind in MADE_AGAIN)] == []
