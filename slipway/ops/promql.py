@@ -188,7 +188,7 @@ class _Series:
         if self._past:
             raise NotSeen("it compares with days that only a Prometheus remembers")
         if not any(self.name in each.samples for each in looks):
-            raise NotSeen(f"the service has no {self.name}")
+            raise NotSeen(f"the service has told of no {self.name} yet")
         return {labels: value for labels, value in look.samples.get(self.name, {}).items() if self._fits(dict(labels))}
 
     def _fits(self, labels: dict[str, str]) -> bool:
