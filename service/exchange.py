@@ -19,6 +19,8 @@ Headers = dict[bytes, bytes]
 
 # The key in an ASGI scope of a function that answers whole in one go, where the server has one.
 REPLY = "slipway.reply"
+# The key in an ASGI scope of the trace's id, 32 digits, where the request is traced.
+TRACE_ID = "slipway.trace_id"
 # The key in an ASGI scope of whether the request's task may be cancelled once its client has left, and how it is told.
 MAY_LEAVE, LEFT = "slipway.may_leave", "the client has left"
 TOKEN = b"x-prediction-token"

@@ -41,6 +41,7 @@ OUTPUTS: dict[str, dict[str, Any]] = {
     "pulumi-python:dynamic/slipway:GrantsSettled": {},
     "pulumi-python:dynamic/slipway:NetworkLeftovers": {},
     "pulumi-python:dynamic/slipway:LocalService": {"url": "http://127.0.0.1:3000"},
+    "pulumi-python:dynamic/slipway:PrometheusFiles": {},
 }
 # What Pulumi's mocks run on: left to themselves they make one and never close it.
 LOOP = asyncio.new_event_loop()

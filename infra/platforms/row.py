@@ -124,6 +124,8 @@ class PlatformRow:
     run from images. `on_host`: all services share the ports of one machine. `on_this_machine`: its processes are this
     machine's, so a dev stack without keys takes this machine's own, and nothing is simulated. `why_silent`: what the
     platform knows of a service that does not answer. `scales_on`: what can decide how many pods there are (`scale.on`).
+    `metrics`: what a service tells Prometheus, by instance: (configuration, stack, service); None: only a cluster's
+    Prometheus sees all of it.
     """
 
     name: str
@@ -143,4 +145,5 @@ class PlatformRow:
     why_silent: Callable[[str], list[str]] = nothing_known
     kubectl: Kubectl | None = None
     scales_on: Collection[str] = ("cpu", "inflight")
+    metrics: Callable[[StackConfig, str, str], Mapping[str, str]] | None = None
     cloud: Cloud | None = None

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as k8s
-import yaml
+from slipway.infra.monitoring.panels import grafana
+from slipway.infra.monitoring.rules import KEPT, rules
 from slipway.infra.workload.cluster import Cluster
 from slipway.infra.workload.names import STACK, Manifest, labels, this_stack
-
-HERE = Path(__file__).parent
-# Of what the processes tell; the rest of the names would only cost.
-KEPT = "bentoml_service_.*|slipway_.*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,35 +68,12 @@ class Observability(pulumi.ComponentResource):
         k8s.core.v1.ConfigMap(
             f"{self._name}-dashboard",
             metadata=about,
-            data={"slipway.json": (HERE / "dashboard.json").read_text()},
+            data={"slipway.json": grafana()},
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*self._cluster.ready]),
         )
 
     def _about(self, name: str) -> Manifest:
         return {"name": name, "namespace": self._cluster.namespace, "labels": labels(self._name)}
-
-
-def rules(namespace: str, failing: float = 0.01, slow: float = 1) -> dict[str, Any]:
-    """The rules of a namespace, as Prometheus and its operators take them. `failing`: the share of answers 5xx that
-    alarms; `slow`: the seconds that one answer in a hundred takes."""
-    text = (HERE / "rules.yaml").read_text()
-    for name, value in (("$NAMESPACE", namespace), ("$FAILING", f"{failing:g}"), ("$SLOW", f"{slow:g}")):
-        text = text.replace(name, value)
-    found: dict[str, Any] = yaml.safe_load(text)
-    return found
-
-
-def alerts(groups: dict[str, Any]) -> list[dict[str, Any]]:
-    """The alerts among rules, with the expressions of recorded ones in place of their names."""
-    every = [rule for group in groups["groups"] for rule in group["rules"]]
-    recorded = {rule["record"]: rule["expr"] for rule in every if "record" in rule}
-    found = []
-    for rule in (each for each in every if "alert" in each):
-        expression = str(rule["expr"])
-        for name in sorted(recorded, key=len, reverse=True):
-            expression = expression.replace(name, f"({recorded[name]})")
-        found.append({**rule, "expr": expression})
-    return found
 
 
 def _kept() -> Manifest:

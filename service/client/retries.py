@@ -9,6 +9,7 @@ from time import monotonic
 import httpx
 
 from .errors import DeadlineExceeded, Unreachable, refused
+from .spans import sent
 
 # Answers after which nothing was done, or nothing that doing it again would harm.
 _AGAIN = frozenset((429, 502, 503, 504))
@@ -59,7 +60,9 @@ def attempts(request: httpx.Request, retry: Retry, seconds: float, *, repeatable
     """
     end = monotonic() + seconds
     for attempt in count():
-        outcome = yield Send(request, max(end - monotonic(), 0.001))
+        with sent(request, attempt) as note:
+            outcome = yield Send(request, max(end - monotonic(), 0.001))
+            note(outcome)
         if isinstance(outcome, httpx.Response):
             if outcome.is_success:
                 return outcome

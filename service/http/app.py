@@ -43,7 +43,7 @@ class App:
 
     Owns the queue before the model, the metrics, who may ask, and the BentoML service behind; leaves the model, the
     socket and signals alone. Set `draining` to have clients move to another process: every answer then closes its
-    connection.
+    connection. `batcher.on_run` is there for who traces.
     """
 
     def __init__(self, model: Model, settings: Settings) -> None:
@@ -60,10 +60,10 @@ class App:
         self._bento = Bento()
         self.monitor = Monitor(model.artifact, settings, self.access)
         self.metrics.more += [self.monitor.collect, self.machine.collect, self.access.collect]
-        self._batcher = Batcher(model, settings, self.metrics, self.monitor.stages)
+        self.batcher = Batcher(model, settings, self.metrics, self.monitor.stages)
         validator = Validator(signature, settings)
-        self._predict = Predict(signature, validator, self._batcher, self.monitor)
-        self._open = OpenInference(signature, version, validator, self._batcher, self.monitor)
+        self._predict = Predict(signature, validator, self.batcher, self.monitor)
+        self._open = OpenInference(signature, version, validator, self.batcher, self.monitor)
         self._explain = Explain(model.artifact, validator, settings)
         self._scoring = asyncio.Lock()
         process = secrets.token_hex(6)
@@ -139,7 +139,7 @@ class App:
         await self.access.close()
         await self._bento.close()
         await self._explain.close()
-        self._batcher.close()
+        self.batcher.close()
         self.metrics.close()
 
     def endpoint(self, path: str) -> int:
@@ -196,7 +196,7 @@ class App:
 
     async def _read(self, exchange: Exchange) -> bytes:
         body = await exchange.read(self.max_body, self.settings.body_seconds)
-        self._batcher.admit()  # before the work of parsing: what is too much has to cost little
+        self.batcher.admit()  # before the work of parsing: what is too much has to cost little
         if b"content-encoding" in exchange.given:
             body = await exchange.unpack(body, self.max_body)
         if not self.log.quiet:

@@ -4,9 +4,11 @@ The SDK's own variables hold as well: OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HE
 """
 
 import os
+import time
+from contextvars import Context
 from typing import Any
 
-from slipway.service.exchange import REPLY, ASGIApp, Message, Receive, Scope, Send
+from slipway.service.exchange import REPLY, TRACE_ID, ASGIApp, Message, Receive, Scope, Send
 from slipway.service.http.app import App
 from slipway.service.telemetry import metrics
 from slipway.service.telemetry.logs import masker_of
@@ -21,7 +23,8 @@ def is_wanted() -> bool:
 
 
 class Traced:
-    """An application whose requests are spans, part of the caller's trace where a traceparent header names one.
+    """An application whose requests are spans, part of the caller's trace where a traceparent header names one, with
+    each request's runs of the model as spans below its own.
 
     Owns the way to the collector. Spans hold no input, no address and no key.
     """
@@ -44,6 +47,8 @@ class Traced:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("slipway")
         self._context = TraceContextTextMapPropagator()
+        self._engine = app.settings.provider
+        app.batcher.on_run = self._ran
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         from opentelemetry.trace import SpanKind, StatusCode
@@ -60,6 +65,7 @@ class Traced:
         with self._tracer.start_as_current_span(
             f"{method} {endpoint}", caller, SpanKind.SERVER, attributes, record_exception=False
         ) as span:
+            scope[TRACE_ID] = f"{span.get_span_context().trace_id:032x}"
 
             def note(status: int, given: list[tuple[bytes, bytes]]) -> None:
                 span.set_attribute("http.response.status_code", status)
@@ -82,6 +88,22 @@ class Traced:
 
                 scope[REPLY] = reply
             await self._app(scope, receive, noting)
+
+    def _ran(self, requests: list[Context], samples: int, seconds: float, error: Exception | None) -> None:
+        """A run of the model as a span of each request that was in it: those of one batch have the same times."""
+        from opentelemetry.context import get_current
+        from opentelemetry.trace import StatusCode
+
+        end = time.time_ns()
+        attributes: dict[str, str | int] = {"slipway.samples": samples, "slipway.requests": len(requests)}
+        attributes["slipway.provider"] = self._engine
+        for each in requests:
+            parent, begun = each.run(get_current), end - round(1e9 * seconds)
+            span = self._tracer.start_span("onnxruntime run", parent, attributes=attributes, start_time=begun)
+            if error:  # its message may quote an input
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(StatusCode.ERROR)
+            span.end(end)
 
     def close(self) -> None:
         """Hand over what is left; blocks for a few seconds at most."""

@@ -3,9 +3,13 @@
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from functools import partial
 from math import ceil
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import onnxruntime
@@ -25,15 +29,20 @@ _AT_ONCE_SECONDS = 0.002
 _INLINE_SECONDS = 0.02
 
 _log = logging.getLogger("slipway")
+T = TypeVar("T")
 Outputs = dict[str, np.ndarray]
+# The contexts of a run's requests, its samples, its seconds, and what it raised.
+OnRun = Callable[[list[Context], int, float, Exception | None], None]
 
 
 class Batcher:
     """One model, one run at a time, and the requests that wait for it.
 
     Owns the queue and the thread for runs that take long. Nothing waits for company: a free model takes at once
-    whatever has come by then.
+    whatever has come by then. `on_run` is called after each run of the model, in whichever thread ran it.
     """
+
+    on_run: OnRun | None = None
 
     def __init__(self, model: Model, settings: Settings, metrics: Metrics, stages: Timings) -> None:
         self._model, self._settings, self._metrics, self._stages = model, settings, metrics, stages
@@ -50,10 +59,10 @@ class Batcher:
         and a run that nobody waits for is stopped.
         """
         if self._worker is None and self._model.batch == 1 and self._is_short(samples.count, _AT_ONCE_SECONDS):
-            return self._run_one(samples, None)
+            return self._run_one(samples, None, self._context())
         self.admit()
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(samples, loop.create_future())
+        waiting = _Waiting(samples, loop.create_future(), self._context())
         self._queue.append(waiting)
         self._metrics.waiting(len(self._queue))
         if self._worker is None:
@@ -117,10 +126,9 @@ class Batcher:
         """One answer or exception for each request; a failure of several is found by running each on its own."""
         if len(batch) > 1:
             try:
-                begun = perf_counter()
-                together = _together(self._model, [each.samples for each in batch], options)
-                self._stages.ran(sum(each.samples.count for each in batch), perf_counter() - begun)
-                return list(together)
+                samples, contexts = [each.samples for each in batch], [each.context for each in batch]
+                count = sum(each.count for each in samples)
+                return [*self._ran(partial(_together, self._model, samples, options), count, contexts)]
             except Exception as error:
                 if options is not None and options.terminate:
                     return [error] * len(batch)
@@ -128,20 +136,34 @@ class Batcher:
         answers: list[Outputs | BaseException] = []
         for each in batch:
             try:
-                answers.append(self._run_one(each.samples, options))
+                answers.append(self._run_one(each.samples, options, each.context))
             except Exception as error:
                 answers.append(error)
         return answers
 
-    def _run_one(self, samples: Samples, options: onnxruntime.RunOptions | None) -> Outputs:
+    def _run_one(self, samples: Samples, options: onnxruntime.RunOptions | None, context: Context | None) -> Outputs:
         try:
-            begun = perf_counter()
-            outputs = self._model.run(samples.inputs, options)
-            self._stages.ran(samples.count, perf_counter() - begun)
-            return outputs
+            return self._ran(partial(self._model.run, samples.inputs, options), samples.count, [context])
         except InvalidArgument as error:  # such as a word that the model's table does not have
             reason = str(error).splitlines()[0][-200:]
             raise Refused(422, "model_refused", f"the model can't take this input: {reason}") from None
+
+    def _ran(self, run: Callable[[], T], samples: int, contexts: list[Context | None]) -> T:
+        """What `run` returns; the run is counted and told of. A run that raises is told of alone."""
+        begun, error = perf_counter(), None
+        try:
+            outputs = run()
+            self._stages.ran(samples, perf_counter() - begun)
+            return outputs
+        except Exception as raised:
+            error = raised
+            raise
+        finally:
+            if self.on_run:
+                self.on_run([each for each in contexts if each], samples, perf_counter() - begun, error)
+
+    def _context(self) -> Context | None:
+        return copy_context() if self.on_run else None
 
     def _settle(self, batch: "list[_Waiting]", answers: "list[Outputs | BaseException]") -> None:
         for each, answer in zip(batch, answers, strict=True):
@@ -173,10 +195,10 @@ class Batcher:
 
 
 class _Waiting:
-    __slots__ = ("outputs", "run", "samples")
+    __slots__ = ("context", "outputs", "run", "samples")
 
-    def __init__(self, samples: Samples, outputs: asyncio.Future[Outputs]) -> None:
-        self.samples, self.outputs = samples, outputs
+    def __init__(self, samples: Samples, outputs: asyncio.Future[Outputs], context: Context | None) -> None:
+        self.samples, self.outputs, self.context = samples, outputs, context
         self.run: tuple[list[_Waiting], onnxruntime.RunOptions] | None = None
 
     def shapes(self) -> list[tuple[int, ...]]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from slipway.service.exchange import TRACE_ID
 from slipway.service.settings import Settings
 
 if TYPE_CHECKING:
@@ -216,6 +217,8 @@ class RequestLog:
             line["caller"] = f"jwt:{digest}" if caller[:4] == "jwt:" else caller
         if trace := trace_id(exchange.given.get(b"traceparent")):
             line["traceId"] = self._masker.id(trace)
+        elif own := exchange.scope.get(TRACE_ID):  # the trace begins here
+            line["traceId"] = own
         return line
 
     def _id(self, exchange: "Exchange") -> str:

@@ -23,10 +23,27 @@ _AGES = {"rules": "file found good", "issuerKeys": "issuer's keys had"}
 @URL
 @KEY_FILE
 @click.option("--json", "as_json", is_flag=True, help="What /status answered, unrendered.")
-def doctor(service: str | None, stack: str, url: str | None, key_file: Path | None, as_json: bool) -> None:
+@click.option("--watch", is_flag=True, help="Look at metrics for a while, and say what would alert.")
+@click.option("--seconds", type=click.FloatRange(1, 3600), help="How long --watch looks; default: 60.")
+def doctor(
+    service: str | None,
+    stack: str,
+    url: str | None,
+    key_file: Path | None,
+    as_json: bool,
+    watch: bool,
+    seconds: float | None,
+) -> None:
     """Look at the stack, and ask its services how they are; exits with 1 where something looks wrong."""
+    from slipway.cli.verdicts import watch_for
     from slipway.ops.service_status import asked
 
+    if seconds is not None and not watch:
+        raise click.ClickException("--seconds says how long --watch looks: add it")
+    if watch:
+        if url is not None or as_json:
+            raise click.ClickException("--watch looks at the metrics of a stack's services: leave --url and --json out")
+        sys.exit(1 if watch_for(service, stack, seconds or 60) else 0)
     sick = False
     if url is None and service is None and not as_json:
         sick = _look_at_stack(stack)

@@ -12,22 +12,27 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+import yaml
+from slipway.infra.monitoring.files import monitoring_files
+from slipway.infra.monitoring.panels import panels
 from slipway.infra.runtime import RUNTIMES
 from slipway.infra.workload.names import STACK
-from slipway.infra.workload.observability import HERE
 from slipway.service.artifact import seal
 from slipway.service.manifest import ONNX
 from slipway.service.telemetry.features import reference
 
+from slipway.ops.would_alert import verdicts
+from slipway.ops.would_alert import watched as looked
 from tests.callers import HEADERS, access
 from tests.cluster.dockerd import free_port
-from tests.cluster.watching import FASTER, asked, pod, prometheus, scraped, sooner, sooner_rules
+from tests.cluster.watching import FASTER, SCRAPES, asked, pod, prometheus, scraped, sooner, sooner_rules
 from tests.service.conftest import ROOT, make_artifact
 from tests.waiting import until
 from tests.workload.examples import manifests
 
 RATE = 40  # requests a second that one key may make; a healthy caller stays below it
 RECEIVERS = ("webhook", "chat", "mail")
+HOST = "slipway-host"  # what stands for the namespace of a stack on one host
 
 
 def declared(kind):
@@ -108,14 +113,19 @@ class Service:
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
-    """A service, Prometheus's address and the receivers."""
+    """A service, Prometheus's address and the receivers. The service is scraped as a cluster's, then as a host's."""
     folder = tmp_path_factory.mktemp("watched")
     monitor = declared("PodMonitor")
     service = Service(folder)
     labels = {STACK: monitor["spec"]["selector"]["matchLabels"][STACK]}
     scrape = scraped(monitor, {service.metrics: pod(monitor["metadata"]["namespace"], "digits-1", labels)})
+    files = monitoring_files(HOST, {"static_configs": [{"targets": [service.metrics]}]})
+    on_host, host_rules = (yaml.safe_load(text) for text in files.values())
+    (host_scrape,) = on_host["scrape_configs"]
+    host_scrape |= {"scrape_interval": SCRAPES, "scrape_timeout": SCRAPES}
+    every_rule = [sooner_rules(each) for each in (declared("PrometheusRule")["spec"], host_rules)]
     try:
-        with prometheus(folder, scrape, sooner_rules(declared("PrometheusRule")["spec"])) as (address, receivers):
+        with prometheus(folder, [scrape, host_scrape], every_rule) as (address, receivers):
             yield service, address, receivers
     finally:
         service.close()
@@ -133,10 +143,14 @@ def test_every_rule_fires_and_resolves_and_nothing_does_in_a_healthy_hour(watche
 
 
 def test_a_service_that_fails_is_told_to_everybody_and_taken_back(watched):
-    service, _, receivers = watched
+    service, address, receivers = watched
     receivers.told.clear()
     service.trouble(True)
     until(lambda: _all(receivers, ["SlipwayFailing"], "firing"), 40, receivers.told)
+    both = 'count(count by (namespace) (ALERTS{alertname="SlipwayFailing",alertstate="firing"})) == 2'
+    until(lambda: asked(address, both), 20, "it does not fire on a cluster and on a host")
+    told = looked(lambda: {service.metrics: httpx.get(f"http://{service.metrics}/metrics").text}, 3)
+    assert "SlipwayFailing" in [each.name for each in verdicts(told) if each.fires]
     service.trouble(False)
     until(lambda: _all(receivers, ["SlipwayFailing"], "resolved"), 40, receivers.told)
 
@@ -144,10 +158,8 @@ def test_a_service_that_fails_is_told_to_everybody_and_taken_back(watched):
 def test_every_panel_and_every_query_that_scales_finds_what_the_operator_scrapes(watched):
     _, address, _ = watched
     namespace = declared("PodMonitor")["metadata"]["namespace"]
-    panels = json.loads((HERE / "dashboard.json").read_text())["panels"]
-    queries = [target["expr"] for panel in panels for target in panel["targets"]]
-    for old, new in {"$__rate_interval": "1d", "$namespace": namespace, "$service": ".+"}.items():
-        queries = [each.replace(old, new) for each in queries]
+    chosen = [f'namespace="{namespace}",service_name=~".+"', f'namespace="{HOST}"']
+    queries = [query for each in chosen for panel in panels(each, "1d") for query in panel.queries]
     queries.append(RUNTIMES[ONNX].requests_in_flight(namespace, "digits"))
     empty = [each for each in queries if not asked(address, sooner(each))]
     assert len(queries) > 12 and empty == []
@@ -156,7 +168,8 @@ def test_every_panel_and_every_query_that_scales_finds_what_the_operator_scrapes
 def test_a_label_that_the_operator_takes_for_itself_is_not_ours(watched):
     _, address, _ = watched
     series = asked(address, '{__name__=~"bentoml_.+|slipway_.+"}')
-    assert series and not [name for each in series for name in each["metric"] if name.startswith("exported_")]
+    assert {each["metric"]["namespace"] for each in series} == {HOST, declared("PodMonitor")["metadata"]["namespace"]}
+    assert not [name for each in series for name in each["metric"] if name.startswith("exported_")]
 
 
 def _all(receivers, alerts, state):

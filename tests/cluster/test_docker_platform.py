@@ -14,7 +14,9 @@ from slipway.infra.home import ROOT
 from tests.artifacts import promoted, promoted_copy
 from tests.cluster.conftest import on
 from tests.cluster.dockerd import free_port
+from tests.cluster.watching import asked, prometheus
 from tests.service.conftest import make_artifact
+from tests.waiting import until
 
 FIRST, SECOND = secrets.token_hex(32), secrets.token_hex(32)
 BODY = {"inputs": {"x": [3.0]}}
@@ -43,7 +45,7 @@ def stack(docker, models, port, tmp_path_factory):
         stack.pulumi("config", "set", "--stack", "test", "--secret", "--path", "slipway:apiKeys.first", FIRST)
         settings = {
             "platform": "docker",
-            "docker": {"host": docker.environment["DOCKER_HOST"]},
+            "docker": {"host": docker.environment["DOCKER_HOST"], "monitoring": "prometheus"},
             "image": {"base": docker.base, "python": "3.11"},
         }
         configure(stack, **settings)
@@ -77,8 +79,13 @@ def containers(docker, *filters):
 
 
 def releases(docker):
-    roles = ("front", "access", "live")
+    roles = ("front", "access", "live", "prometheus")
     return {name: id_ for name, id_ in containers(docker).items() if not name.endswith(roles)}
+
+
+def names(docker):
+    """What docker itself calls the containers that serve."""
+    return docker("inspect", "--format", "{{.Name}}", *releases(docker).values()).replace("/", "").split()
 
 
 class Load:
@@ -172,6 +179,26 @@ def test_several_workers_share_the_port(stack, docker, models, port):
     with Load(port) as load:
         stack.up()
     assert not load.failed and len(releases(docker)) == 2 and status(port) == 200
+
+
+def test_a_prometheus_of_the_host_finds_every_container_by_the_files_in_the_volume(stack, docker, tmp_path):
+    (files,) = (id_ for name, id_ in containers(docker).items() if name.endswith("prometheus"))
+    docker("cp", f"{files}:/prometheus/.", str(tmp_path))
+    scraped, rules = (yaml.safe_load((tmp_path / f"{name}.yaml").read_text()) for name in ("scrape", "rules"))
+    (job,) = scraped["scrape_configs"]
+    (found,) = job["docker_sd_configs"]
+    assert found["host"] == "unix:///var/run/docker.sock"
+    found |= {"host": docker.environment["DOCKER_HOST"], "refresh_interval": "1s"}  # the tests' own daemon
+    job["scrape_interval"] = job["scrape_timeout"] = "500ms"
+    with prometheus(tmp_path, [job], [rules]) as (address, _):
+        query = 'slipway_workers{namespace="slipway-test",service_name="linear"}'
+        until(lambda: len(asked(address, query)) == len(releases(docker)), 60, "a container is not scraped")
+        assert {each["metric"]["instance"] for each in asked(address, "up")} == set(names(docker))
+
+
+def test_what_would_alert_is_told_of_containers_without_a_prometheus(stack):
+    said = stack.slipway("doctor", "--watch", "--seconds", "2")
+    assert "quiet  SlipwayFailing, SlipwaySlow, SlipwaySaturated, SlipwayDrift" in said
 
 
 def test_a_container_that_is_gone_comes_back(stack, docker, port):

@@ -8,7 +8,8 @@ import subprocess
 import httpx
 import pytest
 import yaml
-from slipway.infra.workload.observability import HERE, rules
+from slipway.infra.monitoring.panels import panels
+from slipway.infra.monitoring.rules import rules
 from slipway.service.http.app import App
 from slipway.service.inference.model import load_model
 from slipway.service.settings import Settings
@@ -172,9 +173,6 @@ def told(tmp_path_factory):
 
 def drawn(asked, told, folder):
     """What promtool says of queries that must all draw something; empty where they do."""
-    variables = {"$__rate_interval": "5m", "$namespace": "space", "$service": ".+"}
-    for name, value in variables.items():
-        asked = [each.replace(name, value) for each in asked]
     tests = [
         {"expr": f"count({each}) > bool 0", "eval_time": "50m", "exp_samples": [{"labels": "{}", "value": 1}]}
         for each in asked
@@ -188,8 +186,7 @@ def drawn(asked, told, folder):
 
 
 def queries():
-    panels = json.loads((HERE / "dashboard.json").read_text())["panels"]
-    return [target["expr"] for panel in panels for target in panel["targets"]]
+    return [query for panel in panels('namespace="space",service_name=~".+"', "5m") for query in panel.queries]
 
 
 def test_every_query_of_the_dashboard_draws_what_the_service_tells(told, tmp_path):

@@ -103,8 +103,10 @@ class Receivers:
 
 
 @contextmanager
-def prometheus(folder: Path, scrape: dict[str, Any], rules: dict[str, Any]) -> Iterator[tuple[str, Receivers]]:
-    """The address of a running Prometheus, whose Alertmanager tells the receivers."""
+def prometheus(
+    folder: Path, scrapes: list[dict[str, Any]], rules: list[dict[str, Any]]
+) -> Iterator[tuple[str, Receivers]]:
+    """The address of a running Prometheus, whose Alertmanager tells the receivers. `rules`: of each file."""
     receivers, ports = Receivers(), [free_port() for _ in range(2)]
     with ExitStack() as after:
         after.callback(receivers.close)
@@ -118,11 +120,12 @@ def prometheus(folder: Path, scrape: dict[str, Any], rules: dict[str, Any]) -> I
         }
         route = {"receiver": "team", "group_by": ["alertname"], "group_wait": "1s", "group_interval": "1s"}
         (folder / "alertmanager.yml").write_text(yaml.safe_dump({"route": route, "receivers": [receiver]}))
-        (folder / "rules.yml").write_text(yaml.safe_dump(rules))
+        for number, groups in enumerate(rules):
+            (folder / f"rules-{number}.yml").write_text(yaml.safe_dump(groups))
         configuration = {
             "global": {"evaluation_interval": SCRAPES},
-            "rule_files": ["rules.yml"],
-            "scrape_configs": [scrape],
+            "rule_files": ["rules-*.yml"],
+            "scrape_configs": scrapes,
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{ports[1]}"]}]}]},
         }
         (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))

@@ -274,6 +274,26 @@ def test_a_killed_update_is_recovered_from_and_leaves_no_second_service(checkout
     assert predict(ports["steep"], [1, 2, 3, 4]) == pytest.approx(30)
 
 
+def test_a_prometheus_is_told_what_to_scrape_and_what_would_alert_is_told_without_one(checkout, place, ports):
+    file = checkout.path / "Pulumi.test.yaml"
+    metrics = dict(zip(ports, free_ports(2), strict=True))
+    for name, port in metrics.items():
+        edit(file, f"model: models/{name}", f"metricsPort: {port}\n      model: models/{name}")
+    edit(file, "config:\n", "config:\n  slipway:local: {monitoring: prometheus}\n")
+    checkout.up()
+    written = place / "cache" / "prometheus" / "slipway-test"
+    assert all(f"127.0.0.1:{port}" in (written / "scrape.yaml").read_text() for port in metrics.values())
+    for port in ports.values():
+        predict(port, [1, 2, 3, 4])
+    said = checkout.run(sys.executable, "-m", "slipway.cli", "doctor", "--watch", "--seconds", "2", "--stack", "test")
+    for name in ports:
+        assert f"\n{name}\n  quiet  SlipwayFailing, SlipwaySlow, SlipwaySaturated, " in said
+    (written / "rules.yaml").unlink()
+    assert checkout.changes() == {"PrometheusFiles prometheus": "create"}
+    checkout.up()
+    assert (written / "rules.yaml").exists() and checkout.changes() == {}
+
+
 def test_production_goes_nowhere_until_it_is_released(checkout, ports):
     """Neither by a destroy, nor out of the configuration, nor as another environment; and a sweep ends no process."""
     file, slipway = checkout.path / "Pulumi.test.yaml", (sys.executable, "-m", "slipway.cli")
@@ -309,5 +329,5 @@ def test_down_leaves_no_process_port_file_or_state(checkout, ports, place):
     for port in ports.values():
         assert f"port {port}: free" in said
         assert runtime.is_free(port)
-    assert list((place / "cache" / "run").glob("*")) == []
+    assert list((place / "cache" / "run").glob("*")) == list((place / "cache" / "prometheus").glob("*")) == []
     assert list((place / "state" / ".pulumi" / "stacks").rglob("test.json")) == []

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 from slipway.infra.home import ROOT
-from slipway.infra.workload.observability import HERE
+from slipway.infra.monitoring.panels import grafana, panels
 
-DASHBOARD = json.loads((HERE / "dashboard.json").read_text())
+DASHBOARD = json.loads(grafana())
 BAD = {
     "a misspelt key of a panel": (("panels", 0, "titel"), "Requests"),
     "a misspelt key of a query": (("panels", 0, "targets", 0, "legend"), "all"),
@@ -67,3 +67,13 @@ def test_panels_have_names_of_their_own_and_lie_side_by_side():
 def test_queries_use_variables_that_the_dashboard_has():
     known = {f"${each['name']}" for each in DASHBOARD["templating"]["list"]} | {"$__rate_interval"}
     assert set(re.findall(r"\$\w+", json.dumps(DASHBOARD))) <= known
+
+
+def test_panels_without_variables_are_the_same_for_other_labels():
+    of = 'cluster="a",namespace="b"'
+    found = panels(of, "5m")
+    assert [each.title for each in found] == [panel["title"] for panel in DASHBOARD["panels"]]
+    for each, panel in zip(found, DASHBOARD["panels"], strict=True):
+        assert len(each.queries) == len(panel["targets"])
+        for query in each.queries:
+            assert f"{{{of}" in query and "$" not in query

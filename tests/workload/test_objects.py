@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
+from slipway.infra.monitoring.panels import panels
+from slipway.infra.monitoring.rules import rules
 from slipway.infra.runtime import ONNX
 from slipway.infra.workload.names import stack_label
-from slipway.infra.workload.observability import HERE, rules
 from slipway.infra.workload.pod import memory, start_budget
 
 from tests.recorder import run_program
@@ -215,8 +216,7 @@ def series():
 
 
 def expressions():
-    dashboard = json.loads((HERE / "dashboard.json").read_text())
-    drawn = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    drawn = [query for panel in panels('namespace="space"', "5m") for query in panel.queries]
     return drawn + [rule["expr"] for group in rules("space")["groups"] for rule in group["rules"]]
 
 

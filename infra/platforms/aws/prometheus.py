@@ -9,9 +9,9 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 import yaml
+from slipway.infra.monitoring.rules import KEPT, rules
 from slipway.infra.platforms.aws.cluster import Eks
 from slipway.infra.platforms.aws.network import Subnets
-from slipway.infra.workload.observability import KEPT, rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class PrometheusArgs:
 
 class Prometheus(pulumi.ComponentResource):
     """Owns a workspace with a scraper that needs no agent in the cluster, and the rules that every platform has
-    (infra/workload/rules.yaml), whose alerts go to the topic. Attribute: `url`, where PromQL is asked."""
+    (infra/monitoring/rules.yaml), whose alerts go to the topic. Attribute: `url`, where PromQL is asked."""
 
     def __init__(self, name: str, args: PrometheusArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:Prometheus", name, None, opts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
+from typing import Literal
 
 from pydantic import Field, field_validator
 from slipway.infra.config.base import Settings
@@ -21,6 +22,10 @@ class DockerConfig(Settings):
     )
     gpus: str = Field(
         default="all", pattern=r"^(all|device=\S+)$", description="GPUs of services with accelerator nvidia: device=0,1"
+    )
+
+    monitoring: Literal["prometheus"] | None = Field(
+        default=None, description="prometheus: writes what a Prometheus on the host scrapes, and its rules, to a volume"
     )
 
     @field_validator("address")

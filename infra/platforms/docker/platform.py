@@ -11,13 +11,15 @@ from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import NAME_TAG, STACK_TAG, stack_label, stack_name
 from slipway.infra.platforms.base import Platform, Served
 from slipway.infra.platforms.docker.config import DockerConfig
+from slipway.infra.platforms.docker.monitoring import PrometheusVolume
 from slipway.infra.platforms.docker.service import DockerService, DockerServiceArgs, Version
 from slipway.infra.resources.artifact import ModelArtifact
 from slipway.infra.resources.image import ServiceImage, ServiceImageArgs, image_key
 
 
 class DockerPlatform(Platform):
-    """Owns a network, and per service what DockerService does. Leaves images and the host alone."""
+    """Owns a network, per service what DockerService does, and what a Prometheus reads where it is told. Leaves images
+    and the host alone."""
 
     def __init__(self, config: StackConfig) -> None:
         self._config, self._own = config, config.of(DockerConfig)
@@ -30,6 +32,8 @@ class DockerPlatform(Platform):
         ]
         self._network = docker.Network("network", name=stack_name(), driver="bridge", labels=labels, opts=self._opts)
         self._base = docker.RemoteImage("base", name=config.image.base, keep_locally=True, opts=self._opts)
+        if self._own.monitoring:
+            PrometheusVolume("prometheus", self._base.image_id, self._inside)
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
         args = ServiceImageArgs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from slipway.infra.platforms.answers import Swept, Tagged
@@ -27,6 +28,12 @@ def _sweep(stack: str, identity: str, config: StackConfig, _tagged: Tagged) -> S
     return sweep(stack, config)
 
 
+def _metrics(config: StackConfig, stack: str, service: str) -> Mapping[str, str]:
+    from slipway.infra.platforms.docker.monitoring import metrics
+
+    return metrics(config, stack, service)
+
+
 DOCKER = PlatformRow(
     name="docker",
     settings=DockerConfig,
@@ -36,4 +43,5 @@ DOCKER = PlatformRow(
     open=_open,
     sweep=_sweep,
     on_host=True,
+    metrics=_metrics,
 )

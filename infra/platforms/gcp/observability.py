@@ -10,9 +10,10 @@ from typing import Any
 
 import pulumi
 import pulumi_gcp as gcp
+from slipway.infra.monitoring.panels import Panel, panels
+from slipway.infra.monitoring.rules import alerts, rules
 from slipway.infra.platforms.gcp.config import WatchConfig
 from slipway.infra.platforms.gcp.labels import all_labels
-from slipway.infra.workload.observability import alerts, rules
 
 MINUTES = "5m"
 REGIONS = ("EUROPE", "USA", "ASIA_PACIFIC")
@@ -33,7 +34,7 @@ class WatchArgs:
 
 
 class Watch(pulumi.ComponentResource):
-    """Owns who is told, an alert for each rule that all platforms have (`workload/rules.yaml`), and a dashboard.
+    """Owns who is told, an alert for each rule that all platforms have (`monitoring/rules.yaml`), and their panels.
     Metrics are those of Google's managed Prometheus, asked in PromQL. Attribute: `channels`."""
 
     def __init__(self, name: str, args: WatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -131,23 +132,12 @@ class Watch(pulumi.ComponentResource):
         )
 
     def _dashboard(self, cluster: str) -> str:
-        of = self._of.replace("{cluster}", cluster)
-        tiles = [
-            ("Requests a second", _rate(of)),
-            (
-                "Answers by status",
-                f"sum by (http_response_code) (rate(bentoml_service_request_total{{{of}}}[{MINUTES}]))",
-            ),
-            ("99th percentile, seconds", _p99(of)),
-            ("Requests in flight", f"sum by (service_name) (bentoml_service_request_in_progress{{{of}}})"),
-            ("Drifted inputs", f"sum by (service_name) (slipway_input_drifted{{{of}}})"),
-            ("GPU in use, percent", f'avg by (gpu) (DCGM_FI_DEV_GPU_UTIL{{cluster="{cluster}"}})'),
-        ]
+        tiles = panels(self._of.replace("{cluster}", cluster), MINUTES)
         return json.dumps(
             {
                 "displayName": f"{self._args.name}: services",
                 "labels": all_labels("services"),
-                "mosaicLayout": {"columns": 12, "tiles": [_tile(at, *each) for at, each in enumerate(tiles)]},
+                "mosaicLayout": {"columns": 12, "tiles": [_tile(at, each) for at, each in enumerate(tiles)]},
             },
             sort_keys=True,
         )
@@ -162,16 +152,7 @@ def _seconds(duration: str) -> int:
     return int(duration[:-1]) * {"s": 1, "m": 60, "h": 3600}[duration[-1]]
 
 
-def _rate(of: str) -> str:
-    return f"sum by (service_name) (rate(bentoml_service_request_total{{{of}}}[{MINUTES}]))"
-
-
-def _p99(of: str) -> str:
-    buckets = f"rate(bentoml_service_request_duration_seconds_bucket{{{of}}}[{MINUTES}])"
-    return f"histogram_quantile(0.99, sum by (le, service_name) ({buckets}))"
-
-
-def _tile(at: int, title: str, query: str) -> dict[str, Any]:
-    series = {"timeSeriesQuery": {"prometheusQuery": query}, "plotType": "LINE"}
-    place: dict[str, Any] = {"xPos": 6 * (at % 2), "yPos": 4 * (at // 2), "width": 6, "height": 4}
-    return {**place, "widget": {"title": title, "xyChart": {"dataSets": [series]}}}
+def _tile(at: int, panel: Panel) -> dict[str, Any]:
+    series = [{"timeSeriesQuery": {"prometheusQuery": query}, "plotType": "LINE"} for query in panel.queries]
+    place: dict[str, Any] = {"xPos": 4 * (at % 3), "yPos": 4 * (at // 3), "width": 4, "height": 4}
+    return {**place, "widget": {"title": panel.title, "xyChart": {"dataSets": series}}}

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import pulumi
-from slipway.infra.config.stack import ServiceConfig
+from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.platforms.base import Platform, Served
+from slipway.infra.platforms.local.config import LocalConfig
+from slipway.infra.platforms.local.monitoring import PrometheusFiles
 from slipway.infra.platforms.local.service import LocalService, LocalServiceArgs
 from slipway.infra.resources.artifact import ModelArtifact
+from slipway.infra.workload.names import namespace_of
 
 
 class LocalPlatform(Platform):
-    """Serves on this machine. Declares one LocalService per service and nothing else."""
+    """Serves on this machine. Declares one LocalService per service, and what a Prometheus reads where it is told."""
+
+    def __init__(self, config: StackConfig) -> None:
+        if config.of(LocalConfig).monitoring:
+            targets = [f"127.0.0.1:{service.metricsPort}" for service in config.services.values()]
+            PrometheusFiles("prometheus", namespace_of(pulumi.get_project(), pulumi.get_stack()), targets)
 
     def serve(self, name: str, service: ServiceConfig, artifact: ModelArtifact, access: pulumi.Output[str]) -> Served:
         args = LocalServiceArgs(

@@ -6,12 +6,13 @@ from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.home import home
 from slipway.infra.platforms.answers import Swept
-from slipway.infra.platforms.local import runtime
+from slipway.infra.platforms.local import monitoring, runtime
 from slipway.infra.platforms.local.service import stack_label
+from slipway.infra.workload.names import namespace_of
 
 
 def sweep(stack: str, config: StackConfig) -> Swept:
-    """Processes, ports and run folders; another stack's are left alone."""
+    """Processes, ports, run folders and what Prometheus reads; another stack's are left alone."""
     label = stack_label(f"{PROJECT}/{stack}")
     runs = home() / "run"
     owned = [run for run in sorted(runs.glob("*")) if (owner := runtime.owner_of(run)) and owner.stack == label]
@@ -36,4 +37,6 @@ def sweep(stack: str, config: StackConfig) -> Swept:
             looked.append(f"metrics port {metrics_port}: {used}")
     looked.append(f"processes of {label}: {f'{ended} found and ended' if ended else 'none'}")
     looked.append(f"run folders in {runs}: {len(owned)} found{' and removed' if owned else ''}")
+    if monitoring.remove(namespace_of(PROJECT, stack), label):
+        looked.append("files for Prometheus: found and removed")
     return looked, left

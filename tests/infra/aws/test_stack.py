@@ -1,9 +1,11 @@
 """The AWS stack under mocks: what is declared, who may read what, what is public, what comes before what."""
 
 import json
+import re
 
 import pytest
 import yaml
+from slipway.infra.monitoring.panels import panels
 
 from slipway.simulator.scenario import Scenario
 from tests.contracts import rules
@@ -185,11 +187,16 @@ def test_the_rules_of_every_platform_alert_by_the_topic(variant):
     assert all("aps.amazonaws.com" in policy for policy in policies)
 
 
-def test_a_dashboard_draws_the_edge_where_there_is_one(variant):
+def test_a_dashboard_draws_those_of_every_platform_s_panels_that_the_edge_can_fill(variant):
     body = json.loads(variant("example").inputs_of("services", "Dashboard")["dashboardBody"])
     drawn = [each["properties"] for each in body["widgets"]]
+    titles = [each["title"] for each in drawn]
+    assert titles == [*(each.title for each in panels("", "") if each.title in titles), "Unhealthy pods"]
     assert len(drawn) == 4 and {each["region"] for each in drawn} == {"us-east-1"}
-    assert "app/slipway-test/" in json.dumps(drawn[0]) and "SEARCH('{AWS/ApplicationELB," in json.dumps(drawn[3])
+    assert all("app/slipway-test/" in json.dumps(each) for each in drawn)
+    for each in drawn:
+        ids = {metric[-1]["id"] for metric in each["metrics"] if "id" in metric[-1]}
+        assert set(re.findall(r"FILL\((\w+)", json.dumps(each["metrics"]))) == ids
     assert variant("dev").of_type("Dashboard") == []
 
 

@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
+from slipway.infra.monitoring import rules as watching
+from slipway.infra.monitoring.panels import panels
 from slipway.infra.platforms.gcp.observability import _plain
-from slipway.infra.workload import observability
 
 from tests.contracts import rules
 from tests.infra.gcp.expressions import evaluated
@@ -329,9 +330,25 @@ def test_alerts_are_told_to_the_named_addresses_and_the_budget_too(variant):
     assert provider.inputs["billingProject"] == "example-project"
 
 
+def test_the_dashboard_draws_every_platform_s_panels_of_this_cluster_and_namespace(variant):
+    dashboard = json.loads(variant("production").inputs_of("services", "Dashboard")["dashboardJson"])
+    tiles = [each["widget"] for each in dashboard["mosaicLayout"]["tiles"]]
+    drawn = {each["title"]: [one["timeSeriesQuery"]["prometheusQuery"] for one in each["xyChart"]["dataSets"]]
+             for each in tiles}  # fmt: skip
+    assert list(drawn) == [each.title for each in panels("", "")]
+    for query in (query for queries in drawn.values() for query in queries):
+        assert re.search(r'cluster="[^"{$]+",namespace="', query) and "$" not in query
+    # As the alert has it: a refusal is quick, and a probe is no prediction.
+    slow = next(rule["expr"] for rule in watching.alerts(watching.rules("slipway")) if "Slow" in rule["alert"])
+    for matchers in re.findall(r'slipway_endpoint=~"[^"]+",http_response_code=~"[^"]+"', slow):
+        assert all(matchers in query for query in drawn["Time to answer"])
+    edges = [(each["xPos"], each["yPos"]) for each in dashboard["mosaicLayout"]["tiles"]]
+    assert len(set(edges)) == len(edges) and max(x for x, _ in edges) < 12
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_alert_asks_about_this_cluster_and_namespace_and_for_nothing_that_is_recorded(name, variant):
-    shared = {_plain(rule["alert"]) for rule in observability.alerts(observability.rules("slipway"))}
+    shared = {_plain(rule["alert"]) for rule in watching.alerts(watching.rules("slipway"))}
     policies = {each.name: each.inputs for each in variant(name).of_type("AlertPolicy")}
     assert shared <= policies.keys()
     for called, policy in policies.items():
