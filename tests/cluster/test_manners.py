@@ -1,4 +1,4 @@
-"""The stand-in's manners, as the official plugin's: each with an object of its own. In this order."""
+"""The plugin's manners, the real one's and the stand-in's alike: each with an object of its own. In this order."""
 
 import json
 import re
@@ -8,16 +8,22 @@ import pytest
 from slipway.simulator.kube.api import Ref
 from slipway.simulator.throwaway import Throwaway
 from tests.cluster import places
-from tests.cluster.conftest import PROGRAMS, configure
+from tests.cluster.conftest import PROGRAMS, configure, either
 
 
 def config_map(name):
     return Ref("v1", "ConfigMap", "manners", name)
 
 
+@pytest.fixture(scope="module", params=["real", "stand-in"])
+def plugin(request):
+    return either(request)
+
+
 @pytest.fixture(scope="module")
-def stack(api, tmp_path_factory):
-    with Throwaway(tmp_path_factory.mktemp("manners"), PROGRAMS / "manners", kubeconfig="/nowhere") as stack:
+def stack(api, plugin, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("manners")
+    with Throwaway(folder, PROGRAMS / "manners", kubeconfig="/nowhere", plugin=plugin) as stack:
         configure(stack, "manners", kubeconfig=str(places.kubeconfig()))
         yield stack
         stack.destroy(fails=None)

@@ -7,12 +7,18 @@ import time
 import pytest
 
 from slipway.simulator.kube.api import Ref
-from tests.cluster.conftest import answer, configure, labelled
+from tests.cluster.conftest import answer, configure, either, labelled
 
 DEPLOYMENT = Ref("apps/v1", "Deployment", "life", "web")
 SERVICE = Ref("v1", "Service", "life", "web")
 STACK = "slipway-stack=web-example"
 TOKEN = "correct-horse-battery"
+
+
+@pytest.fixture(scope="module", params=["real", "stand-in"])
+def plugin(request):
+    """Both have to pass: this is what holds the stand-in to the real one."""
+    return either(request)
 
 
 @pytest.fixture(scope="module")
