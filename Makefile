@@ -18,7 +18,7 @@ POLICY = --policy-pack policy --policy-pack-config $(firstword $(wildcard policy
 KEEP = $(if $(SERVICES),SLIPWAY_KEEP="$$($(SLIPWAY) stack keep --stack $(STACK) $(SERVICES))" && export SLIPWAY_KEEP &&)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup install engine select up preview down test test-cluster test-cluster-full test-page test-faults simulate bench variants check audit lock
+.PHONY: help setup install engine plugins select up preview down test test-cluster test-cluster-full test-page test-faults simulate bench variants check audit lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -78,6 +78,9 @@ down: select ## take the stack down, then look for anything left
 
 test: engine ## the tests, two files at a time
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest -n 2 --dist loadfile
+
+plugins: install ## the real Kubernetes plugin for the test cluster; builds it once where none is installed
+	@$(PYTHON) tools/plugins.py
 
 test-cluster: engine ## the tests on a real Kubernetes of one node: Linux and root; builds it once, see docs/cluster.md
 	@SLIPWAY_NEEDS_ENGINE=1 .venv/bin/python -m pytest tests/cluster

@@ -26,7 +26,7 @@ TAIL = 12
 
 def build(no_release: str, installer: str) -> None:
     """Build the engine into the cache; minutes where Go has nothing cached. Call it with the cache locked."""
-    go = usable_go(no_release, installer)
+    go = usable_go(f"no Pulumi command line and no Go on PATH, and {no_release}", f"install Pulumi ({installer})")
     say(f"Building Pulumi {VERSION} from source: 4 to 8 minutes on two cores, once for this machine")
     with staged() as staging:
         flags = ["-v", "-mod=readonly", "-trimpath", "-ldflags", LDFLAGS, "-o", str(staging / "pulumi")]
@@ -38,14 +38,15 @@ def build(no_release: str, installer: str) -> None:
             target.chmod(0o755)
 
 
-def usable_go(no_release: str, installer: str) -> str:
-    """The Go command, if its version can build the module."""
-    wanted = re.search(r"^go ([\d.]+)$", (MODULE / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
+def usable_go(without: str, instead: str, module: Path = MODULE) -> str:
+    """The Go command, if its version can build the module. `without`: what is wrong where there is none; `instead`:
+    what helps as well."""
+    wanted = re.search(r"^go ([\d.]+)$", (module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
     assert wanted is not None
-    fix = f"install Pulumi ({installer}) or Go {wanted[1]} or newer (https://go.dev/dl/), then run this again"
+    fix = f"{instead} or install Go {wanted[1]} or newer (https://go.dev/dl/), then run this again"
     go = shutil.which("go")
     if go is None:
-        raise Problem(f"no Pulumi command line and no Go on PATH, and {no_release}", fix)
+        raise Problem(without, fix)
     # Asked outside the module: inside it Go answers with the toolchain that it would switch to.
     found = subprocess.run(
         [go, "env", "GOVERSION", "GOTOOLCHAIN"], cwd="/", capture_output=True, text=True
@@ -53,7 +54,7 @@ def usable_go(no_release: str, installer: str) -> str:
     version = numbers(found[0]) if found else ()
     switches = version >= SELF_UPDATING and len(found) > 1 and not found[1].startswith("local")
     if version < numbers(wanted[1]) and not switches:
-        raise Problem(f"{go} is {found[0] if found else 'of unknown version'}, too old to build Pulumi", fix)
+        raise Problem(f"{go} is {found[0] if found else 'of unknown version'}, too old to build it", fix)
     return go
 
 

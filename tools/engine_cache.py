@@ -66,24 +66,25 @@ def platform_name() -> str:
 
 
 @contextmanager
-def locked() -> Iterator[None]:
-    """Hold the cache: a second run waits here and then finds what the first one made."""
+def locked(home: Path | None = None, what: str = "the Pulumi engine") -> Iterator[None]:
+    """Hold a cache, by default the engine's: a second run waits here and then finds what the first one made."""
     import fcntl  # not on Windows, which platform_name has refused by now
 
-    engine_home().mkdir(parents=True, exist_ok=True)
-    with open(engine_home() / ".lock", "w") as lock:
+    home = home or engine_home()
+    home.mkdir(parents=True, exist_ok=True)
+    with open(home / ".lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("Another run is preparing the Pulumi engine; waiting for it")
+            say(f"Another run is preparing {what}; waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 @contextmanager
-def staged() -> Iterator[Path]:
-    """A folder to fill, under the lock: the cached engine if the block succeeds, and gone if it does not."""
-    home = engine_home()
+def staged(home: Path | None = None, name: str = VERSION) -> Iterator[Path]:
+    """A folder to fill, under the lock: `name` in the cache if the block succeeds, and gone if it does not."""
+    home = home or engine_home()
     for left in home.glob(".staging-*"):  # of a run that was killed
         shutil.rmtree(left, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=home))
@@ -91,8 +92,8 @@ def staged() -> Iterator[Path]:
         yield staging
         staging.chmod(0o755)
         (staging / LIST).write_text(json.dumps(files_of(staging)))
-        shutil.rmtree(home / VERSION, ignore_errors=True)  # incomplete, or cached() would have found it
-        staging.replace(home / VERSION)
+        shutil.rmtree(home / name, ignore_errors=True)  # incomplete, or it would have been found
+        staging.replace(home / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from slipway.infra.workload.workload import WorkloadArgs
 
 FORCE, TIMEOUT = "pulumi.com/patchForce", "pulumi.com/timeoutSeconds"
+REPORT = 10  # seconds: the plugin waits on when a rollout's deadline is over, and has to hear of it before it gives up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ def deployment(service: str, part: Part, args: WorkloadArgs, opts: pulumi.Resour
         "revisionHistoryLimit": 5,
         "template": template(service, args, part.placements, part.part),
     }
-    notes = {FORCE: "true", TIMEOUT: str(rollout.deadlineSeconds + 60)}
+    notes = {FORCE: "true", TIMEOUT: str(rollout.deadlineSeconds + REPORT)}
     return k8s.apps.v1.Deployment(
         part.name,
         metadata=metadata(part.name, args.cluster.namespace, service, notes),

@@ -34,13 +34,14 @@ class Throwaway:
     """One stack of a program. `folder` takes a copy of the program, backend, home and books.
 
     The stand-ins run in a process of their own, as plugins do; leaving the context ends them. With a `kubeconfig` file
-    the Kubernetes one works on that cluster. With `docker` that for Docker works on the daemon at $DOCKER_HOST, and the
-    docker command is the real one; else that is a stand-in as well. Buckets are folders.
+    the Kubernetes one works on that cluster; with the real `plugin` as well, the engine starts that in its place. With
+    `docker` that for Docker works on the daemon at $DOCKER_HOST, and the docker command is the real one; else that is a
+    stand-in as well. Buckets are folders.
     """
 
     def __init__(
         self, folder: Path, program: Path, stack: str = "example", scenario: Path | None = None, kubeconfig: str = "",
-        docker: bool = False,
+        docker: bool = False, plugin: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder, self.program, self.stack, self.scenario = folder, folder / "program", stack, scenario
         # The engine writes its salt beside the program.
@@ -55,6 +56,7 @@ class Throwaway:
                 [
                     *([] if docker else [str(DOUBLES)]),
                     *([] if kubeconfig else [str(DOUBLES / "eks")]),
+                    *([str(plugin.parent)] if plugin else []),
                     *map(str, BINARIES),
                     os.environ["PATH"],
                 ]
@@ -71,6 +73,7 @@ class Throwaway:
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
         }  # fmt: skip
         self.real = [*(["--cluster"] if kubeconfig else []), *(["--docker"] if docker else [])]
+        self.packages = ["aws", "gcp", "docker"] if plugin else []  # that have stand-ins; none is all
         if kubeconfig:
             self.environment["KUBECONFIG"] = kubeconfig
         self.fault, self.seconds = "", SECONDS
@@ -91,6 +94,7 @@ class Throwaway:
         self.stop()
         command = [sys.executable, "-m", "slipway.simulator", "--books", str(self.books.file), *self.real]
         command += ["--scenario", str(self.scenario)] if self.scenario else []
+        command += self.packages
         environment = {**self.environment, "SLIPWAY_FAULT": fault, "SLIPWAY_DEPLOYS": self.stack if self._ours else ""}
         self._stand_ins = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         assert self._stand_ins.stdout

@@ -175,3 +175,31 @@ def test_what_the_update_never_came_to_is_not_taken_into_the_state():
     assert adopt._was_begun({"parent": "", "provider": ""}, there)
     assert not adopt._was_begun({**begun, "parent": "urn:later component"}, there)
     assert not adopt._was_begun({**begun, "provider": "urn:provider::unknown yet"}, there)
+
+
+def applied(*managers, recorded="pulumi-kubernetes-new"):
+    fields = [{"manager": each} for each in managers]
+    return {"outputs": {"__fieldManager": recorded, "metadata": {"managedFields": fields}}}
+
+
+def test_an_object_goes_on_under_the_manager_that_created_it():
+    there = applied("kube-controller-manager", "pulumi-kubernetes-old")
+    assert adopt._keeps_its_manager(there)
+    assert there["outputs"]["__fieldManager"] == "pulumi-kubernetes-old"
+    assert not adopt._keeps_its_manager(there)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        applied("kubectl"),
+        applied("pulumi-kubernetes-1", "pulumi-kubernetes-2"),  # which of them nobody can tell
+        {"outputs": {"metadata": {"managedFields": [{"manager": "pulumi-kubernetes-old"}]}}},
+        {"outputs": {}},
+        {},
+    ],
+)
+def test_where_no_manager_is_known_nothing_is_changed(there):
+    before = json.dumps(there)
+    assert not adopt._keeps_its_manager(there)
+    assert json.dumps(there) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -13,6 +14,7 @@ from slipway.infra.home import ROOT
 from tests.cluster.cache import Unfit, key_of, made, say
 
 sys.path.append(str(ROOT / "tools"))  # scripts that run before there is a virtualenv, so no package
+import plugins
 from engine_build import run_go
 from engine_cache import Problem
 
@@ -40,6 +42,11 @@ CHECKERS = {
 # What a module ships beside its commands and they need.
 FILES = {"kwok": ("kustomize/stage/node/fast", "kustomize/stage/pod/fast")}
 VERSIONED = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+
+
+def kubernetes_plugin() -> Path | None:
+    """The real Kubernetes plugin, where it is there: `make plugins` brings it. SLIPWAY_STAND_IN=1 leaves it aside."""
+    return None if os.environ.get("SLIPWAY_STAND_IN") else plugins.found()
 
 
 def commands(module: str) -> Path:

@@ -13,6 +13,7 @@ import yaml
 from slipway.simulator.kube.api import Api
 from slipway.simulator.throwaway import Throwaway
 from tests.cluster import cluster, dockerd, places
+from tests.cluster.build import kubernetes_plugin
 from tests.cluster.cache import Unfit
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -77,15 +78,31 @@ def ports() -> Iterator[int]:
     return iter(places.NODE_PORTS)
 
 
+@pytest.fixture(scope="session")
+def plugin() -> Path | None:
+    """The real Kubernetes plugin, where it is there. A module whose tests want another defines one of its own."""
+    return kubernetes_plugin()
+
+
+def either(request: pytest.FixtureRequest) -> Path | None:
+    """The plugin that a fixture's parameter names: for what both have to pass, one after the other."""
+    if request.param == "stand-in":
+        return None
+    if (found := kubernetes_plugin()) is None:
+        pytest.skip("no real Kubernetes plugin: make plugins")
+    return found
+
+
 @pytest.fixture(scope="module")
 def new_stack(
-    api: Api, ports: Iterator[int], tmp_path_factory: pytest.TempPathFactory
+    api: Api, ports: Iterator[int], plugin: Path | None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Throwaway]]:
     """Makes a stack of the `web` program in a namespace and on a node port of its own; destroyed at the end."""
     with ExitStack() as all_of_them:
 
         def make(namespace: str, **settings: str) -> Throwaway:
-            stack = Throwaway(tmp_path_factory.mktemp(namespace), PROGRAMS / "web", kubeconfig=str(places.kubeconfig()))
+            folder, kubeconfig = tmp_path_factory.mktemp(namespace), str(places.kubeconfig())
+            stack = Throwaway(folder, PROGRAMS / "web", kubeconfig=kubeconfig, plugin=plugin)
             all_of_them.enter_context(stack)
             all_of_them.callback(stack.destroy, fails=None)
             stack.port = next(ports)

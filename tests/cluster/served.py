@@ -14,6 +14,7 @@ from slipway.infra.home import ROOT
 
 from slipway.simulator.throwaway import Throwaway
 from tests.cluster import cluster, places
+from tests.cluster.build import kubernetes_plugin
 from tests.cluster.service_image import service_image
 
 KEY = "k" * 5 + "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -36,7 +37,8 @@ class Served(Throwaway):
         (source / ".venv").symlink_to(Path(sys.prefix))
         for name in services:
             shutil.copytree(ROOT / "tests" / "models" / "plane", source / "models" / name)
-        super().__init__(folder, source, kubeconfig=str(places.kubeconfig()), docker=docker)
+        real = kubernetes_plugin()
+        super().__init__(folder, source, kubeconfig=str(places.kubeconfig()), docker=docker, plugin=real)
         self.environment["PYTHONPATH"] = self.environment["PYTHONPATH"].replace(str(ROOT), str(self.program), 1)
         self.services, self.settings = services, {"namespace": folder.name, **settings}
         self.write()

@@ -12,6 +12,11 @@ CODE = Ref("v1", "ConfigMap", "kills", "web-code")
 
 
 @pytest.fixture(scope="module")
+def plugin():
+    """The stand-in: it dies at a chosen moment."""
+
+
+@pytest.fixture(scope="module")
 def victim(new_stack, api, ports):
     stack = new_stack("kills")
     return Victim(api, stack, (stack.port, next(ports)))

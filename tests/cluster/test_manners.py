@@ -1,4 +1,4 @@
-"""The stand-in's manners, as the official plugin's: each with an object of its own. In this order."""
+"""The plugin's manners, the real one's and the stand-in's alike: each with an object of its own. In this order."""
 
 import json
 import re
@@ -8,16 +8,22 @@ import pytest
 from slipway.simulator.kube.api import Ref
 from slipway.simulator.throwaway import Throwaway
 from tests.cluster import places
-from tests.cluster.conftest import PROGRAMS, configure
+from tests.cluster.conftest import PROGRAMS, configure, either
 
 
 def config_map(name):
     return Ref("v1", "ConfigMap", "manners", name)
 
 
+@pytest.fixture(scope="module", params=["real", "stand-in"])
+def plugin(request):
+    return either(request)
+
+
 @pytest.fixture(scope="module")
-def stack(api, tmp_path_factory):
-    with Throwaway(tmp_path_factory.mktemp("manners"), PROGRAMS / "manners", kubeconfig="/nowhere") as stack:
+def stack(api, plugin, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("manners")
+    with Throwaway(folder, PROGRAMS / "manners", kubeconfig="/nowhere", plugin=plugin) as stack:
         configure(stack, "manners", kubeconfig=str(places.kubeconfig()))
         yield stack
         stack.destroy(fails=None)
@@ -62,6 +68,17 @@ def test_a_name_that_was_made_up_is_kept_while_the_object_is_changed(stack, api)
     assert api.get(config_map(before))["data"] == {"a": "2"}
 
 
+def test_a_config_map_is_changed_in_place_only_where_the_provider_is_told_so(stack):
+    program = stack.program / "__main__.py"
+    text = program.read_text()
+    program.write_text(text.replace("enable_config_map_mutable=True", "enable_config_map_mutable=False"))
+    configure(stack, "manners", a="3")
+    assert "+-1 to replace" in stack.preview()
+    program.write_text(text)
+    assert "to replace" not in stack.preview()
+    configure(stack, "manners", a="2")
+
+
 def test_a_replacement_with_a_made_up_name_is_there_before_the_old_one_goes(stack, api):
     configure(stack, "manners", immutable="true")
     stack.up()
@@ -73,9 +90,9 @@ def test_a_replacement_with_a_made_up_name_is_there_before_the_old_one_goes(stac
     assert api.get(config_map(named(stack)))["data"] == {"a": "3"}
 
 
-def test_a_wait_for_that_is_not_met_fails_by_its_words_and_the_object_stays(stack, api):
+def test_a_wait_for_that_is_not_met_fails_when_its_time_is_over_and_the_object_stays(stack, api):
     configure(stack, "manners", state="away")
-    assert "jsonpath={.spec.state}=there is not met" in stack.up(fails=True)
+    assert "timed out waiting for the condition" in stack.up(fails=True)
     assert api.get(Ref("slipway.test/v1", "Gadget", "manners", "gadget"))["spec"] == {"state": "away"}
     configure(stack, "manners", state="there")
     stack.up()
@@ -94,12 +111,21 @@ def test_an_object_that_is_there_already_is_not_taken_over(stack, api):
     stack.up()
 
 
-def test_a_server_that_can_not_be_reached_is_named(stack, tmp_path):
+def test_where_no_server_is_reached_a_preview_does_without_and_an_update_does_not(stack, tmp_path):
     away = tmp_path / "away.yaml"
     away.write_text(places.kubeconfig().read_text().replace(f":{places.API}", ":9"))
+    program = stack.program / "__main__.py"
+    text = program.read_text()
+    program.write_text(text.replace('Provider("own", ', 'Provider("own", cluster_identifier="one", '))
+    assert "replaced" not in stack.up()  # it is the same cluster, and from here on whatever its address is
     configure(stack, "manners", kubeconfig=str(away), a="4")
-    assert "can't reach the API server https://127.0.0.1:9" in stack.preview(fails=True)
+    stack.preview()
+    assert "configured Kubernetes cluster is unreachable" in stack.up(fails=True)
+    assert "unreachable cluster" in stack.pulumi("refresh", "--yes", "--skip-preview", fails=True)
     configure(stack, "manners", kubeconfig=str(places.kubeconfig()), a="3")
+    stack.up()
+    program.write_text(text)
+    assert "replaced" not in stack.up()
 
 
 def test_another_user_of_the_cluster_replaces_nothing_and_another_cluster_everything(stack, tmp_path):

@@ -1,9 +1,15 @@
 """What a preview may read (docs/adr/0035), by a real API server's RBAC: what a stack has but Secrets, and no more."""
 
+import json
+from contextlib import contextmanager
+
 import pytest
+import yaml
 
 from slipway.simulator.kube.api import Ref
 from slipway.simulator.kube.values import plain
+from tests.cluster import places
+from tests.cluster.conftest import answer, configure
 from tests.infra.aws.stacks import VARIANTS
 from tests.recorder import run_program
 
@@ -27,13 +33,13 @@ def viewer(api):
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         return api.create(REVIEWS, review)["status"]["allowed"]
 
-    yield objects[0]["rules"], may
+    yield objects[0]["rules"], may, group
     for each in objects:
         api.delete(Ref.to(each))
 
 
 def test_a_viewer_reads_every_kind_of_the_stack(viewer):
-    rules, may = viewer
+    rules, may, _ = viewer
     read = [(group, kind) for rule in rules for group in rule["apiGroups"] for kind in rule["resources"]]
     assert len(read) > 15
     assert [each for each in read if not all(may(verb, *each) for verb in ("get", "list", "watch"))] == []
@@ -51,3 +57,54 @@ def test_a_viewer_changes_nothing(verb, kind, viewer):
 @pytest.mark.parametrize("verb", ["get", "list", "create"])
 def test_a_viewer_sees_no_secret_no_log_and_gets_into_no_pod(verb, kind, part, viewer):
     assert not viewer[1](verb, "", kind, part)
+
+
+@pytest.fixture(scope="module")
+def stack(new_stack, plugin):
+    if plugin is None:
+        pytest.skip("no real Kubernetes plugin: make plugins")
+    stack = new_stack("looked-at")
+    stack.up()
+    return stack
+
+
+@pytest.fixture(scope="module")
+def as_member_of(stack, tmp_path_factory):
+    """Has the plugin call the API server as somebody of a group."""
+
+    @contextmanager
+    def calling(group):
+        config = yaml.safe_load(places.kubeconfig().read_text())
+        config["users"][0]["user"] |= {"as": "preview", "as-groups": [group, "system:authenticated"]}
+        file = tmp_path_factory.mktemp("kubeconfig") / "config.yaml"
+        file.write_text(yaml.safe_dump(config))
+        before = stack.environment["KUBECONFIG"]
+        stack.environment["KUBECONFIG"] = str(file)
+        yield
+        stack.environment["KUBECONFIG"] = before
+
+    return calling
+
+
+def test_with_the_real_plugin_a_viewer_previews_what_changes_and_what_does_not(viewer, stack, as_member_of):
+    with as_member_of(viewer[2]):
+        stack.preview("--refresh=false", "--expect-no-changes")
+        configure(stack, version="2")
+        said = stack.preview("--refresh=false", "--diff")
+        assert 'value: "1" => "2"' in said
+        assert "~ 1 to update" in said
+        assert "forbidden" in stack.up(fails=True)
+    configure(stack, version="1")
+    assert answer(stack.port) == "1"
+
+
+def test_with_the_real_plugin_a_viewer_finds_drift_and_reads_no_secret(viewer, stack, as_member_of, api):
+    with as_member_of(viewer[2]):
+        assert json.loads(stack.slipway("drift", "--json")) == []
+        api.patch(Ref("apps/v1", "Deployment", "looked-at", "web"), {"spec": {"minReadySeconds": 1, "replicas": 2}})
+        (found,) = json.loads(stack.slipway("drift", "--json", fails=True))
+        assert found["what"] == "changed"
+        assert "web" in found["resource"]
+        assert "forbidden" in stack.slipway("drift", "--all", fails=True)
+    with as_member_of("nobody"):
+        assert "forbidden" in stack.slipway("drift", fails=True)

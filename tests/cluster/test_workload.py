@@ -7,12 +7,18 @@ import time
 import pytest
 
 from slipway.simulator.kube.api import Ref
-from tests.cluster.conftest import answer, configure, labelled
+from tests.cluster.conftest import answer, configure, either, labelled
 
 DEPLOYMENT = Ref("apps/v1", "Deployment", "life", "web")
 SERVICE = Ref("v1", "Service", "life", "web")
 STACK = "slipway-stack=web-example"
 TOKEN = "correct-horse-battery"
+
+
+@pytest.fixture(scope="module", params=["real", "stand-in"])
+def plugin(request):
+    """Both have to pass: this is what holds the stand-in to the real one."""
+    return either(request)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +139,23 @@ def test_an_interrupted_rollout_ends_soon_and_in_order(web):
     configure(web, fail="", timeout="60")
     web.up()
     web.up("--expect-no-changes")
+
+
+def test_what_was_created_and_never_recorded_is_taken_in_and_can_be_changed(web, api, ports):
+    """Each object has a manager of its own name: taken in under another, it could not be changed any more."""
+    state = json.loads(web.pulumi("stack", "export"))
+    resources = state["deployment"]["resources"]
+    state["deployment"]["resources"] = [each for each in resources if not each["type"].endswith(":Service")]
+    file = web.folder / "without.json"
+    file.write_text(json.dumps(state))
+    web.pulumi("stack", "import", "--file", str(file))
+    assert "imported" in web.recover("--backup")
+    web.port = next(ports)
+    configure(web, port=str(web.port))
+    assert "~ 1 updated" in web.up()
+    assert answer(web.port) == "2"
+    managers = {each["manager"] for each in api.get(SERVICE)["metadata"]["managedFields"]}
+    assert len([each for each in managers if each.startswith("pulumi-kubernetes")]) == 1
 
 
 def test_an_immutable_field_replaces_the_object_before_it_is_made_again(web, api):

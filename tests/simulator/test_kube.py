@@ -113,6 +113,9 @@ def test_another_cluster_is_told_by_its_settings_or_its_identifier():
     named = {**here, "clusterIdentifier": "one"}
     assert not is_another_cluster(named, {"kubeconfig": kubeconfig("https://b"), "clusterIdentifier": "one"})
     assert is_another_cluster(named, {**here, "clusterIdentifier": "two"})
+    assert not is_another_cluster(here, named)
+    assert not is_another_cluster(named, here)
+    assert is_another_cluster(here, {"kubeconfig": kubeconfig("https://b"), "clusterIdentifier": "one"})
 
 
 @pytest.mark.parametrize("text", ["", "just words", "clusters: []\ncontexts: []\ncurrent-context: a\nusers: []"])
@@ -128,12 +131,13 @@ def owned(manager, *fields):
 @pytest.mark.parametrize(
     ("managers", "left"),
     [
-        ([owned("pulumi-kubernetes", "replicas")], {"replicas": 2, "paused": False}),
-        ([owned("pulumi-kubernetes", "paused"), owned("kube-controller-manager", "replicas")], {"paused": False}),
+        ([owned("pulumi-kubernetes-1", "replicas")], {"replicas": 2, "paused": False}),
+        ([owned("pulumi-kubernetes-1", "paused"), owned("kube-controller-manager", "replicas")], {"paused": False}),
         ([owned("kube-controller-manager", "paused")], {"replicas": 2, "paused": False}),
     ],
 )
 def test_an_ignored_field_is_left_to_who_has_it_by_now(managers, left):
     given = {"spec": {"replicas": 2, "paused": False}}
-    assert left_to_others(given, {"metadata": {"managedFields": managers}}, ["spec.replicas"]) == {"spec": left}
+    live = {"metadata": {"managedFields": managers}}
+    assert left_to_others(given, live, ["spec.replicas"], "pulumi-kubernetes-1") == {"spec": left}
     assert given == {"spec": {"replicas": 2, "paused": False}}

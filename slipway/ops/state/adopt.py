@@ -19,6 +19,10 @@ KEPT = (
 )  # fmt: skip
 
 
+# The name under which the Kubernetes plugin applies an object: made up for each, and again for one it does not know.
+MANAGED_BY, MADE_UP = "__fieldManager", "pulumi-kubernetes-"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Found:
     """A resource as the state would have it, and the id under which it is looked for."""
@@ -49,11 +53,13 @@ def adopt(
         pulumi("refresh", "--stack", stack, "--yes", "--skip-preview", "--clear-pending-creates", *named)
     exported = export_state(stack)
     now = {each["urn"]: each for each in exported["deployment"].get("resources") or [] if not each.get("delete")}
+    renamed = [_keeps_its_manager(now[each.record["urn"]]) for each in fresh if each.record["urn"] in now]
     if foreign := {
         each.record["urn"] for each in fresh if _is_foreign(each.record, now.get(each.record["urn"]), unmarked)
     }:
         kept = exported["deployment"]["resources"]
         exported["deployment"]["resources"] = list(_without(foreign, kept, before))
+    if foreign or any(renamed):
         pulumi("stack", "import", "--stack", stack, stdin=json.dumps(exported))
     return [each.record["urn"] for each in found if each.record["urn"] in now.keys() - foreign]
 
@@ -110,6 +116,18 @@ def _place(each: Found, resources: list[dict[str, Any]]) -> bool:
         for key, urns in (record.get("propertyDependencies") or {}).items()
     }
     resources.insert(position, {**record, "id": each.id, "outputs": {}})
+    return True
+
+
+def _keeps_its_manager(there: dict[str, Any]) -> bool:
+    """Has an object go on under the name that it was created under, and says whether that is another than recorded.
+    Under a new name the old one would keep its fields: the next change of one would be refused as a conflict."""
+    outputs = there.get("outputs") or {}
+    fields = (outputs.get("metadata") or {}).get("managedFields") or () if MANAGED_BY in outputs else ()
+    before = {each["manager"] for each in fields if each["manager"].startswith(MADE_UP)} - {outputs.get(MANAGED_BY)}
+    if len(before) != 1:
+        return False
+    outputs[MANAGED_BY] = before.pop()
     return True
 
 

@@ -22,10 +22,20 @@ from slipway.simulator.kube import waits
 from slipway.simulator.kube.api import ApiError, Object, Ref
 from slipway.simulator.kube.target import Target, configured, is_another_cluster, online
 from slipway.simulator.kube.values import changes, is_known, plain, received, sealed, secret
-from slipway.simulator.kube.views import FORCE, MANAGER, id_of, is_forced, left_to_others, outputs, preview, ref_of
+from slipway.simulator.kube.views import (
+    FORCE,
+    as_data,
+    id_of,
+    is_forced,
+    left_to_others,
+    manager_of,
+    outputs,
+    preview,
+    ref_of,
+)
 from slipway.simulator.kube.views import inputs as inputs_of
 from slipway.simulator.kube.why import explain
-from slipway.simulator.kubernetes import CLUSTER_SCOPED
+from slipway.simulator.kubernetes import CLUSTER_SCOPED, FROZEN, UNREACHABLE
 from slipway.simulator.provider import StandIn, _diff, _failures, _kind_and_name, _struct
 from slipway.simulator.sdk import provider_type, resource_type
 
@@ -46,8 +56,9 @@ def _answers(method: Callable[..., Any]) -> Callable[..., Any]:
         except ApiError as error:
             return context.abort(grpc.StatusCode.INVALID_ARGUMENT, _refusal(request, error))
         except httpx.TransportError as error:
-            where = getattr(self._target(context).api, "server", "")
-            return context.abort(grpc.StatusCode.UNKNOWN, f"can't reach the API server {where}: {error}")
+            unread = f"{UNREACHABLE}. If the cluster was deleted, remove this resource from the state"
+            message = unread if method.__name__ == "Read" else f"configured Kubernetes cluster is unreachable: {error}"
+            return context.abort(grpc.StatusCode.UNKNOWN, message)
 
     return wrapper
 
@@ -101,6 +112,7 @@ class ClusterStandIn(StandIn):
                 metadata["namespace"] = self._target(context).namespace
             inputs = {**inputs, "metadata": metadata}
             if inputs.get("kind") == "Secret":
+                inputs = as_data(inputs)
                 inputs |= {key: secret(inputs[key]) for key in ("data", "stringData") if inputs.get(key)}
         return provider_pb2.CheckResponse(inputs=_struct(inputs), failures=_failures(request.urn, problems))
 
@@ -109,8 +121,12 @@ class ClusterStandIn(StandIn):
         kind, _ = _kind_and_name(request.urn)
         old, new = plain(received(request.old_inputs)), plain(received(request.news))
         found = changes(old, new)
+        target, manager = self._target(context), manager_of(received(request.olds))
         moved = [path for path, _ in found if path in ("kind", "metadata.name", "metadata.namespace")]
-        refused = moved or (self._refused(kind, new, self._target(context)) if found else [])
+        name = str(new.get("kind"))
+        frozen = FROZEN.get(name, ()) if name in target.frozen or new.get("immutable") else ()
+        kept = [path for path, _ in found if path.split(".")[0].split("[")[0] in frozen]
+        refused = moved or kept or (self._refused(kind, new, manager, target) if found else [])
         replaced = [path for path, _ in found if any(_covers(each, path) for each in refused)]
         if refused and not replaced and is_known(new):  # the server refuses, in words of its own; a table only lists
             replaced = [path for path, _ in found]
@@ -133,46 +149,49 @@ class ClusterStandIn(StandIn):
     @_answers
     def Create(self, request: Any, context: Any) -> Any:
         kind, name = _kind_and_name(request.urn)
-        target, given = self._target(context), received(request.properties)
+        target, given, manager = self._target(context), received(request.properties), manager_of({})
         if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=_struct(preview(target, given, is_new=True)))
+            planned = preview(target, given, manager, is_new=True)
+            return provider_pb2.CreateResponse(id="", properties=_struct(planned))
         api, ref = online(target), Ref.to(plain(given))
         if not target.upsert and api.get(ref):
             raise CloudError(f"{ref} already exists: import it, or set upsertExistingObjects on the provider")
         with_fault = self.faults.before(f"creating {kind} {name}")
-        applied = api.apply(plain(given), MANAGER, force=is_forced(given))
+        applied = api.apply(plain(given), manager, force=is_forced(given))
         self.faults.after(with_fault, f"creating {kind} {name}")
-        live = self._ready(applied, given, request, context)
-        return provider_pb2.CreateResponse(id=id_of(live), properties=_struct(outputs(live, given)))
+        live = self._ready(applied, given, manager, request, context)
+        return provider_pb2.CreateResponse(id=id_of(live), properties=_struct(outputs(live, given, manager)))
 
     @_answers
     def Update(self, request: Any, context: Any) -> Any:
         kind, name = _kind_and_name(request.urn)
-        target, given = self._target(context), received(request.news)
+        target, given, manager = self._target(context), received(request.news), manager_of(received(request.olds))
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=_struct(preview(target, given)))
+            return provider_pb2.UpdateResponse(properties=_struct(preview(target, given, manager)))
         with_fault = self.faults.before(f"updating {kind} {name}")
         manifest = plain(given)
         if request.ignoreChanges:
-            manifest = left_to_others(manifest, online(target).get(Ref.to(manifest)), list(request.ignoreChanges))
-        applied = online(target).apply(manifest, MANAGER, force=is_forced(given))
+            there = online(target).get(Ref.to(manifest))
+            manifest = left_to_others(manifest, there, list(request.ignoreChanges), manager)
+        applied = online(target).apply(manifest, manager, force=is_forced(given))
         self.faults.after(with_fault, f"updating {kind} {name}")
-        live = self._ready(applied, given, request, context)
-        return provider_pb2.UpdateResponse(properties=_struct(outputs(live, given)))
+        live = self._ready(applied, given, manager, request, context)
+        return provider_pb2.UpdateResponse(properties=_struct(outputs(live, given, manager)))
 
     @_answers
     def Read(self, request: Any, context: Any) -> Any:
         kind, _ = _kind_and_name(request.urn)
-        given = received(request.inputs) or received(request.properties)
+        state = received(request.properties)
+        given, manager = received(request.inputs) or state, manager_of(state)
         ref = ref_of(kind, request.id, given)
         live = online(self._target(context)).get(ref)
         if live is None:
             return provider_pb2.ReadResponse(id="")
         inputs = sealed(inputs_of(live, plain(given)), given)
         if lacks := waits.lacks(online(self._target(context)), live):
-            return self._not_ready(live, given, inputs, [f"{ref}: {lacks}"], context)
+            return self._not_ready(live, given, inputs, manager, [f"{ref}: {lacks}"], context)
         return provider_pb2.ReadResponse(
-            id=id_of(live), properties=_struct(outputs(live, given)), inputs=_struct(inputs)
+            id=id_of(live), properties=_struct(outputs(live, given, manager)), inputs=_struct(inputs)
         )
 
     @_answers
@@ -205,32 +224,36 @@ class ClusterStandIn(StandIn):
             pass  # its definition may come in the same update
         return inputs.get("kind") not in CLUSTER_SCOPED
 
-    def _refused(self, kind: str, new: Object, target: Target) -> list[str]:
+    def _refused(self, kind: str, new: Object, manager: str, target: Target) -> list[str]:
         """The fields that the server does not change in place: asked by a dry run, or as the table has it."""
         if target.api is None or not is_known(new):
             return list((self.cloud.row(kind) or {}).get("replaces", []))
         try:
-            target.api.apply(new, MANAGER, dry=True, force=True)
+            target.api.apply(new, manager, dry=True, force=True)
+        except httpx.TransportError:
+            return list((self.cloud.row(kind) or {}).get("replaces", []))
         except ApiError as error:
             if error.code == 422 and any(word in str(error).lower() for word in IMMUTABLE):
                 fields = [where for where, why in error.causes if any(word in why.lower() for word in IMMUTABLE)]
                 return fields or ["spec"]
         return []
 
-    def _ready(self, applied: Object, given: Object, request: Any, context: Any) -> Object:
+    def _ready(self, applied: Object, given: Object, manager: str, request: Any, context: Any) -> Object:
         """What is there once it can be used."""
         target = self._target(context)
         try:
             return waits.until_ready(online(target), applied, request.timeout, target.cancelled)
         except waits.NotReady as error:
             reasons = [str(error), *explain(online(target), error.live)]
-            refused: Object = self._not_ready(error.live, given, given, reasons, context)
+            refused: Object = self._not_ready(error.live, given, given, manager, reasons, context)
             return refused
 
-    def _not_ready(self, live: Object, given: Object, inputs: Object, reasons: list[str], context: Any) -> Any:
+    def _not_ready(
+        self, live: Object, given: Object, inputs: Object, manager: str, reasons: list[str], context: Any
+    ) -> Any:
         """Tells the engine that it is there all the same: the next update goes on with it."""
         detail = provider_pb2.ErrorResourceInitFailed(
-            id=id_of(live), properties=_struct(outputs(live, given)), reasons=reasons, inputs=_struct(inputs)
+            id=id_of(live), properties=_struct(outputs(live, given, manager)), reasons=reasons, inputs=_struct(inputs)
         )
         status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message="\n".join(reasons))
         status.details.add().Pack(detail)

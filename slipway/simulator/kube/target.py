@@ -12,15 +12,18 @@ import yaml
 from slipway.simulator.faults import CloudError
 from slipway.simulator.kube.api import Api, Object
 from slipway.simulator.kube.values import is_known
+from slipway.simulator.kubernetes import FROZEN
 
 
 @dataclass
 class Target:
-    """What one instance of the provider was configured for. `api` is None where that is not known yet."""
+    """What one instance of the provider was configured for. `api` is None where that is not known yet. `frozen`: kinds
+    of which it makes a new one rather than change the content."""
 
     api: Api | None = None
     namespace: str = "default"
     upsert: bool = False
+    frozen: frozenset[str] = frozenset(FROZEN)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
 
@@ -38,13 +41,22 @@ def configured(given: Object) -> Target:
         api = Api(text)
     except (ValueError, KeyError, TypeError) as error:
         raise CloudError(f"the provider's kubeconfig can't be used: {error}") from None
-    upsert = str(given.get("upsertExistingObjects", "")).lower() == "true"
-    return Target(api=api, namespace=given.get("namespace") or api.namespace, upsert=upsert)
+
+    def has(setting: str) -> bool:
+        return str(given.get(setting, "")).lower() == "true"
+
+    return Target(
+        api=api,
+        namespace=given.get("namespace") or api.namespace,
+        upsert=has("upsertExistingObjects"),
+        frozen=frozenset(kind for kind in FROZEN if not has(f"enable{kind}Mutable")),
+    )
 
 
 def is_another_cluster(old: Object, new: Object) -> bool:
-    """By the identifier where the provider has one, else by the settings of the active cluster: nothing else tells."""
-    if "clusterIdentifier" in old or "clusterIdentifier" in new:
+    """By the identifier where the provider had one and has one, else by the settings of the active cluster. To add or
+    remove an identifier moves nothing."""
+    if "clusterIdentifier" in old and "clusterIdentifier" in new:
         return old.get("clusterIdentifier") != new.get("clusterIdentifier")
     before, after = (_active_cluster(each.get("kubeconfig", "")) for each in (old, new))
     return None not in (before, after) and before != after

@@ -12,6 +12,7 @@ from typing import Any
 from slipway.simulator.kube.api import Api, Object, Ref
 
 SKIP, WAIT_FOR, TIMEOUT = "pulumi.com/skipAwait", "pulumi.com/waitFor", "pulumi.com/timeoutSeconds"
+LATE, TIMED_OUT = "ProgressDeadlineExceeded", "timed out waiting for the condition"
 DEFAULT_SECONDS = 600.0
 PAUSE = 0.2
 
@@ -42,7 +43,9 @@ def until_ready(api: Api, applied: Object, seconds: float, cancelled: threading.
         if lacks.startswith("!"):
             raise NotReady(f"{ref}: {lacks[1:]}", live)
         if time.monotonic() > end:
-            raise NotReady(f"{ref}: {lacks}, after {allowed:.0f} s", live)
+            # Of a condition that is asked for, the official plugin says no more than this.
+            late = TIMED_OUT if notes.get(WAIT_FOR) else f"{lacks}, after {allowed:.0f} s"
+            raise NotReady(f"{ref}: {late}", live)
         if cancelled.wait(PAUSE):
             raise NotReady(f"{ref}: {lacks}; the update was cancelled", live)
 
@@ -76,13 +79,12 @@ def _rule(applied: Object) -> Rule | None:
 
 def _deployment(_api: Api, live: Object) -> str:
     status, wanted = live.get("status") or {}, live["spec"].get("replicas", 1)
-    for condition in status.get("conditions") or ():
-        if condition.get("reason") == "ProgressDeadlineExceeded" and _is_observed(live):
-            return f"!{condition['message']}"
     updated, there, ready = (status.get(f"{each}eplicas", 0) for each in ("updatedR", "r", "availableR"))
     if not _is_observed(live) or updated < wanted or there > updated or ready < wanted:
         old = f", {there - updated} old ones are still there" if there > updated else ""
-        return f"{updated} of {wanted} replicas are up to date, {ready} are available{old}"
+        # The deadline of the rollout is reported and ends nothing: that of the wait alone does.
+        late = [each["message"] for each in status.get("conditions") or () if each.get("reason") == LATE]
+        return "; ".join([f"{updated} of {wanted} replicas are up to date, {ready} are available{old}", *late])
     return ""
 
 

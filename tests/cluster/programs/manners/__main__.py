@@ -7,7 +7,7 @@ import pulumi_kubernetes as k8s
 
 config = pulumi.Config()
 kubeconfig = pulumi.Output.secret(Path(config.require("kubeconfig")).read_text())
-provider = k8s.Provider("own", kubeconfig=kubeconfig, namespace="manners")
+provider = k8s.Provider("own", kubeconfig=kubeconfig, enable_config_map_mutable=True, namespace="manners")
 options = pulumi.ResourceOptions(provider=provider)
 space = k8s.core.v1.Namespace("space", metadata={"name": "manners"}, opts=options)
 inside = pulumi.ResourceOptions(provider=provider, depends_on=[space])
