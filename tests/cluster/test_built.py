@@ -6,9 +6,6 @@ import pytest
 import yaml
 
 from slipway.simulator.kube.api import Ref
-from tests.cluster import dockerd
-from tests.cluster.cache import Unfit
-from tests.cluster.conftest import cant
 from tests.cluster.images import BASE
 from tests.cluster.served import KEY, Served, address, ask, predict
 from tests.cluster.service_image import REGISTRY
@@ -16,15 +13,6 @@ from tests.waiting import until
 
 SPACE = "built"
 X = [1, 2, 3, 4]
-
-
-@pytest.fixture(scope="module")
-def docker(api, tmp_path_factory):
-    try:
-        with dockerd.running(tmp_path_factory.mktemp("dockerd")) as daemon:
-            yield daemon
-    except Unfit as error:
-        cant(str(error))
 
 
 @pytest.fixture(scope="module")
