@@ -144,3 +144,8 @@ class PlatformRow:
     kubectl: Kubectl | None = None
     scales_on: Collection[str] = ("cpu", "inflight")
     cloud: Cloud | None = None
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether its stacks carry an identity: where something of theirs can show it."""
+        return self.anchor is not no_anchor
