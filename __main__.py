@@ -6,7 +6,6 @@ import pulumi
 from slipway.infra.access_file import access_file
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.cost.stack import Cost
-from slipway.infra.platforms.row import no_anchor
 from slipway.infra.platforms.table import pricing, row_of
 from slipway.infra.protection import Protection
 from slipway.infra.resources.artifact import ModelArtifact, ModelArtifactArgs, known_model
@@ -14,7 +13,7 @@ from slipway.infra.resources.identity import StackIdentity
 
 config = StackConfig.load()
 protection = Protection(config.environment)
-identity = StackIdentity() if row_of(config).anchor is not no_anchor else None
+identity = StackIdentity() if row_of(config).has_identity else None
 cost = Cost(config.cost, pricing(config), config.maxMonthlyUsd)
 platform = row_of(config).open(config)
 

@@ -147,3 +147,8 @@ class PlatformRow:
     scales_on: Collection[str] = ("cpu", "inflight")
     metrics: Callable[[StackConfig, str, str], Mapping[str, str]] | None = None
     cloud: Cloud | None = None
+
+    @property
+    def has_identity(self) -> bool:
+        """Whether its stacks carry an identity: where something of theirs can show it."""
+        return self.anchor is not no_anchor

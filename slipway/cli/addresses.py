@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,11 +32,14 @@ def asking(command: Callable[..., Any]) -> Callable[..., Any]:
 def services(service: str | None, stack: str, url: str | None, inside: bool = False) -> dict[str, str]:
     """Addresses by name that lead there from this machine until the command ends: the one at `url`, else the stack's,
     all of them where none is named. `inside`: of the service itself, not of the edge before it, which has less."""
-    found = addresses(service, stack, url)
-    return found if url is not None else {name: _reached(name, each, stack, inside) for name, each in found.items()}
+    if url is not None:
+        return addresses(service, stack, url)
+    known = outputs(stack)
+    found = _exported(service, stack, known)
+    return {name: _reached(name, each, stack, inside, known) for name, each in found.items()}
 
 
-def _reached(name: str, url: str, stack: str, inside: bool) -> str:
+def _reached(name: str, url: str, stack: str, inside: bool, known: Mapping[str, Any]) -> str:
     from slipway.infra.platforms.table import row_of
     from slipway.ops.reach import forwarded, is_inside, kubectl_of
 
@@ -46,7 +49,7 @@ def _reached(name: str, url: str, stack: str, inside: bool) -> str:
         return url
     context = click.get_current_context()
     try:
-        command = context.with_resource(kubectl_of(stack, config, kubectl))
+        command = context.with_resource(kubectl_of(stack, config, kubectl, known))
         return context.with_resource(forwarded(command, name))
     except PipelineError as error:
         click.echo(f"{name}: {error}; asked at {url} instead", err=True)
@@ -59,7 +62,11 @@ def addresses(service: str | None, stack: str, url: str | None) -> dict[str, str
         if urlsplit(url).scheme not in ("http", "https"):
             raise click.ClickException(f"--url {url}: not an address such as https://digits.example.org")
         return {service or url: url.rstrip("/")}
-    found = {name: each["url"] for name, each in outputs(stack).get("services", {}).items()}
+    return _exported(service, stack, outputs(stack))
+
+
+def _exported(service: str | None, stack: str, known: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: each["url"] for name, each in known.get("services", {}).items()}
     if service is not None and service not in found:
         raise click.ClickException(f"{service}: stack {stack} has {', '.join(found) or 'no services'}")
     return found if service is None else {service: found[service]}

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 import click
 
 from slipway.infra.local_key import key_file
-from slipway.infra.platforms.row import no_anchor
 from slipway.infra.platforms.table import row_of
 from slipway.ops.state.outputs import keep_data, outputs
 
@@ -115,10 +114,9 @@ def removable(stack: str) -> None:
 @STACK
 def identity(stack: str) -> None:
     """Print the identity that the stack's state holds; nothing where it holds none."""
-    from slipway.ops.state.owner import identity_of
-    from slipway.ops.state.pulumi import export_state
+    from slipway.ops.state.owner import recorded_identity
 
-    click.echo(identity_of(export_state(stack)["deployment"].get("resources") or []))
+    click.echo(recorded_identity(stack))
 
 
 @stack.command()
@@ -126,16 +124,16 @@ def identity(stack: str) -> None:
 @click.option("--identity", help="What is the stack's; by default what its state says, which goes with it.")
 def sweep(stack: str, identity: str | None) -> None:
     """Look for whatever a stack that was taken down may have left; remove it; fail if anything stays."""
-    from slipway.ops.state.owner import identity_of
-    from slipway.ops.state.pulumi import NoStack, export_state
+    from slipway.ops.state.owner import recorded_identity
+    from slipway.ops.state.pulumi import NoStack
     from slipway.ops.state.release import refuse_held
     from slipway.ops.sweep import sweep_stack
 
     config = config_of(stack)
     with contextlib.suppress(NoStack):  # as it is after `make down`
         refuse_held(stack)
-        if identity is None and row_of(config).anchor is not no_anchor:
-            identity = identity_of(export_state(stack)["deployment"].get("resources") or [])
+        if identity is None and row_of(config).has_identity:
+            identity = recorded_identity(stack)
     looked, left = sweep_stack(stack, identity or "", config)
     click.echo("Looked at:")
     for line in looked:

@@ -92,7 +92,12 @@ def test_a_platform_without_a_bucket_or_a_namespace_is_not_asked(name, carried, 
 
 def test_a_lost_state_gets_the_identity_that_is_there_and_no_other(platform, carried, monkeypatch):
     ran = []
-    monkeypatch.setattr(owner, "pulumi", lambda *arguments, env: ran.append((arguments[0], env[ADOPTED])))
+
+    def engine(*arguments, cwd, env):
+        assert "StackIdentity()" in (cwd / "__main__.py").read_text()
+        ran.append((arguments[0], env[ADOPTED]))
+
+    monkeypatch.setattr(owner, "pulumi", engine)
     carried(MINE)
     with pytest.raises(owner.Foreign, match=f"belongs to {MINE}, not to {OTHER}: nothing was touched"):
         owner.take_identity("slipway", "prod", [], OTHER)

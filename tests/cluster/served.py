@@ -92,6 +92,20 @@ class Served(Throwaway):
         return json.loads(self.pulumi("stack", "output", "--json"))["services"]
 
 
+def building(folder: Path, docker: Any, services: dict[str, dict[str, Any]], **settings: Any) -> Served:
+    """A stack in a new folder, whose program builds its images itself, with the tests' own Docker daemon."""
+    folder.mkdir()
+    stack = Served(folder, services, docker=True, **settings)
+    stack.environment |= {key: docker.environment[key] for key in ("DOCKER_HOST", "DOCKER_CONFIG")}
+    stack.environment["PATH"] = f"{docker.path}:{stack.environment['PATH']}"
+    stack.seconds = 900
+    file = stack.program / f"Pulumi.{stack.stack}.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["config"]["slipway:image"] = {"base": docker.base, "python": "3.11"}
+    file.write_text(yaml.safe_dump(content))
+    return stack
+
+
 def address(api: Any, namespace: str, service: str) -> str:
     """Of a service, inside the cluster."""
     from slipway.simulator.kube.api import Ref

@@ -11,27 +11,14 @@ import yaml
 from slipway.simulator.kube.api import Ref
 from tests.cluster import cluster, debian, dockerd
 from tests.cluster.parts.containerd import SOCKET
-from tests.cluster.served import Served, predict
+from tests.cluster.served import building, predict
 from tests.cluster.service_image import REGISTRY
 from tests.waiting import until
 
 X = [1, 2, 3, 4]
+SERVICES = {"steep": {"rollout": {"deadlineSeconds": 90}}}
 # What OpenShift's admission gives a pod of a namespace: a user and a group of the namespace's own range.
 ASSIGNED = 1000670000
-
-
-def served(folder, docker, **kubernetes):
-    """A stack whose program builds its image itself."""
-    folder.mkdir()
-    stack = Served(folder, {"steep": {"rollout": {"deadlineSeconds": 90}}}, docker=True, **kubernetes)
-    stack.environment |= {key: docker.environment[key] for key in ("DOCKER_HOST", "DOCKER_CONFIG")}
-    stack.environment["PATH"] = f"{docker.path}:{stack.environment['PATH']}"
-    stack.seconds = 900
-    file = stack.program / f"Pulumi.{stack.stack}.yaml"
-    content = yaml.safe_load(file.read_text())
-    content["config"]["slipway:image"] = {"base": docker.base, "python": "3.11"}
-    file.write_text(yaml.safe_dump(content))
-    return stack
 
 
 def pod_spec(api, space):
@@ -43,7 +30,7 @@ def brought(api, docker, tmp_path_factory):
     """A stack whose image is imported into the node."""
     ctr = f"{debian.root()}/usr/bin/ctr --address {SOCKET} --namespace k8s.io images import {{archive}}"
     load = f"nsenter --target {cluster.inside()} --mount {ctr}"
-    with served(tmp_path_factory.mktemp("stack") / "brought", docker, load=load) as stack:
+    with building(tmp_path_factory.mktemp("stack") / "brought", docker, SERVICES, load=load) as stack:
         stack.up()
         yield stack
         stack.destroy(fails=None)
@@ -138,9 +125,8 @@ def test_a_registry_with_a_password_is_pulled_from_with_the_secret_that_is_named
     api.apply(secret, "test")
     settings = {"registry": f"{closed}/team", "createNamespace": False}
     try:
-        with served(tmp_path / "closed", docker, **settings) as stack:
-            stack.services["steep"]["rollout"]["deadlineSeconds"] = 20
-            stack.write()
+        hasty = {"steep": {"rollout": {"deadlineSeconds": 20}}}
+        with building(tmp_path / "closed", docker, hasty, **settings) as stack:
             said = stack.up(fails=True)
             assert "ImagePull" in said or "ErrImagePull" in said
             stack.settings["pullSecret"] = "regcred"

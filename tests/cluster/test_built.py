@@ -3,14 +3,10 @@
 import json
 
 import pytest
-import yaml
 
 from slipway.simulator.kube.api import Ref
-from tests.cluster import dockerd
-from tests.cluster.cache import Unfit
-from tests.cluster.conftest import cant
 from tests.cluster.images import BASE
-from tests.cluster.served import KEY, Served, address, ask, predict
+from tests.cluster.served import KEY, address, ask, building, predict
 from tests.cluster.service_image import REGISTRY
 from tests.waiting import until
 
@@ -19,31 +15,12 @@ X = [1, 2, 3, 4]
 
 
 @pytest.fixture(scope="module")
-def docker(api, tmp_path_factory):
-    try:
-        with dockerd.running(tmp_path_factory.mktemp("dockerd")) as daemon:
-            yield daemon
-    except Unfit as error:
-        cant(str(error))
-
-
-@pytest.fixture(scope="module")
 def clone(docker, tmp_path_factory):
     """Makes a copy of the project that is told the same."""
 
     def make():
-        folder = tmp_path_factory.mktemp("stack") / SPACE
-        folder.mkdir()
         services = {"steep": {"scale": {"min": 2}, "rollout": {"deadlineSeconds": 120}}}
-        stack = Served(folder, services, docker=True, registry=f"{REGISTRY}/program")
-        stack.environment |= {key: docker.environment[key] for key in ("DOCKER_HOST", "DOCKER_CONFIG")}
-        stack.environment["PATH"] = f"{docker.path}:{stack.environment['PATH']}"
-        stack.seconds = 900
-        file = stack.program / f"Pulumi.{stack.stack}.yaml"
-        content = yaml.safe_load(file.read_text())
-        content["config"]["slipway:image"] = {"base": docker.base, "python": "3.11"}
-        file.write_text(yaml.safe_dump(content))
-        return stack
+        return building(tmp_path_factory.mktemp("stack") / SPACE, docker, services, registry=f"{REGISTRY}/program")
 
     return make
 

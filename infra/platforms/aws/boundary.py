@@ -5,10 +5,13 @@ An administrator makes it (`bootstrap/aws`), one for each stack, and no deployer
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from slipway.infra.platforms.aws.policies import allow, document
+
+if TYPE_CHECKING:
+    from slipway.infra.platforms.aws.config import AwsConfig
 
 ROLE = "aws:iam/role:Role"
 # What the control plane, nodes, controllers and flow logs do, by AWS's own policies for them (`permissions.ATTACHED`)
@@ -45,6 +48,12 @@ def boundary_name(stack: str) -> str:
 def boundary_arn(account: str, name: str) -> str:
     """`name`: with its path, if it has one."""
     return f"arn:aws:iam::{account}:policy/{name}"
+
+
+def boundary_of(config: AwsConfig, account: str, stack: str) -> str:
+    """The ARN of what bounds a stack's roles: the policy that is configured, else the stack's own. `stack`: as for
+    `boundary_name`."""
+    return boundary_arn(account, config.boundary or boundary_name(stack))
 
 
 def boundary_policy(account: str, stack: str, state: str) -> str:

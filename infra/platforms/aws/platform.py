@@ -14,7 +14,7 @@ from slipway.infra.config.stack import ServiceConfig, StackConfig
 from slipway.infra.names import STACK_TAG, stack_label, stack_name
 from slipway.infra.platforms.aws import firewall, storage
 from slipway.infra.platforms.aws.autonodes import AUTO_ADDONS, GPU, POOL, AutoNodes, AutoNodesArgs
-from slipway.infra.platforms.aws.boundary import boundary_arn, boundary_name, bounded_by
+from slipway.infra.platforms.aws.boundary import boundary_of, bounded_by
 from slipway.infra.platforms.aws.budget import Budget, BudgetArgs
 from slipway.infra.platforms.aws.cluster import VIEWERS, Eks, EksArgs, EksCluster, existing_cluster
 from slipway.infra.platforms.aws.config import AwsConfig, Days
@@ -68,7 +68,7 @@ class AwsPlatform(ClusterPlatform):
             allowed_account_ids=[self._account],
             default_tags={"tags": {**self._aws.tags, STACK_TAG: stack_label()}},
         )
-        boundary = boundary_arn(self._account, self._aws.boundary or boundary_name(self._name))
+        boundary = boundary_of(self._aws, self._account, self._name)
         transformations: list[pulumi.ResourceTransformation] = [tagged, bounded_by(boundary)]
         self._opts = pulumi.ResourceOptions(provider=provider, transformations=transformations)
         invoke = pulumi.InvokeOptions(provider=provider)

@@ -17,7 +17,7 @@ from slipway.infra.config.base import PROJECT
 from slipway.infra.config.stack import StackConfig
 from slipway.infra.names import STACK_TAG, name_of
 from slipway.infra.platforms.answers import Answers, Said
-from slipway.infra.platforms.aws.boundary import boundary_arn, boundary_name
+from slipway.infra.platforms.aws.boundary import boundary_of
 from slipway.infra.platforms.aws.config import AwsConfig
 from slipway.infra.platforms.aws.permissions import ATTACHED, asked, passed_to
 from slipway.infra.platforms.aws.policies import AWS_POLICY
@@ -129,13 +129,12 @@ def _lacking(config: StackConfig, stack: str, who: Mapping[str, str]) -> tuple[s
     name = name_of(PROJECT, stack)
     context = {
         "iam:PassedToService": passed_to()[0],
-        "iam:PermissionsBoundary": boundary_arn(account, own.boundary or boundary_name(name)),
+        "iam:PermissionsBoundary": boundary_of(own, account, name),
         "iam:PolicyARN": f"{AWS_POLICY}{ATTACHED[0]}",
         "ec2:CreateAction": "Create",
         "elasticloadbalancing:CreateAction": "Create",
     }
     entries = [f"ContextKeyName={key},ContextKeyType=string,ContextKeyValues={each}" for key, each in context.items()]
-
     wanted = asked(own, account, name)
     denied: list[str] = []
     # AWS answers for each action on each resource; asked of all of a kind at once, as each question is a process.
@@ -157,7 +156,7 @@ def _lacking(config: StackConfig, stack: str, who: Mapping[str, str]) -> tuple[s
 def _boundary(config: StackConfig, stack: str, account: str) -> list[Said]:
     """Whether what bounds the stack's roles is there: no role is made without."""
     own = config.of(AwsConfig)
-    arn = boundary_arn(account, own.boundary or boundary_name(name_of(PROJECT, stack)))
+    arn = boundary_of(own, account, name_of(PROJECT, stack))
     answer = ask_aws(own.region, "iam", "get-policy", "--policy-arn", arn)
     if answer.content is not None:
         return [(True, f"{_short(arn)} bounds the stack's roles")]

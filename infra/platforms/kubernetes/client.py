@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from slipway.infra.config.stack import StackConfig
@@ -24,6 +23,6 @@ def client(config: StackConfig) -> Any:
     kubeconfig: Any = import_module("kubernetes.config")
     dynamic: Any = import_module("kubernetes.dynamic")
     own = config.of(KubernetesConfig)
-    file = str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else os.environ.get("KUBECONFIG")
+    file = own.file or os.environ.get("KUBECONFIG")
     made = kubeconfig.new_client_from_config(config_file=file, context=own.context)
     return dynamic.DynamicClient(made, cache_file=NOWHERE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -115,6 +116,11 @@ class KubernetesConfig(Settings):
                     f"{kind}: a pod asks for one resource and runtimeClass, whichever node it lands on: make them equal"
                 )
         return placements
+
+    @property
+    def file(self) -> str | None:
+        """The path of the kubeconfig that is named; None where the default is taken."""
+        return str(Path(self.kubeconfig).expanduser()) if self.kubeconfig else None
 
     def places(self, accelerator: str) -> list[PlacementConfig]:
         """The kinds of nodes for an accelerator, the preferred first."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -30,7 +29,7 @@ class KubernetesPlatform(ClusterPlatform):
         own = self._own = config.of(KubernetesConfig)
         provider = k8s.Provider(
             "cluster",
-            kubeconfig=str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else None,
+            kubeconfig=own.file,
             context=own.context,
             **IN_PLACE,
             # Another kubeconfig is not another cluster: without this an edit of the file would replace all there is.

@@ -48,9 +48,9 @@ def preflight(config: StackConfig, stack: str) -> Answers:
     """Asks the cluster for its version, its kinds, the deployer's rights, and what is named of it and has to be there.
     Changes nothing."""
     domain = [address(each.host) for each in config.services.values() if each.host]
-    server, refusal = _reached(config)
-    if server is None:
-        return Answers(said={"domain": domain, "cluster": [refusal]})
+    server, refused = _reached(config)
+    if refused:
+        return Answers(said={"domain": domain, "cluster": [refused]})
     space = namespace_of(PROJECT, stack, config.of(KubernetesConfig).namespace)
     named = [_namespace(server, config, space), _gateway(server, config), _claim(server, config, space)]
     return Answers(
@@ -63,14 +63,14 @@ def preflight(config: StackConfig, stack: str) -> Answers:
     )
 
 
-def _reached(config: StackConfig) -> tuple[Any, Said]:
-    """(A client, or None and why there is none)."""
+def _reached(config: StackConfig) -> tuple[Any, Said | None]:
+    """(A client, or None; why there is none, or None)."""
     from kubernetes.config.config_exception import ConfigException
     from kubernetes.dynamic.exceptions import DynamicApiError
     from urllib3.exceptions import HTTPError
 
     try:
-        return client(config), (True, "")
+        return client(config), None
     except ConfigException as error:
         return None, (False, f"{reason(error)}: set kubernetes.kubeconfig and kubernetes.context, or $KUBECONFIG")
     except DynamicApiError as error:

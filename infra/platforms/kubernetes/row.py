@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway.infra.platforms.answers import Answers, Swept, Tagged
@@ -33,8 +32,7 @@ def _anchor(config: StackConfig, project: str, stack: str) -> Anchor | None:
     own = config.of(KubernetesConfig)
     if not own.createNamespace:  # it is another's in any case
         return None
-    file = str(Path(own.kubeconfig).expanduser()) if own.kubeconfig else None
-    settings = {"kubeconfig": file, "context": own.context}
+    settings = {"kubeconfig": own.file, "context": own.context}
     return Anchor(
         type="kubernetes:core/v1:Namespace",
         id=namespace_of(project, stack, own.namespace),
@@ -57,7 +55,7 @@ def _registry(config: StackConfig, _answers: Answers) -> tuple[str, str] | None:
 
 def _flags(config: StackConfig) -> list[str]:
     own = config.of(KubernetesConfig)
-    named = ["--kubeconfig", str(Path(own.kubeconfig).expanduser())] if own.kubeconfig else []
+    named = ["--kubeconfig", own.file] if own.file else []
     return [*named, *(["--context", own.context] if own.context else [])]
 
 

@@ -42,18 +42,14 @@ def _lock(stack: str) -> str:
 
 
 def _secrets(stack: str) -> list[Said]:
+    """Whether the stack's file has secrets under the passphrase of the Makefile."""
     file = ROOT / f"Pulumi.{stack}.yaml"
-    if os.environ.get(PASSPHRASE) != PUBLIC_PASSPHRASE or not re.search(
-        r"\bsecure:", file.read_text() if file.is_file() else ""
-    ):
+    content = file.read_text() if file.is_file() else ""
+    if os.environ.get(PASSPHRASE) != PUBLIC_PASSPHRASE or not re.search(r"\bsecure:", content):
         return []
-    return [
-        (
-            WARNED,
-            f"{file.name} holds secrets, encrypted with a passphrase that everybody knows ({PUBLIC_PASSPHRASE}): run "
-            f"`pulumi stack change-secrets-provider passphrase --stack {stack}`, and set {PASSPHRASE} from then on",
-        )
-    ]
+    fix = f"`pulumi stack change-secrets-provider passphrase --stack {stack}`, and set {PASSPHRASE} from then on"
+    told = f"holds secrets, encrypted with a passphrase that everybody knows ({PUBLIC_PASSPHRASE}): run {fix}"
+    return [(WARNED, f"{file.name} {told}")]
 
 
 def _builds(config: StackConfig) -> bool:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from slipway.infra.config.base import ConfigError
 from slipway.infra.config.stack import StackConfig
@@ -20,7 +15,7 @@ from slipway.infra.names import IDENTITY_LABEL, IDENTITY_TAG
 from slipway.infra.platforms.row import Anchor
 from slipway.infra.platforms.table import row_of
 from slipway.infra.resources.identity import ADOPTED, NAME, TYPE, fresh
-from slipway.ops.state.pulumi import pulumi, short
+from slipway.ops.state.pulumi import export_state, program, pulumi, short
 from slipway.ops.state.tagged import ask_cloud
 from slipway.pipeline.errors import BadInput, PipelineError
 
@@ -59,6 +54,11 @@ def identity_of(resources: Sequence[dict[str, Any]]) -> str:
     return str(next(found, {}).get("value") or "")
 
 
+def recorded_identity(stack: str) -> str:
+    """The identity in the state of a stack; empty if it has none. Raises NoStack."""
+    return identity_of(export_state(stack)["deployment"].get("resources") or [])
+
+
 def anchor_of(project: str, stack: str) -> Anchor | None:
     """The resource that shows who owns the stack; None if the platform needs none, or if the configuration is invalid,
     which the next step reports."""
@@ -75,9 +75,9 @@ def carried_by(anchor: Anchor) -> str | None:
     Raises:
         PipelineError: the cloud or cluster can't be reached.
     """
-    program = CARRIED.format(package=anchor.package, labels=anchor.labels)
+    asking = CARRIED.format(package=anchor.package, labels=anchor.labels)
     try:
-        labels = ask_cloud(program, anchor.package, anchor.settings, {"SLIPWAY_ANCHOR": anchor.id})
+        labels = ask_cloud(asking, anchor.package, anchor.settings, {"SLIPWAY_ANCHOR": anchor.id})
     except PipelineError as error:
         if ABSENT in str(error):
             return None
@@ -141,11 +141,7 @@ def take_identity(project: str, stack: str, resources: Sequence[dict[str, Any]],
 def _write(project: str, stack: str, identity: str) -> None:
     """Creates the identity in the state, and nothing else: by a program that has nothing else. What a whole program
     asks of resources that are not created yet would be missing in it, and what it imports would be imported."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "__main__.py").write_text(ALONE)
-        runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-        (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project, "runtime": runtime}))
+    with program(project, ALONE) as folder:
         with suppress(FileNotFoundError):  # it knows how the state's secrets are encrypted
             shutil.copyfile(ROOT / f"Pulumi.{stack}.yaml", folder / f"Pulumi.{stack}.yaml")
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -6,7 +6,10 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +66,17 @@ def project_name() -> str:
         return str(yaml.safe_load(Path("Pulumi.yaml").read_text())["name"])
     except FileNotFoundError:
         raise PipelineError(f"{Path.cwd()} has no Pulumi.yaml: run this in the folder of the program") from None
+
+
+@contextmanager
+def program(project: str, text: str) -> Iterator[Path]:
+    """A folder with a program of one file, which runs in this virtualenv; gone afterwards."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "__main__.py").write_text(text)
+        runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project, "runtime": runtime}))
+        yield folder
 
 
 def short(urn: str) -> str:

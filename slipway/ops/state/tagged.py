@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from slipway.ops.state.pulumi import pulumi
+from slipway.ops.state.pulumi import program, pulumi
 
 if TYPE_CHECKING:
     from slipway.infra.platforms.row import Cloud
@@ -29,19 +26,15 @@ def tagged_resources(stack: str, provider: Mapping[str, Any], cloud: Cloud) -> l
     return [(arn, name, identity) for arn, name, identity in found]
 
 
-def ask_cloud(program: str, package: str, provider: Mapping[str, Any], asked: Mapping[str, str]) -> Any:
-    """What a Pulumi program that declares nothing writes into $SLIPWAY_ANSWER, as JSON. `provider`: settings of the
-    package's. `asked`: what it finds in its environment.
+def ask_cloud(text: str, package: str, provider: Mapping[str, Any], asked: Mapping[str, str]) -> Any:
+    """What a Pulumi program of this text, which declares nothing, writes into $SLIPWAY_ANSWER, as JSON. `provider`:
+    settings of the package's. `asked`: what it finds in its environment.
 
     Raises:
         PipelineError: the cloud can't be asked.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with program("slipway-lookup", text) as folder:
         (folder / "state").mkdir()
-        (folder / "__main__.py").write_text(program)
-        runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
-        (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": "slipway-lookup", "runtime": runtime}))
         settings = {
             f"{package}:{key}": value for key, value in provider.items() if isinstance(value, str) and key != "version"
         }
