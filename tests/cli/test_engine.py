@@ -44,7 +44,15 @@ def test_an_engine_that_tells_no_steps_is_no_engine_that_found_none(engine):
         steps("refresh", "--stack", "dev")
 
 
-@pytest.mark.parametrize(("says", "kind"), [("no stack named dev found", NoStack), ("no access", PipelineError)])
+@pytest.mark.parametrize(
+    ("says", "kind"),
+    [
+        ("no stack named dev found", NoStack),
+        ('unable to open state directory "file:///x/state": stat /x/state: no such file or directory', NoStack),
+        ('unable to open state directory "file:///x/state": stat /x/state: permission denied', PipelineError),
+        ("no access", PipelineError),
+    ],
+)
 def test_a_stack_that_is_not_there_is_told_from_one_that_can_not_be_asked(engine, says, kind):
     engine(complains=f"error: {says}", code=255)
     with pytest.raises(PipelineError, match=f"pulumi preview --stack: error: {says}") as raised:

@@ -79,6 +79,7 @@ def test_a_service_that_asks_for_a_key_is_told_of_without_one(shell):
     [
         ("config:\n  slipway:apiKeys: {a: {secure: v1:x}}\n", "slipway-dev", True),
         ("config:\n  slipway:apiKeys: {a: {secure: v1:x}}\n", "one of our own", False),
+        ("config:\n  slipway:apiKeys: {a: {secure: v1:x}}\n", "", True),  # commands take dev's own where none is set
         ("config:\n  slipway:platform: local\n", "slipway-dev", False),
     ],
 )

@@ -17,7 +17,7 @@ from slipway.infra.platforms.table import row_of
 from slipway.ops.preflight import connectivity
 from slipway.ops.state.pulumi import project_name
 from slipway.ops.state.recover import backend_folder, live_locks
-from slipway.ops.state.settings import PASSPHRASE, PUBLIC_PASSPHRASE, backend
+from slipway.ops.state.settings import PASSPHRASE, PUBLIC_PASSPHRASE, backend, from_make
 
 
 def answers(config: StackConfig, stack: str) -> Answers:
@@ -45,7 +45,8 @@ def _secrets(stack: str) -> list[Said]:
     """Whether the stack's file has secrets under the passphrase of the Makefile."""
     file = ROOT / f"Pulumi.{stack}.yaml"
     content = file.read_text() if file.is_file() else ""
-    if os.environ.get(PASSPHRASE) != PUBLIC_PASSPHRASE or not re.search(r"\bsecure:", content):
+    used = os.environ.get(PASSPHRASE) or from_make(stack).get(PASSPHRASE)
+    if used != PUBLIC_PASSPHRASE or not re.search(r"\bsecure:", content):
         return []
     fix = f"`pulumi stack change-secrets-provider passphrase --stack {stack}`, and set {PASSPHRASE} from then on"
     told = f"holds secrets, encrypted with a passphrase that everybody knows ({PUBLIC_PASSPHRASE}): run {fix}"

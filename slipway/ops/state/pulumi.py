@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,10 @@ class NoStack(PipelineError):
     """The backend has no stack of that name."""
 
 
+# The second: the folder that is the backend is gone with its last stack, or was never made.
+_NO_STACK = re.compile("no stack named|unable to open state directory .*no such file")
+
+
 def pulumi(*arguments: str, stdin: str = "", cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
     """What `pulumi ARGUMENTS` prints. Raises PipelineError, of which NoStack is one, with the end of what it said."""
     command = [shutil.which("pulumi") or str(ENGINE / "pulumi"), "--non-interactive", *arguments]
@@ -33,7 +38,7 @@ def pulumi(*arguments: str, stdin: str = "", cwd: Path | None = None, env: dict[
         raise PipelineError("there is no Pulumi engine: run `make setup`, which installs one") from None
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
-        error = NoStack if "no stack named" in said else PipelineError
+        error = NoStack if _NO_STACK.search(said) else PipelineError
         raise error(f"pulumi {' '.join(arguments[:2])}: {said}")
     return done.stdout
 
