@@ -31,6 +31,12 @@ def test_what_was_changed_or_taken_away_is_drift_and_nothing_else():
             "newState": state,
         },
         {"op": "refresh", "urn": URN + "-silent", "oldState": state, "newState": {"inputs": {"a": 2}}},
+        {
+            "op": "refresh",
+            "urn": URN + "-emptied",
+            "oldState": {"inputs": {"spec": {"env": [{"name": "A", "value": ""}], "labels": {}}}},
+            "newState": {"inputs": {"spec": {"env": [{"name": "A"}]}}},
+        },
         {"op": "delete", "urn": URN + "-gone", "oldState": state},
     ]
     assert list(drifted(steps)) == [

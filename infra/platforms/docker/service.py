@@ -15,6 +15,8 @@ from slipway.infra.names import KEEPS_ITS_NAME, NAME_TAG, STACK_TAG, own_name, s
 from slipway.infra.runtime import HTTP_PORT, METRICS_PORT, Runtime
 
 TCP_PROXY = Path(__file__).with_name("tcp_proxy.py")
+# Exits with 0 once the port is listened on. Asks the kernel: a connection would be led to a service.
+LISTENS = f"import sys; sys.exit(' 00000000:{HTTP_PORT:04X} 00000000:0000 0A ' not in open('/proc/net/tcp').read())"
 USER = "10001"
 NAME_CHARACTERS = 63  # as a DNS label: containers are found by name
 ACCESS, LIVE = "/access", "/live"
@@ -80,6 +82,9 @@ class DockerService(pulumi.ComponentResource):
             image=args.base,
             command=["python3", "-u", "-c", TCP_PROXY.read_text()],
             ports=[{"internal": HTTP_PORT, "external": args.port, "ip": args.address}],
+            healthcheck={"tests": ["CMD", "python3", "-S", "-E", "-c", LISTENS], "interval": "2s", "timeout": "5s"},
+            wait=True,
+            wait_timeout=START_SECONDS,
             mounts=[{"type": "volume", "source": live.name, "target": LIVE, "read_only": True}],
             **self._common("front"),
             opts=self._kept(depends_on=[target]),

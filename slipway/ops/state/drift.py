@@ -38,4 +38,15 @@ def drifted(steps: list[Mapping[str, Any]]) -> Iterator[tuple[str, str, list[str
 
 
 def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    return [key for key in sorted({*old, *new}) if not key.startswith("__") and old.get(key) != new.get(key)]
+    return [
+        key for key in sorted({*old, *new}) if not key.startswith("__") and _told(old.get(key)) != _told(new.get(key))
+    ]
+
+
+def _told(value: Any) -> Any:
+    """Without what is empty: an API server leaves `value: ""` out of what it keeps, and so does a refresh."""
+    if isinstance(value, Mapping):
+        return {key: told for key, each in value.items() if (told := _told(each)) is not None} or None
+    if isinstance(value, list):
+        return [_told(each) for each in value] or None
+    return None if value == "" else value

@@ -23,7 +23,6 @@ from slipway.simulator.kube.api import ApiError, Object, Ref
 from slipway.simulator.kube.target import Target, configured, is_another_cluster, online
 from slipway.simulator.kube.values import changes, is_known, plain, received, sealed, secret
 from slipway.simulator.kube.views import (
-    FORCE,
     as_data,
     id_of,
     is_forced,
@@ -268,6 +267,6 @@ def _covers(field_path: str, path: str) -> bool:
 def _refusal(request: Any, error: ApiError) -> str:
     kind, name = _kind_and_name(request.urn)
     if error.code == 409 and error.reason == "Conflict" and error.causes:
-        fields = ", ".join(f"{where} ({why})" for where, why in error.causes)
-        return f"{kind} {name}: another field manager has changed {fields}: annotate it {FORCE}=true to take it back"
+        taken = ", ".join(f"{why}: {where}" for where, why in error.causes)
+        return f"{kind} {name}: Server-Side Apply field conflict detected. {taken}"
     return f"{kind} {name}: {error}"
