@@ -10,6 +10,7 @@ from slipway.infra.home import ROOT, home
 from slipway.ops.models.virtualenvs import environment
 from tests.cluster.build import commands
 from tests.cluster.cache import Unfit
+from tests.workflow_steps import JOBS, STANDS_IN, steps
 
 GITHUB = ROOT / ".github"
 WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -81,6 +82,32 @@ def test_a_job_with_a_token_for_the_clouds_runs_no_code_of_a_fork():
             if "pull_request" in content[True] and "id-token" in job.get("permissions", {}):
                 own = "head.repo.full_name == github.repository" in job["if"]
                 assert own or job["if"] == "github.event_name == 'schedule'", f"{workflow.name} {name}"
+
+
+def test_each_step_of_the_jobs_that_look_is_run_on_a_double_or_has_a_reason_not_to_be():
+    """tests/cluster/test_runner.py runs them."""
+    values = dict.fromkeys(
+        ("vars.SLIPWAY_STACK", "vars.PULUMI_BACKEND_URL", "vars.SLIPWAY_STORE", "secrets.PULUMI_CONFIG_PASSPHRASE",
+         "github.server_url", "github.repository", "github.run_id"), "x",
+    )  # fmt: skip
+    found = [step for workflow, job in JOBS for step in steps(workflow, job, values)]
+    assert {each.what for each in found if each.instead} == STANDS_IN.keys()
+    logins = {
+        "aws-actions/configure-aws-credentials", "google-github-actions/auth", "google-github-actions/setup-gcloud",
+        'account="$(aws sts get-caller-identity --query Account --output text)"',
+        'aws eks update-kubeconfig --name "$CLUSTER"',
+        'if [ "$PUSH" = true ]; then gcloud auth configure-docker --quiet "$REGION-docker.pkg.dev"; fi',
+    }  # fmt: skip
+    comment = 'gh pr comment "$NUMBER" --repo "$REPOSITORY" --body-file comment.md --edit-last --create-if-none'
+    others = {"actions/upload-artifact", "actions/download-artifact", comment, "make test"}
+    assert {each.what for each in found if each.why} == logins | others
+    assert [f"{each.job}: {each.what}" for each in found if each.script] == [
+        "check.check: make check",
+        'preview.preview: make setup STACK="$STACK"',
+        'preview.preview: export PATH="$PWD/.slipway/bin:$PWD/.venv/bin:$PATH" PYTHONPATH="$PWD"',
+        'drift.drift: make setup STACK="$STACK"',
+        'drift.drift: .venv/bin/slipway drift --stack "$STACK"',
+    ]
 
 
 def test_zizmor_finds_nothing_in_the_workflows_and_something_in_a_bad_one(tmp_path):

@@ -38,6 +38,13 @@ def _no_networks(inputs: dict[str, Any]) -> Iterator[Problem]:
         yield "masterAuthorizedNetworksConfig", "is empty: the API does not keep it, and every update would set it anew"
 
 
+def _never_deleted(inputs: dict[str, Any]) -> Iterator[Problem]:
+    """Google takes the policy and does nothing: with immutable tags no image that has one can be deleted."""
+    for policy in inputs.get("cleanupPolicies") or () if at(inputs, "dockerConfig", "immutableTags") else ():
+        if policy["action"] == "DELETE" and at(policy, "condition", "tagState") != "UNTAGGED":
+            yield "cleanupPolicies", f"{policy['id']} would delete images with tags, which dockerConfig makes immutable"
+
+
 # Google's own accounts in a project, by a part of their address, and the API whose enabling makes them.
 AGENT = re.compile(r"serviceAccount:service-\d+@(?:gcp-sa-)?([a-z-]+)")
 MADE_BY = {
@@ -57,6 +64,7 @@ def missing_agent(inputs: dict[str, Any], books: Books) -> str:
 
 
 RULES: dict[str, tuple[Rule, ...]] = {
+    "gcp:artifactregistry/repository:Repository": (_never_deleted,),
     "gcp:container/cluster:Cluster": (_no_networks,),
     "kubernetes:networking.gke.io/v1:HealthCheckPolicy": (_fixed_port,),
 }

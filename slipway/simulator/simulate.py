@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -42,12 +44,22 @@ def main() -> None:
             raise SystemExit(f"\n{error}") from None
 
 
-def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Life:
+    """What was seen of one: how many `resources`, components among them; what the second update did, in the engine's
+    words, `again`; by type what was `left` by the destroy, all of which is retained on purpose."""
+
+    resources: int
+    again: str
+    left: dict[str, int]
+
+
+def simulate(stack: Throwaway, with_checkov: bool = True) -> Life:
     """Prints what each step found. Raises AssertionError at the first that is not as it should be."""
     started = time.monotonic()
     _timed("preview", stack.preview)
     _timed("up", stack.up)
-    _timed("up again: 0 changes", lambda: stack.up("--expect-no-changes"))
+    again = _timed("up again: 0 changes", lambda: stack.up("--expect-no-changes"))
     resources = stack.resources()
     assert not stack.astray(), "\n".join(stack.astray())
     print(f"\n{len(resources)} resources\n" + "\n".join(graph.tree(resources)))
@@ -78,6 +90,9 @@ def simulate(stack: Throwaway, with_checkov: bool = True) -> None:
     assert left == kept, "left in the clouds:\n" + "\n".join(left ^ kept)
     but = f" but what is retained: {', '.join(sorted(kept))}" if kept else ""
     print(f"sweep: nothing is left in the clouds{but}\nall of it took {time.monotonic() - started:.0f} s")
+    kinds = Counter(each["type"].split(":")[-1] for each in resources if each.get("retainOnDelete"))
+    did = re.search(r"Resources:\n((?: +.+\n)+)", again)
+    return Life(resources=len(resources), again=", ".join(did[1].split("\n")).strip(" ,") if did else "", left=kinds)
 
 
 def _refused(stack: Throwaway) -> str:
@@ -87,10 +102,11 @@ def _refused(stack: Throwaway) -> str:
     return said
 
 
-def _timed(name: str, step: Callable[[], str]) -> None:
+def _timed(name: str, step: Callable[[], str]) -> str:
     started = time.monotonic()
-    step()
+    said = step()
     print(f"{name}: {time.monotonic() - started:.1f} s", flush=True)
+    return said
 
 
 def _refuse_local(program: Path, stack: str) -> None:

@@ -49,21 +49,25 @@ def _pause(into: Path, binary: Path) -> None:
     _pack(into, into / "root", PAUSE, ["/pause"])
 
 
-def _debootstrap(into: Path) -> None:
+def debootstrap(target: Path, included: str) -> None:
+    """Makes `target` the root of a machine with those packages and what they need."""
     packages = debian.root()
-    target = into / "root"
     keyring = packages / "usr" / "share" / "keyrings" / "debian-archive-keyring.gpg"
     # Namespaces of its own: what it mounts, and what its packages' scripts start, ends with it.
     alone = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     command = [packages / "usr" / "sbin" / "debootstrap", "--variant=minbase", f"--keyring={keyring}"]
-    command += [f"--include={INCLUDED}", debian.SUITE, target, MIRROR]
+    command += [f"--include={included}", debian.SUITE, target, MIRROR]
     environment = {**os.environ, "DEBOOTSTRAP_DIR": str(packages / "usr" / "share" / "debootstrap")}
     done = subprocess.run([*alone, *command], env=environment, capture_output=True, text=True)
     if done.returncode:
         raise Unfit(f"debootstrap failed:\n{(done.stdout + done.stderr)[-1000:]}")
     for each in UNNEEDED:
         shutil.rmtree(target / each, ignore_errors=True)
-    _pack(into, target, BASE, ["python3"])
+
+
+def _debootstrap(into: Path) -> None:
+    debootstrap(into / "root", INCLUDED)
+    _pack(into, into / "root", BASE, ["python3"])
 
 
 def _pack(into: Path, root: Path, name: str, command: list[str]) -> None:

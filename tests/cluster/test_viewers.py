@@ -10,7 +10,8 @@ from slipway.simulator.kube.api import Ref
 from slipway.simulator.kube.values import plain
 from tests.cluster import places
 from tests.cluster.conftest import answer, configure
-from tests.infra.aws.stacks import VARIANTS
+from tests.infra.aws import stacks as aws
+from tests.infra.gcp import stacks as gcp
 from tests.recorder import run_program
 
 RBAC = "rbac.authorization.k8s.io/v1"
@@ -18,31 +19,40 @@ REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
 KINDS = ("ClusterRole", "ClusterRoleBinding")
 
 
-@pytest.fixture(scope="module")
-def viewer(api):
-    """Whether a member of the viewers' group may do something, as the server says with the example's own objects."""
-    program = run_program(**VARIANTS["example"]())
+# What has viewers: a group of the access entries on AWS, the identity of GitHub's jobs on Google Cloud.
+CLOUDS = {"aws": aws.example, "gcp": gcp.production}
+EVERYONE = ["system:authenticated"]  # in what else anyone is that has logged in
+
+
+@pytest.fixture(scope="module", params=CLOUDS)
+def viewer(request, api):
+    """What the viewers' rules are, whether one may do something, as the server says with the stack's own objects, and
+    who that is: (user, groups)."""
+    program = run_program(**CLOUDS[request.param]())
     objects = [{"apiVersion": RBAC, "kind": kind, **plain(program.inputs_of("viewers", kind))} for kind in KINDS]
     for each in objects:
         api.apply(each, "test-viewers")
-    group = objects[1]["subjects"][0]["name"]
+    (subject,) = objects[1]["subjects"]
+    own = subject["kind"] == "User"
+    user, groups = (subject["name"], EVERYONE) if own else ("preview", [subject["name"], *EVERYONE])
 
-    def may(verb, api_group, resource, part=""):
+    def may(verb, api_group, resource, part="", by=user):
         asked = {"verb": verb, "group": api_group, "resource": resource, "subresource": part, "namespace": "slipway"}
-        spec = {"user": "preview", "groups": [group, "system:authenticated"], "resourceAttributes": asked}
+        spec = {"user": by, "groups": EVERYONE if by != user else groups, "resourceAttributes": asked}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         return api.create(REVIEWS, review)["status"]["allowed"]
 
-    yield objects[0]["rules"], may, group
+    yield objects[0]["rules"], may, (user, groups)
     for each in objects:
         api.delete(Ref.to(each))
 
 
-def test_a_viewer_reads_every_kind_of_the_stack(viewer):
+def test_a_viewer_reads_every_kind_of_the_stack_and_another_user_none(viewer):
     rules, may, _ = viewer
     read = [(group, kind) for rule in rules for group in rule["apiGroups"] for kind in rule["resources"]]
     assert len(read) > 15
     assert [each for each in read if not all(may(verb, *each) for verb in ("get", "list", "watch"))] == []
+    assert [each for each in read if may("get", *each, by="principal://of-another-job")] == []
 
 
 @pytest.mark.parametrize("kind", ["configmaps", "pods", "namespaces"])
@@ -69,13 +79,13 @@ def stack(new_stack, plugin):
 
 
 @pytest.fixture(scope="module")
-def as_member_of(stack, tmp_path_factory):
-    """Has the plugin call the API server as somebody of a group."""
+def calling_as(stack, tmp_path_factory):
+    """Has the plugin call the API server as a user of some groups."""
 
     @contextmanager
-    def calling(group):
+    def calling(user, groups):
         config = yaml.safe_load(places.kubeconfig().read_text())
-        config["users"][0]["user"] |= {"as": "preview", "as-groups": [group, "system:authenticated"]}
+        config["users"][0]["user"] |= {"as": user, "as-groups": groups}
         file = tmp_path_factory.mktemp("kubeconfig") / "config.yaml"
         file.write_text(yaml.safe_dump(config))
         before = stack.environment["KUBECONFIG"]
@@ -86,8 +96,8 @@ def as_member_of(stack, tmp_path_factory):
     return calling
 
 
-def test_with_the_real_plugin_a_viewer_previews_what_changes_and_what_does_not(viewer, stack, as_member_of):
-    with as_member_of(viewer[2]):
+def test_with_the_real_plugin_a_viewer_previews_what_changes_and_what_does_not(viewer, stack, calling_as):
+    with calling_as(*viewer[2]):
         stack.preview("--refresh=false", "--expect-no-changes")
         configure(stack, version="2")
         said = stack.preview("--refresh=false", "--diff")
@@ -98,13 +108,13 @@ def test_with_the_real_plugin_a_viewer_previews_what_changes_and_what_does_not(v
     assert answer(stack.port) == "1"
 
 
-def test_with_the_real_plugin_a_viewer_finds_drift_and_reads_no_secret(viewer, stack, as_member_of, api):
-    with as_member_of(viewer[2]):
+def test_with_the_real_plugin_a_viewer_finds_drift_and_reads_no_secret(viewer, stack, calling_as, api):
+    with calling_as(*viewer[2]):
         assert json.loads(stack.slipway("drift", "--json")) == []
         api.patch(Ref("apps/v1", "Deployment", "looked-at", "web"), {"spec": {"minReadySeconds": 1, "replicas": 2}})
         (found,) = json.loads(stack.slipway("drift", "--json", fails=True))
         assert found["what"] == "changed"
         assert "web" in found["resource"]
         assert "forbidden" in stack.slipway("drift", "--all", fails=True)
-    with as_member_of("nobody"):
+    with calling_as("nobody", EVERYONE):
         assert "forbidden" in stack.slipway("drift", fails=True)

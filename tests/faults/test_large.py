@@ -14,62 +14,17 @@ import psutil
 import pytest
 from slipway.infra.home import ROOT, home
 
-WIDTH, LAYERS = 8000, 9  # 9 matrices of 256 MB
-SIZE = WIDTH * WIDTH * 4 * LAYERS
+from tests.faults.large_model import WIDTH, large_model
+
+MATRICES = 9  # of 256 MB
+SIZE = WIDTH * WIDTH * 4 * MATRICES
 MOST = 2.5  # of its size, what a build may take of memory
-
-WRITE = """
-import sys
-from pathlib import Path
-import numpy as np
-import onnx
-from onnx import TensorProto, helper
-from onnx.external_data_helper import set_external_data
-
-folder, width, layers = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-random, nodes, weights, size = np.random.default_rng(1), [], [], width * width * 4
-with (folder / "weights.bin").open("wb") as file:
-    for at in range(layers):
-        last = at == layers - 1
-        file.write(((random.random((width, width), dtype="f") - 0.5) * (0.05 if not last else 0.01)).tobytes())
-        tensor = TensorProto(name=f"w{at}", data_type=TensorProto.FLOAT, dims=[width, width], raw_data=b"")
-        set_external_data(tensor, "weights.bin", at * size, size)
-        tensor.ClearField("raw_data")
-        weights.append(tensor)
-        nodes.append(helper.make_node("MatMul", ["x" if at == 0 else f"t{at}", f"w{at}"], [f"m{at}"]))
-        nodes.append(helper.make_node("Tanh", [f"m{at}"], ["y0" if last else f"t{at + 1}"]))
-nodes.append(helper.make_node("Slice", ["y0", "from", "to", "axis"], ["y"]))
-small = [helper.make_tensor(name, TensorProto.INT64, [1], [v]) for name, v in (("from", 0), ("to", 4), ("axis", 1))]
-x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", width])
-y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])
-graph = helper.make_graph(nodes, "large", [x], [y], [*weights, *small])
-model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-(folder / "model.onnx").write_bytes(model.SerializeToString())
-"""
-YAML = """\
-task: regression
-metric: rmse
-maximum: 1
-budget: 0.1
-model: model.onnx
-training: training.npz
-evaluation: evaluation.npz
-"""
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from slipway.ops.models.refs import PIPELINE_LOCK
-    from slipway.ops.models.virtualenvs import environment
-
     folder = tmp_path_factory.mktemp("large")
-    python = environment([PIPELINE_LOCK], home() / "envs")
-    subprocess.run([python, "-c", WRITE, folder, str(WIDTH), str(LAYERS)], check=True)
-    random = np.random.default_rng(2)
-    for name in ("training", "evaluation"):
-        rows = random.normal(size=(32, WIDTH)).astype("f")
-        np.savez(folder / f"{name}.npz", x=rows, label=np.zeros((32, 4), "f"))
-    (folder / "model.yaml").write_text(YAML)
+    assert large_model(folder, MATRICES) == SIZE
     yield folder
     shutil.rmtree(folder)
 

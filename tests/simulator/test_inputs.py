@@ -78,6 +78,12 @@ def delete(servicer, kind, id_):
             "masterAuthorizedNetworksConfig",
             "every update would set it anew",
         ),
+        (
+            "gcp:artifactregistry/repository:Repository",
+            {"dockerConfig": {"immutableTags": True}, "cleanupPolicies": [{"id": "old", "action": "DELETE"}]},
+            "cleanupPolicies",
+            "old would delete images with tags",
+        ),
         ("gcp:compute/network:Network", {"mtu": "big"}, "mtu", "not an integer"),
         ("gcp:spanner/instance:Instance", {}, "", "does not know"),
         ("kubernetes:apps/v1:Deployment", {"spec": {"selector": {}}}, "spec.template", "is required"),

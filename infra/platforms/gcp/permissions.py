@@ -33,9 +33,10 @@ PREVIEW = (
     "certificatemanager.certmapentries.get", "certificatemanager.certmaps.get", "certificatemanager.certs.get",
     "certificatemanager.dnsauthorizations.get",
     "cloudkms.cryptoKeys.get", "cloudkms.cryptoKeys.getIamPolicy", "cloudkms.keyRings.get",
-    "compute.addresses.get", "compute.firewalls.get", "compute.globalAddresses.get", "compute.networks.get",
-    "compute.projects.get", "compute.regions.get", "compute.routers.get", "compute.securityPolicies.get",
-    "compute.sslPolicies.get", "compute.subnetworks.get", "compute.zones.list",
+    "compute.addresses.get", "compute.firewalls.get", "compute.globalAddresses.get",
+    "compute.instanceGroupManagers.get", "compute.networks.get", "compute.projects.get", "compute.regions.get",
+    "compute.regionSslPolicies.get", "compute.routers.get", "compute.securityPolicies.get", "compute.sslPolicies.get",
+    "compute.subnetworks.get", "compute.zones.list",
     "container.clusters.connect", "container.clusters.get", "container.operations.get",
     "dns.managedZones.get", "dns.resourceRecordSets.get", "dns.resourceRecordSets.list",
     "iam.roles.get", "iam.serviceAccounts.get",
@@ -44,8 +45,7 @@ PREVIEW = (
     "monitoring.uptimeCheckConfigs.get",
     "resourcemanager.projects.get", "resourcemanager.projects.getIamPolicy",
     "serviceusage.services.get", "serviceusage.services.list",
-    "storage.buckets.get", "storage.buckets.getIamPolicy", "storage.managedFolders.get",
-    "storage.managedFolders.getIamPolicy",
+    "storage.buckets.get", "storage.managedFolders.get", "storage.managedFolders.getIamPolicy",
 )  # fmt: skip
 # The kinds of Google's own that a stack has in its cluster, by API group; viewers see them too.
 IN_CLUSTER = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,9 @@ from slipway.infra.names import bounded
 from slipway.infra.protection import retained
 from slipway.infra.resources.image import Registry
 
-# Of a service; Google knows no rule for what runs. A version costs its model's layer, so many are kept for long: what a
-# stack has gone back to is older than what it came from.
-KEPT, DAYS = 100, 180
+# Every deployed image has a tag, its key. Where tags are immutable Google deletes no image that has one; it has no rule
+# for "what runs": cloud.google.com/artifact-registry/docs/repositories/update-repo-settings.
+UNTAGGED_DAYS, CACHE_DAYS = 14, 14
 DAY = 24 * 3600
 
 
@@ -30,7 +30,8 @@ class RegistryArgs:
 
 
 class ImageRegistry(pulumi.ComponentResource):
-    """Owns two repositories: one whose tags never move, and one for build caches, whose tags have to. What is old goes.
+    """Owns two repositories: one whose tags never move, and which keeps every image that has one, and one for build
+    caches, whose tags have to move, and from which goes what is old.
 
     Output: `images`, the name of the first.
     """
@@ -40,16 +41,17 @@ class ImageRegistry(pulumi.ComponentResource):
     def __init__(self, name: str, args: RegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:gcp:ImageRegistry", name, None, opts)
         self._args = args
-        newest: dict[str, Any] = {"id": "newest", "action": "KEEP", "most_recent_versions": {"keep_count": KEPT}}
         images = self._repository(
-            "images", [newest, _older(DAYS)], pulumi.ResourceOptions(parent=self, **retained(args.production))
+            "images",
+            _older(UNTAGGED_DAYS, "UNTAGGED"),
+            pulumi.ResourceOptions(parent=self, **retained(args.production)),
         )
-        self._repository("cache", [_older(14)], pulumi.ResourceOptions(parent=self), immutable=False)
+        self._repository("cache", _older(CACHE_DAYS, "ANY"), pulumi.ResourceOptions(parent=self), immutable=False)
         self.images = images.name
         self.register_outputs({})
 
     def _repository(
-        self, name: str, policies: Sequence[Any], opts: pulumi.ResourceOptions, immutable: bool = True
+        self, name: str, clean_up: Mapping[str, Any], opts: pulumi.ResourceOptions, immutable: bool = True
     ) -> gcp.artifactregistry.Repository:
         return gcp.artifactregistry.Repository(
             name,
@@ -60,7 +62,7 @@ class ImageRegistry(pulumi.ComponentResource):
             kms_key_name=self._args.key,
             docker_config={"immutable_tags": immutable},
             vulnerability_scanning_config={"enablement_config": "INHERITED" if immutable else "DISABLED"},
-            cleanup_policies=policies,
+            cleanup_policies=[clean_up],
             cleanup_policy_dry_run=False,
             opts=opts,
         )
@@ -72,5 +74,5 @@ def registry_of(project: str, region: str, name: str) -> Registry:
     return Registry(repository=f"{host}/{bounded(63, name, 'images')}", cache=f"{host}/{bounded(63, name, 'cache')}")
 
 
-def _older(days: int) -> dict[str, Any]:
-    return {"id": "old", "action": "DELETE", "condition": {"older_than": f"{days * DAY}s"}}
+def _older(days: int, state: str) -> dict[str, Any]:
+    return {"id": "old", "action": "DELETE", "condition": {"tag_state": state, "older_than": f"{days * DAY}s"}}

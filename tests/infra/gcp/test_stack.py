@@ -10,6 +10,7 @@ from slipway.infra.platforms.gcp.observability import _plain
 
 from tests.contracts import rules
 from tests.infra.gcp.expressions import evaluated
+from tests.infra.gcp.reads import ASKS, READS
 from tests.infra.gcp.stacks import KEY, VARIANTS
 
 RULES = [rules.unlabelled, rules.overlong, rules.unencrypted, rules.public, rules.untolerated]
@@ -112,6 +113,17 @@ def test_production_alone_protects_and_retains_and_a_key_always_stays(name, vari
         assert (request.protect, request.retainOnDelete) == (production, False)
     for key in program.of_type("CryptoKey") + program.of_type("KeyRing"):
         assert program.request(key.typ.split(":")[-1], key.name).retainOnDelete
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_clean_up_takes_no_image_that_is_deployed_however_old_it_is(name, variant):
+    """Each is pushed under a tag, and Google deletes what a policy names, by age and by whether it has a tag."""
+    images, cache = (variant(name).inputs_of(each, "Repository") for each in ("images", "cache"))
+    assert images["dockerConfig"] == {"immutableTags": True}
+    for repository, states in ((images, ["UNTAGGED"]), (cache, ["ANY"])):
+        policies = repository["cleanupPolicies"]
+        assert [each["condition"]["tagState"] for each in policies] == states
+        assert {each["action"] for each in policies} == {"DELETE"} and not repository["cleanupPolicyDryRun"]
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -443,6 +455,13 @@ def test_a_preview_reads_settings_and_states_and_neither_data_nor_billing(varian
         plural = {"ruleses": "rules", "gatewaies": "gateways"}.get(plural, plural)
         if kind != "secret":
             assert (group.removeprefix("core"), plural) in seen, (group, plural)
+
+
+def test_a_preview_may_read_each_resource_of_every_variant_and_not_a_thing_more(variant):
+    declared = {each.typ.removeprefix("gcp:") for name in VARIANTS for each in of(variant(name), "gcp")}
+    assert declared - READS.keys() == {"billing/budget:Budget"}
+    needed = {right for kind in declared & READS.keys() for right in READS[kind]} | {*ASKS}
+    assert {*variant("production").inputs_of("preview", "IAMCustomRole")["permissions"]} == needed
 
 
 def test_no_output_holds_credentials_and_the_kubeconfig_asks_the_plugin(variant):

@@ -58,13 +58,14 @@ def main(folder: Path) -> None:
 
 
 @contextmanager
-def google() -> Iterator[str]:
-    """The server's address. Its own wrapper does not let it answer what pods ask, which is XML by its public host."""
+def google(public: str = "") -> Iterator[str]:
+    """The server's address. Its own wrapper does not let it answer what pods ask, which is XML by its public host:
+    that address, or `public`, where something lies between."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     url = f"http://{address}"
-    command = [str(_get_binary_path()), "-scheme=http", "-backend=memory", f"-public-host={address}"]
+    command = [str(_get_binary_path()), "-scheme=http", "-backend=memory", f"-public-host={public or address}"]
     command += [f"-external-url={url}", "-host=127.0.0.1", f"-port={address.rpartition(':')[2]}"]
     server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:
