@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -29,11 +30,18 @@ class ImageConfig(Settings):
         description="a Python image by digest, yours or a mirror's: registry.example.org/python:3.12@sha256:...",
     )
     python: Literal["3.11", "3.12", "3.13"] = Field(default="3.12", description="the base's Python")
-    arch: Literal["amd64", "arm64"] = Field(default="amd64", description="the nodes' processors")
+    arch: Literal["amd64", "arm64", "amd64,arm64"] = Field(
+        default="amd64", description="the nodes' processors; amd64,arm64: one image for both"
+    )
     cuda: Literal["13", "12"] = Field(default="13", description="for GPUs: 13 wants a driver of 580, 12 one of 525")
     packages: Literal["copied", "fetched"] = Field(
         default="copied", description="copied: wheels are fetched by who builds; fetched: inside of the build"
     )
+
+    def problems(self, accelerators: Collection[str]) -> Iterator[str]:
+        """A sentence for what can't be built for them; it names the key and the fix."""
+        if "nvidia" in accelerators and self.cuda == "12" and "arm64" in self.arch:
+            yield f'image.arch: {self.arch}: ONNX Runtime for CUDA 12 is there for amd64 alone: set image.cuda: "13"'
 
 
 def importer(command: str) -> str:

@@ -17,8 +17,10 @@ ALIKE = "kubernetes.io/os"
 
 def scheduling(placements: Sequence[Placement], select: Mapping[str, str], arch: str | None = None) -> Manifest:
     """Fields of a pod's spec: the first kind of node that has room is taken. `select`: the pods to spread. `arch`: the
-    nodes' processor; None: any."""
-    placements = [replace(each, selector={**({ARCH: arch} if arch else {}), **each.selector}) for each in placements]
+    nodes' processor, or several with commas between; None: any."""
+    processors = arch.split(",") if arch else []
+    if len(processors) == 1:
+        placements = [replace(each, selector={ARCH: processors[0], **each.selector}) for each in placements]
     one = len(placements) == 1
     fields: Manifest = {
         "tolerations": _tolerations(placements),
@@ -31,6 +33,8 @@ def scheduling(placements: Sequence[Placement], select: Mapping[str, str], arch:
         common = _common(placements)
         fields["nodeSelector"] = common
         fields["affinity"] = {"nodeAffinity": _ordered([_without(each, common) for each in placements])}
+    if len(processors) > 1:
+        fields["affinity"] = {"nodeAffinity": _on(processors, fields.get("affinity", {}).get("nodeAffinity", {}))}
     return {key: value for key, value in fields.items() if value}
 
 
@@ -47,6 +51,17 @@ def _ordered(placements: Sequence[Placement]) -> Manifest:
     if len(terms) == len(placements):
         found["requiredDuringSchedulingIgnoredDuringExecution"] = {"nodeSelectorTerms": terms}
     return found
+
+
+def _on(processors: Sequence[str], affinity: Manifest) -> Manifest:
+    """The same on nodes of these processors alone."""
+    key = "requiredDuringSchedulingIgnoredDuringExecution"
+    wanted = {"key": ARCH, "operator": "In", "values": [*processors]}
+    terms = affinity.get(key, {}).get("nodeSelectorTerms", [{"matchExpressions": []}])
+    return {
+        **affinity,
+        key: {"nodeSelectorTerms": [{"matchExpressions": [*each["matchExpressions"], wanted]} for each in terms]},
+    }
 
 
 def _common(placements: Sequence[Placement]) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Makes a folder of an image what it stays: settle.py FOLDER, inside of the build. Standard library only.
+"""Makes a folder of an image what it stays: settle.py FOLDER [BASE], inside of the build. Standard library only.
 
 What no process reads goes, byte code is compiled, packages get a bill of materials, and time stamps and modes are the
-same for the same content, so that the layer is.
+same for the same content, so that the layer is. BASE is the root of what packages are put on.
 """
 
 import compileall
@@ -41,7 +41,8 @@ def main() -> int:
             return 1
     packages = sorted(distributions(path=[str(folder)]), key=lambda each: each.name.lower())
     if packages:
-        (folder / BILL).write_text(json.dumps(_bill(packages), indent=1, sort_keys=True))
+        bill = _bill(packages, _debian(Path(sys.argv[2])))
+        (folder / BILL).write_text(json.dumps(bill, indent=1, sort_keys=True))
     _drop(folder)
     # Packages ship sources for other versions of Python, which do not compile here and are never imported.
     compileall.compile_dir(folder, quiet=2, ddir=str(folder), invalidation_mode=UNCHECKED)
@@ -68,7 +69,7 @@ def _drop(folder: Path) -> None:
             path.unlink()
 
 
-def _bill(packages: list[Any]) -> dict[str, Any]:
+def _bill(packages: list[Any], debian: list[dict[str, str]]) -> dict[str, Any]:
     """CycloneDX 1.5: the Python packages, and the base's Debian packages where it has any."""
     components = [
         {
@@ -79,11 +80,11 @@ def _bill(packages: list[Any]) -> dict[str, Any]:
         }
         for each in packages
     ]
-    return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [*components, *_debian()]}
+    return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "components": [*components, *debian]}
 
 
-def _debian() -> list[dict[str, str]]:
-    status = Path("/var/lib/dpkg/status")
+def _debian(base: Path) -> list[dict[str, str]]:
+    status = base / "var" / "lib" / "dpkg" / "status"
     found = []
     for paragraph in status.read_text(errors="replace").split("\n\n") if status.is_file() else ():
         fields = dict(re.findall(r"^(Package|Version|Architecture|Status): (.*)$", paragraph, re.MULTILINE))

@@ -24,7 +24,7 @@ def image() -> None:
 @click.option("--accelerator", type=click.Choice(["none", "nvidia"]), default="none")
 @click.option("--base", required=True, help="A Python image, by digest.")
 @click.option("--python", required=True, help="The base's Python, as 3.12.")
-@click.option("--arch", type=click.Choice(["amd64", "arm64"]), default="amd64")
+@click.option("--arch", type=click.Choice(["amd64", "arm64", "amd64,arm64"]), default="amd64")
 @click.option("--cuda", type=click.Choice(["13", "12"]), default="13", help="For NVIDIA: its major.")
 @click.option("--packages", type=click.Choice(["copied", "fetched"]), default="copied")
 @click.option("--cache-from", help="An image in the registry whose layers may be taken.")

@@ -67,6 +67,7 @@ def _build(books: dict[str, Any], arguments: list[str]) -> str:
         content.update(f"{file.relative_to(options.context)} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
     image = {
         "id": f"sha256:{content.hexdigest()}",
+        "platform": options.platform,
         "labels": labels,
         "arguments": given,
         "cache": options.cache_from,
@@ -90,8 +91,26 @@ def _manifest(books: dict[str, Any], arguments: list[str]) -> str:
     (wanted,) = (each for each in arguments if not each.startswith("-"))
     for tag, image in books["registry"].items():
         if wanted in (tag, f"{tag.rpartition(':')[0]}@{image['digest']}"):
-            return json.dumps({"Ref": wanted, "Descriptor": {"digest": image["digest"]}})
+            if "parts" not in image:
+                return json.dumps({"Ref": wanted, "Descriptor": {"digest": image["digest"]}})
+            described = [{"Ref": each, "Descriptor": {"digest": each.partition("@")[2]}} for each in image["parts"]]
+            return json.dumps(described) if "--verbose" in arguments else json.dumps(image["parts"])
     raise Refused(f"no such manifest: {wanted}")
+
+
+def _list(books: dict[str, Any], arguments: list[str]) -> str:
+    name, *parts = (each for each in arguments if not each.startswith("-"))
+    if lacks := [each for each in parts if each not in books["registry"]]:
+        raise Refused(f"no such manifest: {lacks[0]}")
+    books["lists"] = {name: [f"{each}@{books['registry'][each]['digest']}" for each in parts]}
+    return f"Created manifest list {name}"
+
+
+def _push_list(books: dict[str, Any], arguments: list[str]) -> str:
+    (name,) = (each for each in arguments if not each.startswith("-"))
+    parts = books["lists"].pop(name)
+    books["registry"][name] = {"parts": parts, "digest": _hash(json.dumps(parts))}
+    return str(books["registry"][name]["digest"])
 
 
 def _inspect(books: dict[str, Any], arguments: list[str]) -> str:
@@ -113,6 +132,8 @@ CALLS = {
     "build": _build,
     "push": _push,
     "manifest inspect": _manifest,
+    "manifest create": _list,
+    "manifest push": _push_list,
     "image inspect": _inspect,
     "image rm": _remove,
 }

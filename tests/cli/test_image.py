@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ WORDS = [
     ("build", "ERROR: BuildKit is enabled but the buildx component is missing or broken.", "install its buildx plugin"),
     ("build", "unknown flag: --progress", "install its buildx plugin"),
     ("push", "failed to register layer: write /x: no space left on device", "docker system prune"),
-    ("build", "exec /usr/bin/python3: exec format error", "slipway:image.arch"),
+    ("build", "exec /usr/bin/python3: exec format error", "slipway:image.packages: copied"),
     ("build", "toomanyrequests: You have reached your pull rate limit.", "a mirror in slipway:image.base"),
     ("push", "no basic auth credentials", "docker login registry.example.org"),
     ("push", "unauthorized: authentication required", "docker login registry.example.org"),
@@ -73,6 +74,29 @@ def test_what_the_registry_has_under_the_key_is_not_built_again(request_, books)
     ref, built = pushed(request_, None)
     assert built and pushed(request_, None) == (ref, False)
     assert books()["built"] == [f"{NAME}:key"]
+
+
+BOTH = [f"{NAME}:key-amd64", f"{NAME}:key-arm64"]
+
+
+def test_one_image_for_two_processors_is_built_once_for_each_and_found_again_by_its_own_digest(request_, books):
+    both = replace(request_, arch="amd64,arm64")
+    ref, built = pushed(both, None)
+    registry = books()["registry"]
+    assert built and ref == f"{NAME}@{registry[f'{NAME}:key']['digest']}" and books()["built"] == BOTH
+    assert [registry[each]["platform"] for each in BOTH] == ["linux/amd64", "linux/arm64"]
+    assert registry[f"{NAME}:key"]["parts"] == [f"{each}@{registry[each]['digest']}" for each in BOTH]
+    assert pushed(both, None) == (ref, False) and Docker().digest(ref) == ref.partition("@")[2]
+    assert books()["daemon"] == {}
+
+
+def test_two_processors_go_on_where_a_build_was_broken_off(request_, books, monkeypatch):
+    both = replace(request_, arch="amd64,arm64")
+    monkeypatch.setenv("SLIPWAY_DOCKER_FAULT", "manifest create=something")
+    with pytest.raises(DockerError):
+        pushed(both, None)
+    monkeypatch.setenv("SLIPWAY_DOCKER_FAULT", "manifest push+=tag invalid: the tag is immutable")
+    assert pushed(both, None)[1] and books()["built"] == BOTH
 
 
 def test_a_push_whose_answer_was_lost_is_taken_as_done(request_, books, monkeypatch):

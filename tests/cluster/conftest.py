@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +17,7 @@ from slipway.simulator.throwaway import Throwaway
 from tests.cluster import cluster, dockerd, places
 from tests.cluster.build import kubernetes_plugin
 from tests.cluster.cache import Unfit
+from tests.cluster.service_image import layer, push
 
 PROGRAMS = Path(__file__).parent / "programs"
 NEEDED = "SLIPWAY_NEEDS_CLUSTER"
@@ -55,6 +58,19 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dockerd.Dockerd
             yield daemon
     except Unfit as error:
         cant(str(error))
+
+
+@pytest.fixture(scope="session")
+def both(docker: dockerd.Dockerd) -> str:
+    """The base image, by digest, for amd64 and arm64. That for arm64 is a double: nothing of it could be run."""
+    status = b"Package: double\nStatus: install ok installed\nVersion: 1\nArchitecture: arm64\n"
+    root = layer({"var/lib/dpkg/status": status})
+    digests = [f"sha256:{hashlib.sha256(root).hexdigest()}"]
+    settings = {"architecture": "arm64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": digests}}
+    double = push("base", json.dumps(settings).encode(), [root], docker.registry)
+    name = f"{docker.registry}/base:both"
+    docker("manifest", "create", "--insecure", name, docker.base, double)
+    return f"{docker.registry}/base@{docker('manifest', 'push', '--purge', '--insecure', name).split()[-1]}"
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,8 @@
 """A constant load: so many requests a second, each on a connection of its own, until SIGTERM.
 
-python -m tests.cluster.load PORT RATE ADDRESS REQUEST TRIES, run inside the cluster's network. Prints {sent, failed:
-{why: count}, ...} at last. A request that finds nobody is sent again until TRIES are used up, as a gateway or our
-client would: after 0.2 s, and twice as long each time.
+python -m tests.cluster.load PORT RATE ADDRESS REQUEST TRIES PAUSE, run inside the cluster's network. Prints {sent,
+failed: {why: count}, ...} at last. A request that finds nobody is sent again until TRIES are used up, as a gateway or
+our client would: after 0.2 s, and twice as long each time. The last byte of each comes PAUSE seconds after the others.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def post(path: str, key: str, body: str) -> str:
 class Load:
     """Runs while the context lasts; `result` is there after it."""
 
-    def __init__(self, port: int, rate: int, address: str = "127.0.0.1", request: str = GET, tries: int = 1) -> None:
+    def __init__(
+        self, port: int, rate: int, address: str = "127.0.0.1", request: str = GET, tries: int = 1, pause: float = 0
+    ) -> None:
         self.command = [
             "nsenter",
             "--target",
@@ -46,7 +48,7 @@ class Load:
             "-m",
             "tests.cluster.load",
         ]
-        self.command += [str(port), str(rate), address, request, str(tries)]
+        self.command += [str(port), str(rate), address, request, str(tries), str(pause)]
         self.result: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -68,6 +70,7 @@ class Asking:
     port: int
     request: bytes
     tries: int
+    pause: float
     found: Counter[str] = field(default_factory=Counter)
     took: list[float] = field(default_factory=list)
     again: int = 0
@@ -90,7 +93,10 @@ async def _try(asking: Asking) -> str:
     try:
         async with asyncio.timeout(TIMEOUT):
             reader, writer = await asyncio.open_connection(asking.address, asking.port)
-            writer.write(asking.request)
+            early = len(asking.request) - (asking.pause > 0)
+            writer.write(asking.request[:early])
+            await asyncio.sleep(asking.pause)
+            writer.write(asking.request[early:])
             answer = await reader.read()
             writer.close()
     except (OSError, TimeoutError) as error:
@@ -121,6 +127,7 @@ async def _run(asking: Asking, rate: int) -> None:
 
 
 if __name__ == "__main__":
-    port, rate, address, request, tries = sys.argv[1:]
-    asking = Asking(address=address, port=int(port), request=request.encode(), tries=int(tries))
+    port, rate, address, request, tries, pause = sys.argv[1:]
+    about = {"address": address, "port": int(port), "request": request.encode()}
+    asking = Asking(**about, tries=int(tries), pause=float(pause))
     asyncio.run(_run(asking, int(rate)))

@@ -24,6 +24,7 @@ PORTS = (API, REGISTRY, *NODE_PORTS)
 # Inside only.
 ETCD = "http://127.0.0.1:2379"
 METRICS = 4443
+KEDA = 4444
 
 CGROUP = "slipway-cluster"
 

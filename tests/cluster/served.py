@@ -92,8 +92,11 @@ class Served(Throwaway):
         return json.loads(self.pulumi("stack", "output", "--json"))["services"]
 
 
-def building(folder: Path, docker: Any, services: dict[str, dict[str, Any]], **settings: Any) -> Served:
-    """A stack in a new folder, whose program builds its images itself, with the tests' own Docker daemon."""
+def building(
+    folder: Path, docker: Any, services: dict[str, dict[str, Any]], image: dict[str, str] | None = None, **settings: Any
+) -> Served:
+    """A stack in a new folder, whose program builds its images itself, with the tests' own Docker daemon. `image`: the
+    settings of `slipway:image`, where they are others."""
     folder.mkdir()
     stack = Served(folder, services, docker=True, **settings)
     stack.environment |= {key: docker.environment[key] for key in ("DOCKER_HOST", "DOCKER_CONFIG")}
@@ -101,7 +104,7 @@ def building(folder: Path, docker: Any, services: dict[str, dict[str, Any]], **s
     stack.seconds = 900
     file = stack.program / f"Pulumi.{stack.stack}.yaml"
     content = yaml.safe_load(file.read_text())
-    content["config"]["slipway:image"] = {"base": docker.base, "python": "3.11"}
+    content["config"]["slipway:image"] = image or {"base": docker.base, "python": "3.11"}
     file.write_text(yaml.safe_dump(content))
     return stack
 

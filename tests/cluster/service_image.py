@@ -37,7 +37,7 @@ def service_image(name: str, artifact: Path, replaced: Mapping[str, bytes] | Non
     code = {f"app/{each.relative_to(ROOT)}": each for each in ONNX.serving_code()}
     model = {f"app/artifact/{each.name}": each for each in sorted(artifact.iterdir()) if each.is_file()}
     changed = {f"app/{path}": content for path, content in (replaced or {}).items()}
-    layers = [_base(), _packages(), _layer(code), _layer(model), *([_layer(changed)] if changed else [])]
+    layers = [_base(), _packages(), layer(code), layer(model), *([layer(changed)] if changed else [])]
     settings = {
         "architecture": "amd64",
         "os": "linux",
@@ -47,9 +47,9 @@ def service_image(name: str, artifact: Path, replaced: Mapping[str, bytes] | Non
     return push(name, json.dumps(settings).encode(), layers)
 
 
-def push(name: str, config: bytes, layers: list[Path | bytes]) -> str:
-    """Puts an image into the cluster's registry; its reference by digest."""
-    with httpx.Client(base_url=f"http://{REGISTRY}/v2/{name}", trust_env=False, timeout=120) as registry:
+def push(name: str, config: bytes, layers: list[Path | bytes], where: str = REGISTRY) -> str:
+    """Puts an image into a registry, the cluster's own unless it is said; its reference by digest."""
+    with httpx.Client(base_url=f"http://{where}/v2/{name}", trust_env=False, timeout=120) as registry:
         described = []
         for kind, blob in [(CONFIG, config), *((LAYER, each) for each in layers)]:
             digest = _digest(blob)
@@ -57,15 +57,15 @@ def push(name: str, config: bytes, layers: list[Path | bytes]) -> str:
             described.append({"mediaType": kind, "size": size, "digest": digest})
             if registry.head(f"/blobs/{digest}").status_code == 200:
                 continue
-            where = httpx.URL(registry.post("/blobs/uploads/").headers["location"])
-            done = registry.put(where.copy_merge_params({"digest": digest}), content=_content(blob))
+            upload = httpx.URL(registry.post("/blobs/uploads/").headers["location"])
+            done = registry.put(upload.copy_merge_params({"digest": digest}), content=_content(blob))
             assert done.status_code == 201, done.text
         text = json.dumps(
             {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0], "layers": described[1:]}
         ).encode()
         done = registry.put(f"/manifests/{_digest(text)}", content=text, headers={"content-type": MANIFEST})
         assert done.status_code == 201, done.text
-    return f"{REGISTRY}/{name}@{_digest(text)}"
+    return f"{where}/{name}@{_digest(text)}"
 
 
 def _base() -> Path:
@@ -93,7 +93,7 @@ def _packages() -> Path:
     return made("service-packages", key_of(REQUIREMENTS), install, "installing the service's packages") / "layer.tar"
 
 
-def _layer(files: Mapping[str, Path | bytes]) -> bytes:
+def layer(files: Mapping[str, Path | bytes]) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as tar:
         for name, source in files.items():

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 
 import httpx
@@ -15,6 +16,7 @@ from tests.cluster.served import building, predict
 from tests.cluster.service_image import REGISTRY
 from tests.waiting import until
 
+pytestmark = pytest.mark.skipif("SLIPWAY_FULL" not in os.environ, reason="make test-cluster-full")
 X = [1, 2, 3, 4]
 SERVICES = {"steep": {"rollout": {"deadlineSeconds": 90}}}
 # What OpenShift's admission gives a pod of a namespace: a user and a group of the namespace's own range.
@@ -111,9 +113,9 @@ def answers(address):
         return False
 
 
-def test_a_registry_with_a_password_is_pulled_from_with_the_secret_that_is_named(
-    brought, closed, api, docker, tmp_path
-):
+@pytest.fixture(scope="module")
+def pulled(closed, api, docker, both, tmp_path_factory):
+    """A stack that was not told of the Secret yet; its image is for two processors."""
     space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "closed"}}
     login = base64.b64encode(f"{dockerd.USER}:{dockerd.PASSWORD}".encode()).decode()
     secret = {
@@ -124,16 +126,32 @@ def test_a_registry_with_a_password_is_pulled_from_with_the_secret_that_is_named
     api.apply(space, "test")
     api.apply(secret, "test")
     settings = {"registry": f"{closed}/team", "createNamespace": False}
+    hasty = {"steep": {"rollout": {"deadlineSeconds": 20}}}
+    image = {"base": both, "python": "3.11", "arch": "amd64,arm64"}
     try:
-        hasty = {"steep": {"rollout": {"deadlineSeconds": 20}}}
-        with building(tmp_path / "closed", docker, hasty, **settings) as stack:
-            said = stack.up(fails=True)
-            assert "ImagePull" in said or "ErrImagePull" in said
-            stack.settings["pullSecret"] = "regcred"
-            stack.write()
-            stack.up()
-            assert predict(api, "closed", "steep", X) == pytest.approx(20)
-            assert pod_spec(api, "closed")["imagePullSecrets"] == [{"name": "regcred"}]
+        with building(tmp_path_factory.mktemp("stack") / "closed", docker, hasty, image, **settings) as stack:
+            yield stack
             stack.destroy()
     finally:
         api.delete(Ref.to(space), "Background")
+
+
+def test_a_registry_with_a_password_is_pulled_from_with_the_secret_that_is_named(pulled, api):
+    said = pulled.up(fails=True)
+    assert "ImagePull" in said or "ErrImagePull" in said
+    pulled.settings["pullSecret"] = "regcred"
+    pulled.write()
+    pulled.up()
+    assert predict(api, "closed", "steep", X) == pytest.approx(20)
+    assert pod_spec(api, "closed")["imagePullSecrets"] == [{"name": "regcred"}]
+
+
+def test_an_image_for_two_processors_goes_to_nodes_of_either_and_runs_on_this_one(pulled, api, docker):
+    spec = pod_spec(api, "closed")
+    (container,) = spec["containers"]
+    described = json.loads(docker("manifest", "inspect", "--insecure", container["image"]))["manifests"]
+    assert [each["platform"]["architecture"] for each in described] == ["amd64", "arm64"]
+    (term,) = spec["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [{"key": "kubernetes.io/arch", "operator": "In", "values": ["amd64", "arm64"]}]
+    assert predict(api, "closed", "steep", X) == pytest.approx(20)
+    pulled.up("--expect-no-changes")

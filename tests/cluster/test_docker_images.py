@@ -25,6 +25,8 @@ from tests.service.conftest import EXAMPLES as INPUTS
 from tests.service.conftest import make_artifact
 
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+MACHINES = {"amd64": 62, "arm64": 183}  # in the head of an ELF file
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +49,18 @@ def ref(stack):
     return json.loads(stack.pulumi("stack", "output", "--json", "--stack", stack.stack))["ref"]
 
 
-def layers(image):
-    """(digest, size) of each layer, the base's first."""
+def manifest(image, kind=MANIFEST):
+    """What the registry has under a name by digest."""
     name, _, digest = image.partition("@")
     registry, _, repository = name.partition("/")
-    request = Request(f"http://{registry}/v2/{repository}/manifests/{digest}", headers={"Accept": MANIFEST})
+    request = Request(f"http://{registry}/v2/{repository}/manifests/{digest}", headers={"Accept": kind})
     with urlopen(request, timeout=30) as answer:
-        return [(each["digest"], each["size"]) for each in json.load(answer)["layers"]]
+        return json.load(answer)
+
+
+def layers(image):
+    """(digest, size) of each layer, the base's first."""
+    return [(each["digest"], each["size"]) for each in manifest(image)["layers"]]
 
 
 def files(image, layer):
@@ -188,6 +195,31 @@ def test_it_is_at_most_1_3_times_python_numpy_and_onnxruntime_on_the_same_base(s
     print(f"\nimage {own / 1e6:.0f} MB, bare {bare / 1e6:.0f} MB, {own / bare:.2f} times")
     print(f"in the registry, by layer: {[round(size / 1e6, 1) for _, size in layers(ref(stack))]} MB")
     assert own / bare <= 1.3
+
+
+@pytest.mark.skipif("SLIPWAY_FULL" not in os.environ, reason="make test-cluster-full")
+def test_one_image_for_two_processors_has_the_wheels_of_each_and_runs_nothing_of_the_other(docker, models, both):
+    name = f"{docker.registry}/two/digits"
+    command = ["image", "build", "--artifact", models["linear"], "--name", name, "--key", "one"]
+    command += ["--base", both, "--python", "3.11", "--arch", "amd64,arm64"]
+    built = json.loads(slipway(docker, *command))
+    assert built["built"]
+    parts = {
+        each["platform"]["architecture"]: f"{name}@{each['digest']}"
+        for each in manifest(built["ref"], LIST)["manifests"]
+    }
+    assert parts.keys() == MACHINES.keys()
+    added = {arch: [digest for digest, _ in layers(part)[1:]] for arch, part in parts.items()}
+    assert added["amd64"][1:] == added["arm64"][1:]  # code and model
+    for arch, (packages, *_) in added.items():
+        found = files(parts[arch], packages)
+        machines = {int.from_bytes(each[18:20], "little") for each in found.values() if each[:4] == b"\x7fELF"}
+        assert machines == {MACHINES[arch]}
+        bill = json.loads(found["packages/sbom.cdx.json"])["components"]
+        assert ("pkg:deb/debian/double@1?arch=arm64" in [each["purl"] for each in bill]) is (arch == "arm64")
+    assert json.loads(slipway(docker, *command)) == {"ref": built["ref"], "built": False}
+    code = "import onnxruntime, platform; print(platform.machine())"
+    assert docker("run", "--rm", "--entrypoint", "python3", built["ref"], "-c", code) == "x86_64"
 
 
 def test_packages_can_be_fetched_inside_of_the_build_and_no_layer_keeps_the_secrets(docker, models, tmp_path):

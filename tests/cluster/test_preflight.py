@@ -10,6 +10,7 @@ from slipway.simulator.kube.api import ApiError, Ref
 from tests.callers import KEY
 from tests.cluster import places
 from tests.cluster.crds import definitions, installed
+from tests.waiting import until
 
 SPACE = "preflight"
 SERVICE = {"model": "models/digits", "image": "registry.example/digits@sha256:" + "a" * 64}
@@ -110,6 +111,28 @@ def test_a_namespace_that_should_be_there_and_a_claim_that_is_not_yet_are_told(s
     assert "there is no namespace elsewhere" in text
     texts = said(places.kubeconfig(), models="models")
     assert ("warned", f"there is no claim models in {SPACE} yet (kubernetes.models): pods wait for it") in texts
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ({}, "no default one"),
+        ({"storageClassName": "gone"}, "no storage class gone"),
+        ({"storageClassName": ""}, "wait"),
+    ],
+)
+def test_a_claim_that_is_not_bound_is_told_with_what_its_storage_class_lacks(named, why, space):
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, **named}
+    about = {"name": "models", "namespace": SPACE}
+    claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": about, "spec": spec}
+    space.apply(claim, "test")
+    try:
+        until(lambda: space.get(Ref.to(claim))["status"].get("phase") == "Pending", 30)
+        (text,) = [text for outcome, text in said(places.kubeconfig(), models="models") if outcome == "warned"]
+        assert "is Pending" in text and why in text
+    finally:
+        space.delete(Ref.to(claim), "Background")
+        until(lambda: space.get(Ref.to(claim)) is None, 30)
 
 
 def test_a_kubeconfig_or_context_that_is_not_there_fails_and_a_silent_cluster_is_unknown(tmp_path):

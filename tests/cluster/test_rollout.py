@@ -1,13 +1,12 @@
-"""New versions under constant load, through a node port on 127.0.0.1 inside the cluster's network."""
+"""New versions of a Deployment that does not drain lose requests: the load can fail. That ours lose none is in
+test_served.py."""
 
 import time
-
-import pytest
 
 from tests.cluster.conftest import answer, configure
 from tests.cluster.load import Load
 
-ROLLOUTS = 5
+ROLLOUTS = 3
 RATE = 100
 
 
@@ -19,13 +18,12 @@ def roll(stack, port, version):
     time.sleep(4)  # an old pod that drains may still be asked
 
 
-@pytest.mark.parametrize("drain", ["3", "0"], ids=["with drain", "without drain"])
-def test_a_rolling_update_loses_nothing_with_drain_and_something_without(drain, new_stack):
-    stack = new_stack(f"rollout-{drain}", replicas="2", drain=drain)
+def test_a_rolling_update_without_drain_loses_something(new_stack):
+    stack = new_stack("rollout", replicas="2", drain="0")
     stack.up()
     with Load(stack.port, RATE) as load:
         for number in range(2, 2 + ROLLOUTS):
             roll(stack, stack.port, str(number))
-    print(f"\n{ROLLOUTS} rollouts, drain {drain} s: {load.result}")
+    print(f"\n{ROLLOUTS} rollouts without drain: {load.result}")
     assert load.result["sent"] > RATE * ROLLOUTS * 4
-    assert bool(load.result["failed"]) == (drain == "0"), load.result
+    assert load.result["failed"]

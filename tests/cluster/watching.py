@@ -47,19 +47,13 @@ def sooner_rules(spec: dict[str, Any]) -> dict[str, Any]:
     return {"groups": groups}
 
 
-def scraped(monitor: dict[str, Any], pods: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """The scrape configuration that the operator writes for a PodMonitor, with pods by the address of their metrics in
-    place of those that it would find in a cluster. `pods`: what Prometheus would find out about each."""
+def scrape_of(monitor: dict[str, Any]) -> dict[str, Any]:
+    """The scrape configuration that the operator writes for a PodMonitor."""
     done = subprocess.run(
         [commands("scrape") / "scrape", VERSION], input=json.dumps(monitor), capture_output=True, text=True, check=True
     )
     (found,) = yaml.safe_load(done.stdout.replace("$(SHARD)", "0"))["scrape_configs"]  # as the pod's reloader does
-    del found["kubernetes_sd_configs"]
-    return found | {
-        "scrape_interval": SCRAPES,
-        "scrape_timeout": SCRAPES,
-        "static_configs": [{"targets": [address], "labels": labels} for address, labels in pods.items()],
-    }
+    return dict(found)
 
 
 def pod(namespace: str, name: str, labels: dict[str, str]) -> dict[str, str]:
@@ -80,21 +74,21 @@ def pod(namespace: str, name: str, labels: dict[str, str]) -> dict[str, str]:
 
 
 class Receivers:
-    """Doubles of a webhook, a chat and a mail server. `told`: (receiver, alert, firing or resolved) in order."""
+    """Doubles of a webhook, a chat and a mail server. `told`, in order: (receiver, namespace, alert, "firing" or
+    "resolved")."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, str, str]] = []
+        self.told: list[tuple[str, str, str, str]] = []
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), _posts(self.note))
         self.mail = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _mails(self.note))
         for each in (self.http, self.mail):
             threading.Thread(target=each.serve_forever, daemon=True).start()
 
     def note(self, receiver: str, text: str) -> None:
+        """A text is of one alert and namespace, as they are grouped by."""
         state = "resolved" if "resolved" in text.lower() else "firing"
-        self.told += [(receiver, name, state) for name in sorted(set(re.findall(r"Slipway[A-Z]\w+", text)))]
-
-    def has(self, receiver: str, alert: str, state: str) -> bool:
-        return (receiver, alert, state) in self.told
+        (alert, *_), (space, *_) = (re.findall(each, text) for each in (r"Slipway[A-Z]\w+", r"slipway-[a-z]+"))
+        self.told.append((receiver, space, alert, state))
 
     def close(self) -> None:
         for each in (self.http, self.mail):
@@ -118,7 +112,7 @@ def prometheus(
             "slack_configs": [{"api_url": f"{web}/chat", "channel": "#alerts", "send_resolved": True}],
             "email_configs": [mail | {"smarthost": f"127.0.0.1:{receivers.mail.server_address[1]}"}],
         }
-        route = {"receiver": "team", "group_by": ["alertname"], "group_wait": "1s", "group_interval": "1s"}
+        route = {"receiver": "team", "group_by": ["alertname", "namespace"], "group_wait": "1s", "group_interval": "1s"}
         (folder / "alertmanager.yml").write_text(yaml.safe_dump({"route": route, "receivers": [receiver]}))
         for number, groups in enumerate(rules):
             (folder / f"rules-{number}.yml").write_text(yaml.safe_dump(groups))
@@ -147,7 +141,7 @@ def prometheus(
             after.callback(process.wait)
             after.callback(process.terminate)
         for port in ports:
-            until(lambda port=port: _ready(port), 30, f"port {port} is not ready")  # type: ignore[misc]
+            until(lambda port=port: ready(port), 30, f"port {port} is not ready")  # type: ignore[misc]
         yield f"http://127.0.0.1:{ports[0]}", receivers
 
 
@@ -158,7 +152,7 @@ def asked(prometheus: str, query: str) -> list[dict[str, Any]]:
     return found
 
 
-def _ready(port: int) -> bool:
+def ready(port: int) -> bool:
     try:
         return httpx.get(f"http://127.0.0.1:{port}/-/ready").status_code == 200
     except httpx.TransportError:

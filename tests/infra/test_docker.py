@@ -59,10 +59,11 @@ def test_the_key_of_an_image_follows_what_goes_in_and_nothing_else():
         image_key("sha256:1", ONNX, "nvidia", ImageConfig()),
         image_key("sha256:1", ONNX, "nvidia", ImageConfig(cuda="12")),
         image_key("sha256:1", ONNX, "none", ImageConfig(arch="arm64")),
+        image_key("sha256:1", ONNX, "none", ImageConfig(arch="amd64,arm64")),
         image_key("sha256:1", ONNX, "none", ImageConfig(base=f"python{DIGEST}")),
         image_key("sha256:1", ONNX, "none", ImageConfig(python="3.13")),
     ]
-    assert len({plain, *others}) == 7
+    assert len({plain, *others}) == 8
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,8 @@ def test_the_key_of_an_image_follows_what_goes_in_and_nothing_else():
     [
         ({}, {"image": {"base": "python:3.12"}}, ["slipway:image.base", "'python:3.12'"]),
         ({}, {"image": {"arch": "sparc"}}, ["slipway:image.arch", "'amd64'"]),
+        ({}, {"image": {"arch": "amd64,arm64"}}, ["slipway:image.arch", "one host"]),
+        ({"accelerator": "nvidia"}, {"image": {"arch": "arm64", "cuda": "12"}}, ["slipway:image.arch", 'cuda: "13"']),
         ({}, {"image": {"python": "2.7"}}, ["slipway:image.python", "'3.12'"]),
         ({}, {"docker": {"host": "me@machine"}}, ["slipway:docker.host", "'me@machine'"]),
         ({}, {"docker": {"address": "everywhere"}}, ["slipway:docker.address", "127.0.0.1"]),

@@ -7,7 +7,9 @@ import pytest
 from slipway.infra.monitoring.panels import panels
 from slipway.infra.monitoring.rules import rules
 from slipway.infra.runtime import ONNX
+from slipway.infra.workload.cluster import Placement
 from slipway.infra.workload.names import stack_label
+from slipway.infra.workload.placement import ARCH, scheduling
 from slipway.infra.workload.pod import memory, start_budget
 
 from tests.recorder import run_program
@@ -175,9 +177,9 @@ def test_gpu_pods_ask_for_one_prefer_spot_and_keep_a_base_off_it():
     assert (scaled["minReplicas"], scaled["maxReplicas"], scaled["scaleTargetRef"]["name"]) == (2, 4, "digits")
 
 
-def pods_of(services, **kubernetes):
-    """Pod specs by service, with settings of the cluster."""
-    ran = run_program(platform="kubernetes", access=JWT, services=services, kubernetes=kubernetes)
+def pods_of(services, image=None, **kubernetes):
+    """Pod specs by service, with settings of the cluster and of images."""
+    ran = run_program(platform="kubernetes", access=JWT, services=services, image=image or {}, kubernetes=kubernetes)
     found = [each for each in manifests_of(ran) if each["kind"] == "Deployment"]
     return {each["metadata"]["name"]: pod_of(each) for each in found}
 
@@ -192,6 +194,23 @@ def test_an_image_of_ours_goes_to_nodes_of_its_processor_alone():
     pods = pods_of({"ours": {"model": MODEL["model"]}, "theirs": MODEL}, registry="registry.example/team")
     assert pods["ours"]["nodeSelector"] == {"kubernetes.io/arch": "amd64"}
     assert "nodeSelector" not in pods["theirs"]
+
+
+@pytest.mark.parametrize("placements", [{}, {"placements": {"none": [{"selector": {"pool": "a"}}, {}]}}])
+def test_an_image_for_two_processors_goes_to_nodes_of_either_and_of_no_other(placements):
+    kubernetes = {"registry": "registry.example/team", **placements}
+    (pod,) = pods_of({"ours": {"model": MODEL["model"]}}, image={"arch": "amd64,arm64"}, **kubernetes).values()
+    (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term == {"matchExpressions": [{"key": ARCH, "operator": "In", "values": ["amd64", "arm64"]}]}
+    assert ARCH not in pod.get("nodeSelector", {})
+
+
+def test_each_kind_of_node_is_asked_for_its_processors_too():
+    places = [Placement(selector={"pool": each}) for each in ("a", "b")]
+    affinity = scheduling(places, {}, "amd64,arm64")["affinity"]["nodeAffinity"]
+    terms = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert [[each["key"] for each in term["matchExpressions"]] for term in terms] == [["pool", ARCH]] * 2
+    assert len(affinity["preferredDuringSchedulingIgnoredDuringExecution"]) == 2
 
 
 def test_a_user_that_the_cluster_assigns_is_none_that_we_name_and_never_root():

@@ -14,10 +14,11 @@ POOL = {"resource": "nvidia.com/gpu"}
 GPU = {"accelerator": "nvidia"}
 
 
-def parse(service=None, kubernetes=None, platform="kubernetes", **more):
+def parse(service=None, kubernetes=None, platform="kubernetes", arch="amd64", **more):
     services = {"a": {"model": "models/digits", **({"image": IMAGE} if platform != "local" else {}), **(service or {})}}
     services |= {name: {"model": "models/digits", "image": IMAGE, **each} for name, each in more.items()}
-    values = {"services": services, "kubernetes": kubernetes or {}, "access": JWT}
+    image = {"arch": arch, "cuda": "12"}
+    values = {"services": services, "kubernetes": kubernetes or {}, "access": JWT, "image": image}
     return StackConfig.parse(
         {"slipway:platform": platform, **{f"slipway:{k}": json.dumps(v) for k, v in values.items()}}
     )
@@ -119,6 +120,21 @@ def test_what_could_not_work_is_refused_naming_key_and_fix(service, kubernetes, 
         parse(service, kubernetes)
     for part in named:
         assert part in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("service", "kubernetes", "named"),
+    [
+        ({}, {"load": "kind load {image}"}, ["slipway:image.arch: amd64,arm64", "set kubernetes.registry"]),
+        (GPU, {"registry": "registry.example/team"}, ["slipway:image.arch: amd64,arm64", 'image.cuda: "13"']),
+    ],
+)
+def test_an_image_for_two_processors_that_could_not_be_is_refused(service, kubernetes, named):
+    with pytest.raises(ConfigError) as refusal:
+        parse({"image": None, **service}, kubernetes, arch="amd64,arm64")
+    for part in named:
+        assert part in str(refusal.value)
+    parse({**service, "image": IMAGE}, kubernetes if "registry" in kubernetes else {}, arch="amd64,arm64")
 
 
 @pytest.mark.parametrize(

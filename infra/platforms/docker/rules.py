@@ -16,6 +16,9 @@ def problems(config: StackConfig) -> Iterator[str]:
         yield f"access.allow: {hidden}"
     if config.access.rate.perAddress:
         yield f"access.rate.perAddress: {hidden}"
+    if "," in config.image.arch:
+        yield f"image.arch: {config.image.arch}: one host has one of them: name that"
+    yield from config.image.problems({each.accelerator for each in config.services.values()})
     for name, service in config.services.items():
         if "cpu" in service.resources.model_fields_set:
             yield f"services.{name}.resources.cpu: containers share the host's cores: remove it, or set workers"

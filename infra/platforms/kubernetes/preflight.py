@@ -30,6 +30,7 @@ BUDGET = ("policy/v1", "PodDisruptionBudget")
 GATEWAY = ("gateway.networking.k8s.io/v1", "Gateway")
 SCALER = ("keda.sh/v1alpha1", "ScaledObject")
 HPA = ("autoscaling/v2", "HorizontalPodAutoscaler")
+STORAGE = ("storage.k8s.io/v1", "StorageClass")
 METRICS = ("metrics.k8s.io/v1beta1", "PodMetrics")
 WATCHED = (
     ("monitoring.coreos.com/v1", "PodMonitor"), ("monitoring.coreos.com/v1", "PrometheusRule"), ("v1", "ConfigMap"),
@@ -153,7 +154,17 @@ def _claim(server: Any, config: StackConfig, space: str) -> Iterator[Said]:
     if found is None:
         yield WARNED, f"there is no claim {name} in {space} yet (kubernetes.models): pods wait for it"
     elif found is not UNREAD and found.status.phase != "Bound":
-        yield WARNED, f"the claim {name} in {space} is {found.status.phase}: pods wait until it is bound"
+        why = _unbound(server, found.spec.storageClassName)
+        yield WARNED, f"the claim {name} in {space} is {found.status.phase}: {why}"
+
+
+def _unbound(server: Any, name: str | None) -> str:
+    """`name`: of the claim's storage class."""
+    if name is None:  # the server would have filled in the default one
+        return "it names no storage class, and the cluster has no default one: name one in the claim"
+    if name and _there(server, *STORAGE, name) is None:
+        return f"the cluster has no storage class {name}: make it, or name one in the claim that is there"
+    return "pods wait until it is bound"
 
 
 def _there(server: Any, version: str, kind: str, name: str, namespace: str | None = None) -> Any:

@@ -37,6 +37,9 @@ def problems(config: StackConfig) -> Iterator[str]:
             )
     if own.registry and own.load:
         yield "kubernetes.load: images go to kubernetes.registry already: leave one of them out"
+    if own.load and "," in config.image.arch:
+        yield f"image.arch: {config.image.arch}: only a registry holds one image for both: set kubernetes.registry"
+    yield from config.image.problems({each.accelerator for each in config.services.values() if not each.image})
     yield from _too_few_gpus(own, config.services)
     yield from taken(config.services)
 

@@ -7,9 +7,9 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slipway.infra.content import content_key
@@ -26,7 +26,13 @@ from slipway.service.manifest import Manifest, fill
 
 DOCKERFILE = ROOT / "service" / "Dockerfile"
 PARTS = ROOT / "service" / "image"
-PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
+# Of the wheels, by processor and accelerator: ONNX Runtime for GPUs is built on a newer glibc for arm64.
+PLATFORMS = {
+    ("amd64", "none"): "x86_64-manylinux_2_28",
+    ("arm64", "none"): "aarch64-manylinux_2_28",
+    ("amd64", "nvidia"): "x86_64-manylinux_2_28",
+    ("arm64", "nvidia"): "aarch64-manylinux_2_34",
+}
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 
@@ -35,8 +41,9 @@ INDEX_VARIABLES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST")
 class ImageRequest:
     """What an image is made of. `name` without a tag; `key` is its tag, and stands for everything else in here.
 
-    Without an `artifact` it has no model. `packages`: `copied` fetches wheels out here, `fetched` lets the build do it,
-    with the certificates and the package index of this environment as secrets.
+    Without an `artifact` it has no model. `arch`: one processor, or several with commas between. `packages`: `copied`
+    fetches wheels out here, `fetched` lets the build do it, with the certificates and the package index of this
+    environment as secrets.
     """
 
     name: str
@@ -58,6 +65,11 @@ class ImageRequest:
     def image(self) -> str:
         return f"{self.name}:{self.key}"
 
+    def parts(self) -> list[ImageRequest]:
+        """One for each processor; the image itself where it is for one."""
+        several = self.arch.split(",")
+        return [replace(self, arch=each, key=f"{self.key}-{each}") for each in several] if several[1:] else [self]
+
 
 def pushed(request: ImageRequest, cache_from: str | None) -> tuple[str, bool]:
     """`<name>@sha256:...`, and whether it had to be built. What has the key's tag in the registry is taken as it is.
@@ -67,17 +79,18 @@ def pushed(request: ImageRequest, cache_from: str | None) -> tuple[str, bool]:
     docker = Docker()
     if digest := docker.digest(request.image):
         return f"{request.name}@{digest}", False
-    _build(docker, request, cache_from)
-    try:
-        report(f"pushing {request.image}")
-        docker("push", "--quiet", request.image, image=request.image)
-    except DockerError:
-        # Tags that can't change refuse the second of two machines that build the same.
-        if (digest := docker.digest(request.image)) is None:
-            raise
+    parts = request.parts()
+    missing = [each for each in parts if each is request or not docker.digest(each.image)]
+    for name in _built(docker, missing, cache_from):
+        report(f"pushing {name}")
+        with _unless_there(docker, name):
+            docker("push", "--quiet", name, image=name)
+        docker("image", "rm", "--no-prune", name)  # BuildKit keeps its layers for the next build
+    if parts[1:]:
+        with _unless_there(docker, request.image):
+            docker.join(request.image, [each.image for each in parts])
     if (digest := docker.digest(request.image)) is None:
         raise PipelineError(f"the registry took {request.image}, and does not have it: run this again")
-    docker("image", "rm", "--no-prune", request.image)  # BuildKit keeps its layers for the next build
     return f"{request.name}@{digest}", True
 
 
@@ -86,7 +99,7 @@ def loaded(request: ImageRequest, host: str | None) -> tuple[str, bool]:
     docker = Docker(host)
     if found := docker.id(request.image):
         return found, False
-    _build(docker, request, None)
+    [_] = _built(docker, [request], None)
     if (found := docker.id(request.image)) is None:
         raise PipelineError(f"{request.image} was built, and the daemon does not have it: run this again")
     return found, True
@@ -115,9 +128,33 @@ def imported(request: ImageRequest, importer: str) -> tuple[str, bool]:
     return request.image, built
 
 
-def _build(docker: Docker, request: ImageRequest, cache_from: str | None) -> None:
+@contextmanager
+def _unless_there(docker: Docker, image: str) -> Iterator[None]:
+    """Tags that can't change refuse the second of two machines that build the same."""
+    try:
+        yield
+    except DockerError:
+        if docker.digest(image) is None:
+            raise
+
+
+def _built(docker: Docker, parts: Sequence[ImageRequest], cache_from: str | None) -> Iterator[str]:
+    """Builds images that differ in nothing but the processor; the name of each once it is built."""
+    if not parts:
+        return
     docker("version", "--format", "{{.Server.Version}}")  # without a daemon nothing is fetched first
-    with _context(request) as context, _secrets(context, request.packages) as secrets:
+    with _context(parts[0]) as context:
+        for part in parts:
+            if part.packages == "copied":
+                shutil.rmtree(context / "packages", ignore_errors=True)
+                _copy_packages(part, context / "packages")
+            settle(context)
+            _build(docker, part, context, cache_from)
+            yield part.image
+
+
+def _build(docker: Docker, request: ImageRequest, context: Path, cache_from: str | None) -> None:
+    with _secrets(request.packages) as secrets:
         arguments = {name: getattr(request, name) for name in ("base", "python", "accelerator", "packages")}
         given = [f"{name.upper()}={value}" for name, value in arguments.items()]
         labels = {
@@ -140,7 +177,7 @@ def _build(docker: Docker, request: ImageRequest, cache_from: str | None) -> Non
 
 @contextmanager
 def _context(request: ImageRequest) -> Iterator[Path]:
-    """The folder that the Dockerfile copies from: the same bytes, modes and time stamps wherever it is made."""
+    """The folder that the Dockerfile copies from, but for the packages of a processor."""
     model = described(request.artifact, home()).path if request.artifact else None
     if request.artifact and model is None:
         raise BadInput(f"{request.artifact}: the store holds no such artifact, or a damaged one; build the model again")
@@ -156,9 +193,7 @@ def _context(request: ImageRequest) -> Iterator[Path]:
             (context / "model" / "model").mkdir()
             fill(context / "model" / "model", Manifest.read(model), lambda name: pieces(model, name))
         _export(request.runtime, context / "bento")
-        if request.packages == "copied":
-            _copy_packages(lock, request, context / "packages")
-        settle(context)
+        settle(context)  # the same bytes, modes and time stamps wherever it is made
         yield context
 
 
@@ -189,13 +224,14 @@ def _export(runtime: Runtime, into: Path) -> None:
         raise PipelineError(f"the Bento can't be exported:\n{done.stderr.strip()[-2000:]}")
 
 
-def _copy_packages(lock: Path, request: ImageRequest, into: Path) -> None:
+def _copy_packages(request: ImageRequest, into: Path) -> None:
     """Wheels for the image's Python and processor, checked against the lock's hashes and unpacked."""
     import uv
 
+    lock = request.runtime.lock(request.accelerator, request.cuda)
     report(f"fetching the packages of {shown(lock)} for Python {request.python} on {request.arch}")
     command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(into), "--link-mode=copy", "--no-config"]
-    command += ["--python-platform", PLATFORMS[request.arch], "--python-version", request.python]
+    command += ["--python-platform", PLATFORMS[request.arch, request.accelerator], "--python-version", request.python]
     command += ["--only-binary", ":all:", "--require-hashes", "--requirements", str(lock)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.PIPE, text=True)
     if done.returncode:
@@ -203,7 +239,7 @@ def _copy_packages(lock: Path, request: ImageRequest, into: Path) -> None:
 
 
 @contextmanager
-def _secrets(context: Path, packages: str) -> Iterator[list[str]]:
+def _secrets(packages: str) -> Iterator[list[str]]:
     """Options that lend the build this environment's certificates and package index; no layer keeps them."""
     if packages != "fetched":
         yield []

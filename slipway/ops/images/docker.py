@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
 from collections import deque
-from typing import Any
+from collections.abc import Sequence
 
 from slipway.pipeline.errors import PipelineError
 
@@ -32,7 +33,8 @@ REMEDIES = (
     ),
     (
         r"exec format error|exec user process caused",
-        "what builds has another kind of processor than the image: set slipway:image.arch, or install QEMU for binfmt",
+        "what builds has another kind of processor than the image: set slipway:image.packages: copied, name in "
+        "slipway:image.base an image for several platforms, or install QEMU for binfmt",
     ),
     (
         r"toomanyrequests|rate limit",
@@ -98,17 +100,29 @@ class Docker:
 
     def digest(self, image: str) -> str | None:
         """What the registry holds under a name, as `sha256:...`; None where there is none. Raises DockerError."""
-        plain = ["--insecure"] if is_on_this_machine(image) else []
+        inspect = ("manifest", "inspect", *_plain(image))
         try:
-            found = json.loads(self("manifest", "inspect", "--verbose", *plain, image, image=image))
+            found = json.loads(self(*inspect, "--verbose", image, image=image))
         except DockerError as error:
             if re.search(ABSENT, error.said, re.IGNORECASE):
                 return None
             raise
-        # Of an image for several platforms there is one for each: only our own are asked for, which have one.
-        entry: dict[str, Any] = found[0] if isinstance(found, list) else found
-        digest: str = entry["Descriptor"]["digest"]
+        if "@" in image:
+            return image.partition("@")[2]
+        if isinstance(found, dict):
+            return str(found["Descriptor"]["digest"])
+        # Of an image for several processors docker tells everything but its digest, the hash of what it prints; whether
+        # that is so, the registry knows.
+        printed = self(*inspect, image, image=image).rstrip("\n")
+        digest = f"sha256:{hashlib.sha256(printed.encode()).hexdigest()}"
+        self(*inspect, f"{image.rpartition(':')[0]}@{digest}", image=image)
         return digest
+
+    def join(self, image: str, parts: Sequence[str]) -> None:
+        """Puts one image for several processors into the registry, which has each part. Raises DockerError."""
+        plain = _plain(image)
+        self("manifest", "create", "--amend", *plain, image, *parts, image=image)
+        self("manifest", "push", "--purge", *plain, image, image=image)
 
     def id(self, image: str) -> str | None:
         """The id of an image that the daemon holds. Raises DockerError."""
@@ -129,6 +143,10 @@ def registry_of(image: str) -> str:
 def is_on_this_machine(image: str) -> bool:
     """Whether the registry is on this machine: docker takes plain http for it."""
     return registry_of(image).partition(":")[0] in ("localhost", "127.0.0.1")
+
+
+def _plain(image: str) -> list[str]:
+    return ["--insecure"] if is_on_this_machine(image) else []
 
 
 def _told(said: str, image: str, host: str | None) -> DockerError:

@@ -23,28 +23,27 @@ def start(node: Node) -> None:
         "--kubelet-insecure-tls", "--kubelet-preferred-address-types=InternalIP",
         "--metric-resolution=10s", "--kubelet-request-timeout=5s",
     )  # fmt: skip
-    node.kubectl("apply", "-f", "-", stdin=OBJECTS)
+    node.kubectl("apply", "-f", "-", stdin=answering(NAME, places.METRICS, GROUP, VERSION))
+
+
+def answering(name: str, port: int, group: str, version: str) -> list[dict[str, Any]]:
+    """The objects by which the API server leads a part of its API to a process of the node."""
+    named = [{"name": "https", "port": port}]
+    slices = _object("discovery.k8s.io/v1", "EndpointSlice", name, ports=named, addressType="IPv4")
+    slices["metadata"]["labels"] = {"kubernetes.io/service-name": name}
+    return [
+        _object("v1", "Service", name, spec={"ports": [{"name": "https", "port": 443, "targetPort": port}]}),
+        {**slices, "endpoints": [{"addresses": [places.NODE_ADDRESS]}]},
+        _object(
+            "apiregistration.k8s.io/v1", "APIService", f"{version}.{group}",
+            spec={
+                "group": group, "version": version, "groupPriorityMinimum": 100, "versionPriority": 100,
+                "insecureSkipTLSVerify": True, "service": {"name": name, "namespace": SPACE},
+            },
+        ),
+    ]  # fmt: skip
 
 
 def _object(version: str, kind: str, name: str, **fields: Any) -> dict[str, Any]:
     space = {} if kind == "APIService" else {"namespace": SPACE}
     return {"apiVersion": version, "kind": kind, "metadata": {"name": name, **space}, **fields}
-
-
-OBJECTS = [
-    _object("v1", "Service", NAME, spec={"ports": [{"name": "https", "port": 443, "targetPort": places.METRICS}]}),
-    {
-        **_object("discovery.k8s.io/v1", "EndpointSlice", NAME),
-        "metadata": {"name": NAME, "namespace": SPACE, "labels": {"kubernetes.io/service-name": NAME}},
-        "addressType": "IPv4",
-        "ports": [{"name": "https", "port": places.METRICS}],
-        "endpoints": [{"addresses": [places.NODE_ADDRESS]}],
-    },
-    _object(
-        "apiregistration.k8s.io/v1", "APIService", f"{VERSION}.{GROUP}",
-        spec={
-            "group": GROUP, "version": VERSION, "groupPriorityMinimum": 100, "versionPriority": 100,
-            "insecureSkipTLSVerify": True, "service": {"name": NAME, "namespace": SPACE},
-        },
-    ),
-]  # fmt: skip

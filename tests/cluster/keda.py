@@ -1,0 +1,132 @@
+"""A double of KEDA: the autoscaler that it makes of a ScaledObject, and the metric that this one asks for.
+
+`python -m tests.cluster.keda CERTIFICATE SERVER QUERY`, run inside the cluster's network, answers it by the
+ScaledObject's own query."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import yaml
+from slipway.infra.home import ROOT
+
+from slipway.simulator.kube.api import Api, Ref
+from tests.cluster import cluster, places
+from tests.cluster.debian import watching
+from tests.cluster.parts.metrics import answering
+from tests.cluster.watching import SCRAPES, ready
+from tests.waiting import until
+
+GROUP, VERSION = "external.metrics.k8s.io", "v1beta1"
+METRIC = "s0-prometheus"  # as KEDA calls that of the first trigger
+
+
+@contextmanager
+def prometheus(folder: Path, scrape: dict[str, Any], port: int) -> Iterator[str]:
+    """The address, from outside, of a Prometheus that finds and scrapes pods in the cluster. `port`: a node port."""
+    for each in scrape["kubernetes_sd_configs"]:
+        each["kubeconfig_file"] = str(places.kubeconfig())
+    often = scrape | {"scrape_interval": SCRAPES, "scrape_timeout": SCRAPES}
+    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [often]}))
+    options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/series"]
+    program = watching() / "usr" / "bin" / "prometheus"
+    with inside(folder / "prometheus.log", program, *options, f"--web.listen-address=0.0.0.0:{port}"):
+        until(lambda: ready(port), 60, f"see {folder}/prometheus.log")
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def acting(api: Api, scaled: dict[str, Any], folder: Path) -> Iterator[Ref]:
+    """The autoscaler of a ScaledObject, which goes afterwards."""
+    trigger = scaled["spec"]["triggers"][0]["metadata"]
+    pair = ["-keyout", folder / "keda.pem", "-out", folder / "keda.crt"]
+    subprocess.run(["openssl", "req", "-x509", "-nodes", "-subj", "/CN=keda", *pair], check=True, capture_output=True)
+    with (folder / "keda.pem").open("a") as file:
+        file.write((folder / "keda.crt").read_text())
+    made = [*answering("keda", places.KEDA, GROUP, VERSION), _autoscaler(scaled, trigger["threshold"])]
+    double = [sys.executable, "-m", "tests.cluster.keda", folder / "keda.pem", trigger["serverAddress"]]
+    with inside(folder / "keda.log", *double, trigger["query"]):
+        for each in made:
+            api.apply(each, "test")
+        try:
+            yield Ref.to(made[-1])
+        finally:
+            for each in reversed(made):
+                api.delete(Ref.to(each), "Background")
+
+
+@contextmanager
+def inside(log: Path, *command: object) -> Iterator[None]:
+    """A process in the cluster's network."""
+    enter = ["nsenter", "--target", str(cluster.inside()), "--net"]
+    with log.open("w") as file:
+        process = subprocess.Popen([*enter, *map(str, command)], cwd=ROOT, stdout=file, stderr=file)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _autoscaler(scaled: dict[str, Any], threshold: str) -> dict[str, Any]:
+    """What KEDA makes of a ScaledObject with one trigger: keda/pkg/scaling and controllers/keda/hpa.go."""
+    spec, about = scaled["spec"], scaled["metadata"]
+    metric = {"name": METRIC, "selector": {"matchLabels": {"scaledobject.keda.sh/name": about["name"]}}}
+    wanted = {"type": "AverageValue", "averageValue": threshold}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": f"keda-hpa-{about['name']}", "namespace": about["namespace"]},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", **spec["scaleTargetRef"]},
+            "minReplicas": spec["minReplicaCount"],
+            "maxReplicas": spec["maxReplicaCount"],
+            "metrics": [{"type": "External", "external": {"metric": metric, "target": wanted}}],
+            "behavior": spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"],
+        },
+    }
+
+
+def answer(path: str, server: str, query: str) -> dict[str, Any]:
+    """What the API group says at a path: its metrics, or one of them; no series are nought, as for KEDA."""
+    about: dict[str, Any] = {"apiVersion": f"{GROUP}/{VERSION}"}
+    if not path.endswith(f"/{METRIC}"):
+        return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": about["apiVersion"], "resources": []}
+    with urlopen(f"{server}/api/v1/query?{urlencode({'query': query})}", timeout=5) as found:
+        series = json.load(found)["data"]["result"]
+    value = round(1000 * float(series[0]["value"][1])) if series else 0
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    item = {"metricName": METRIC, "metricLabels": {}, "timestamp": now, "value": f"{value}m"}
+    return about | {"kind": "ExternalMetricValueList", "metadata": {}, "items": [item]}
+
+
+def main(certificate: str, server: str, query: str) -> None:
+    class Metrics(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = json.dumps(answer(self.path.partition("?")[0], server, query)).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+    served = ThreadingHTTPServer((places.NODE_ADDRESS, places.KEDA), Metrics)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    served.socket = context.wrap_socket(served.socket, server_side=True)
+    served.serve_forever()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
