@@ -199,7 +199,7 @@ def test_a_prometheus_of_the_host_finds_every_container_by_the_files_in_the_volu
 def test_what_would_alert_is_told_of_containers_without_a_prometheus(stack, port):
     assert status(port) == 200
     said = stack.slipway("doctor", "--watch", "--seconds", "2")
-    assert "quiet  SlipwayFailing, SlipwaySlow, SlipwaySaturated, SlipwayDrift" in said
+    assert "quiet  SlipwayFailing, SlipwaySlow, SlipwaySaturated, SlipwayDrift" in said, said
 
 
 def test_a_container_that_is_gone_comes_back(stack, docker, port):

@@ -90,8 +90,10 @@ def calling_as(stack, tmp_path_factory):
         file.write_text(yaml.safe_dump(config))
         before = stack.environment["KUBECONFIG"]
         stack.environment["KUBECONFIG"] = str(file)
-        yield
-        stack.environment["KUBECONFIG"] = before
+        try:
+            yield
+        finally:
+            stack.environment["KUBECONFIG"] = before
 
     return calling
 

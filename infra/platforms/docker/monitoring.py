@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 import pulumi_docker as docker
 from slipway.infra.config.base import PROJECT
+from slipway.infra.errors import Unanswered
 from slipway.infra.monitoring.files import monitoring_files
 from slipway.infra.names import NAME_TAG, STACK_TAG, stack_label, stack_name
 from slipway.infra.platforms.docker.command import docker as docker_command
@@ -68,6 +69,8 @@ def metrics(config: StackConfig, stack: str, service: str) -> dict[str, str]:
     )
     running = [line.split() for line in told.splitlines()]
     versions = [name for name, part in running if (found := re.fullmatch(VERSIONS, part)) and found[1] == service]
+    if not versions:
+        raise Unanswered(f"no container of {service} runs (label {label})")
     return {name: docker_command(host, "exec", name, "python3", "-c", SCRAPE) for name in versions}
 
 

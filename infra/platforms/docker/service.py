@@ -102,10 +102,10 @@ class DockerService(pulumi.ComponentResource):
             **version.environment,
         }
         start = pulumi.Output.from_input(args.start_seconds).apply(start_budget)
-        logical = f"{self._name}-{version.key}-{number}"
+        role = f"{version.key}-{number}"
         return docker.Container(
-            logical,
-            name=self._physical(f"{version.key}-{number}"),
+            f"{self._name}-{role}",
+            name=self._physical(role),
             image=args.image,
             envs=[f"{key}={value}" for key, value in sorted(settings.items())],
             mounts=[{"type": "volume", "source": access.name, "target": ACCESS, "read_only": True}],
@@ -121,7 +121,7 @@ class DockerService(pulumi.ComponentResource):
             wait_timeout=start,
             memory=version.memory,
             gpus=version.gpus,
-            **self._common(logical),
+            **self._common(role),
             # The same version from another image, as after a loss of the store, has the same name.
             opts=self._kept(depends_on=[rules]),
         )

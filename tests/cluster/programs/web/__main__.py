@@ -52,6 +52,7 @@ deployment = k8s.apps.v1.Deployment(
                         "name": "web",
                         "image": config.get("image") or "slipway.test/base:bookworm",
                         "command": ["python3", "/code/server.py"],
+                        "terminationMessagePolicy": "FallbackToLogsOnError",
                         "env": [{"name": key, "value": value} for key, value in environment.items()],
                         "readinessProbe": ready,
                         "resources": {"requests": {"cpu": "50m", "memory": "32Mi"}},
