@@ -51,8 +51,12 @@ class Kubernetes(Cloud):
             )
 
     def _before(self) -> str:
-        """What the scenario's functions tell of: clusters among it that were there before the stack."""
-        return str(fill(self.scenario.values["functions"], self.scenario.place("gcp")))
+        """What the scenario's functions tell of: clusters among it that were there before the stack, in the region or
+        in one of its zones."""
+        functions, place = self.scenario.values["functions"], self.scenario.place("gcp")
+        zones = functions.get("gcp:compute/getZones:getZones", {}).get("names", ())
+        places = (place["region"], *zones)
+        return str([fill(functions, {**place, "location": each}) for each in places])
 
     def _asked(self) -> int:
         """How often kubectl's stand-in has asked: entries of EKS take effect after a while."""

@@ -62,3 +62,15 @@ def test_a_folder_with_objects_stays_unless_the_stack_says_that_they_are_its_own
         cloud.refuse_delete(kind, entry["id"])
     cloud.books.put({**entry, "inputs": {**entry["inputs"], "forceDestroy": True}})
     cloud.refuse_delete(kind, entry["id"])
+
+
+@pytest.mark.parametrize("place", ["europe-west4", "europe-west4-b"])
+def test_a_cluster_that_was_there_before_is_reached_wherever_it_is_and_no_other(place, tmp_path):
+    kubernetes = cloud_for("kubernetes", Books(tmp_path / "books.json"), Scenario())
+    found = Scenario().answer("gcp:container/getCluster:getCluster", {"name": "shared", "location": place})
+    endpoint = found["controlPlaneEndpointsConfigs"][0]["dnsEndpointConfigs"][0]["endpoint"]
+    kubernetes.configure({"kubeconfig": f"https://{endpoint}"})
+    kubernetes.reach()
+    kubernetes.configure({"kubeconfig": f"https://not-{endpoint}"})
+    with pytest.raises(CloudError, match="unreachable cluster"):
+        kubernetes.reach()
