@@ -1,5 +1,5 @@
-"""What each folder of tests costs, and each file of those on the cluster: seconds of processor time, of the tests and of
-the processes that they waited for, and seconds on the clock."""
+"""What each folder of tests costs, and each file of those on the cluster: seconds of processor time, of the tests and
+of the processes that they waited for, and seconds on the clock."""
 
 from __future__ import annotations
 

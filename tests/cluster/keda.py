@@ -50,7 +50,7 @@ def prometheus(folder: Path, scrape: dict[str, Any], port: int) -> Iterator[str]
 def acting(api: Api, scaled: dict[str, Any], folder: Path) -> Iterator[Ref]:
     """The autoscaler of a ScaledObject, which goes afterwards."""
     trigger = scaled["spec"]["triggers"][0]["metadata"]
-    pair = ["-keyout", folder / "keda.pem", "-out", folder / "keda.crt"]
+    pair = ["-newkey", "rsa:2048", "-keyout", folder / "keda.pem", "-out", folder / "keda.crt"]
     subprocess.run(["openssl", "req", "-x509", "-nodes", "-subj", "/CN=keda", *pair], check=True, capture_output=True)
     with (folder / "keda.pem").open("a") as file:
         file.write((folder / "keda.crt").read_text())
@@ -98,11 +98,13 @@ def _autoscaler(scaled: dict[str, Any], threshold: str) -> dict[str, Any]:
     }
 
 
-def answer(path: str, server: str, query: str) -> dict[str, Any]:
+def answer(path: str, server: str, query: str) -> dict[str, Any] | None:
     """What the API group says at a path: its metrics, or one of them; no series are nought, as for KEDA."""
     about: dict[str, Any] = {"apiVersion": f"{GROUP}/{VERSION}"}
-    if not path.endswith(f"/{METRIC}"):
+    if path == f"/apis/{GROUP}/{VERSION}":
         return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": about["apiVersion"], "resources": []}
+    if not path.endswith(f"/{METRIC}"):
+        return None
     with urlopen(f"{server}/api/v1/query?{urlencode({'query': query})}", timeout=5) as found:
         series = json.load(found)["data"]["result"]
     value = round(1000 * float(series[0]["value"][1])) if series else 0
@@ -114,8 +116,9 @@ def answer(path: str, server: str, query: str) -> dict[str, Any]:
 def main(certificate: str, server: str, query: str) -> None:
     class Metrics(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            text = json.dumps(answer(self.path.partition("?")[0], server, query)).encode()
-            self.send_response(200)
+            found = answer(self.path.partition("?")[0], server, query)
+            text = json.dumps(found).encode()
+            self.send_response(200 if found else 404)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(text)))
             self.end_headers()

@@ -29,6 +29,7 @@ from tests.waiting import until
 RATE = 40  # requests a second that one key may make; a healthy caller stays below it
 RECEIVERS = ("webhook", "chat", "mail")
 CLOUDS = ("EKS", "GKE")
+FULL = "SLIPWAY_FULL" in os.environ
 
 
 class Service:
@@ -103,7 +104,7 @@ def watched(tmp_path_factory):
     """A service, Prometheus's address, the receivers, and what each platform tells of the service."""
     folder = tmp_path_factory.mktemp("watched")
     service = Service(folder)
-    platforms = every(service.metrics)
+    platforms = every(service.metrics, clouds=FULL)
     rules = [sooner_rules(each.rules) for each in platforms.values()]
     try:
         with prometheus(folder, [each.scrape for each in platforms.values()], rules) as (address, receivers):
@@ -117,13 +118,13 @@ def row(name, cells):
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def in_docs(lines):
-    """Those that are not there."""
+def astray(lines):
+    """Those that are not in the docs; without the clouds lines are shorter."""
     text = (ROOT / "docs" / "watching.md").read_text().splitlines()
-    return [each for each in lines if each not in text]
+    return [each for each in lines if not any(one == each if FULL else one.startswith(each) for one in text)]
 
 
-@pytest.mark.skipif("SLIPWAY_FULL" not in os.environ, reason="make test-cluster-full")
+@pytest.mark.skipif(not FULL, reason="make test-cluster-full")
 def test_every_rule_of_every_platform_fires_is_routed_and_resolves_and_none_does_in_a_healthy_hour(watched):
     service, address, receivers, platforms = watched
     time.sleep(3600 / FASTER)
@@ -141,7 +142,7 @@ def test_every_rule_of_every_platform_fires_is_routed_and_resolves_and_none_does
             # What a cloud routes by is its own: here Alertmanager stands for it.
             words = {"fired": fired, "routed": routed and name not in CLOUDS, "resolved": resolved}
             seen.setdefault(alert, []).append(", ".join(word for word, was in words.items() if was))
-    assert in_docs([row(f"`{alert}`", cells) for alert, cells in seen.items()]) == []
+    assert astray([row(f"`{alert}`", cells) for alert, cells in seen.items()]) == []
 
 
 def test_a_service_that_fails_is_told_to_everybody_and_taken_back(watched):
@@ -163,7 +164,7 @@ def test_every_panel_of_every_platform_and_the_query_that_scales_find_data(watch
         for title, queries in each.drawn.items():
             empty = [query for query in queries if not asked(address, sooner(query))]
             cells.setdefault(title, []).append("data" if not empty else f"nothing of {empty}")
-    assert in_docs([row(title, found) for title, found in cells.items()]) == []
+    assert astray([row(title, found) for title, found in cells.items()]) == []
     assert len(cells) > 10 and all(len(found) == len(platforms) for found in cells.values())
     assert asked(address, RUNTIMES[ONNX].requests_in_flight(platforms["Kubernetes"].namespace, "digits"))
 
