@@ -36,14 +36,18 @@ def engine_home() -> Path:
 def cached() -> Path | None:
     """The folder of the wanted version, if it is complete, and as it was made."""
     folder = engine_home() / VERSION
-    if not all(os.access(folder / name, os.X_OK) for name in NAMES):
-        return None
+    complete = all(os.access(folder / name, os.X_OK) for name in NAMES)
+    return folder if complete and is_as_made(folder) else None
+
+
+def is_as_made(folder: Path) -> bool:
+    """Whether the files of a folder that was `staged` are as they were."""
     listed = folder / LIST
     try:
         # A version before this one wrote no list.
-        return folder if not listed.exists() or json.loads(listed.read_text()) == files_of(folder) else None
+        return not listed.exists() or bool(json.loads(listed.read_text()) == files_of(folder))
     except (OSError, ValueError):
-        return None
+        return False
 
 
 def files_of(folder: Path) -> dict[str, list[int]]:

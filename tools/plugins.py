@@ -16,7 +16,7 @@ from pathlib import Path
 
 from engine import interrupt
 from engine_build import run_go, usable_go
-from engine_cache import Problem, engine_home, locked, say, staged
+from engine_cache import Problem, engine_home, is_as_made, locked, say, staged
 
 NAME = "pulumi-resource-kubernetes"
 MODULE = Path(__file__).parent / "plugins" / "kubernetes"
@@ -26,11 +26,12 @@ INSTALL = "pulumi plugin install resource kubernetes"
 
 
 def found() -> Path | None:
-    """The plugin that exists: an installed one, then one on PATH, then the one that was built here. Builds nothing."""
+    """The plugin that exists: an installed one, then one on PATH, then the one built here, if whole. Builds nothing."""
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     official = home / "plugins" / f"resource-kubernetes-v{version()}" / NAME
     on_path = shutil.which(NAME)
-    candidates = [official, *([Path(on_path)] if on_path else []), _home() / _key() / NAME]
+    built = _home() / _key()
+    candidates = [official, *([Path(on_path)] if on_path else []), *([built / NAME] if is_as_made(built) else [])]
     return next((each for each in candidates if os.access(each, os.X_OK)), None)
 
 

@@ -113,6 +113,9 @@ class Protocol(HttpToolsProtocol):
                 self.refuse(Refused(431, "trailers_too_large", f"the body has more than {most}"))
         if limits.held > limits.budget:
             limits.make_room()
+        if not self._is_known:
+            limits.gaps += size
+            limits.tidy()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -257,6 +260,9 @@ class Protocol(HttpToolsProtocol):
         if (self._head_since and self._head_bytes) or (self.cycle is not None and self.cycle.more_body):
             self.refuse(Refused(503, "overloaded", "others need the room that this request takes"), 1)
         self._deaf = True
+        # The connection is lost later, after others were read: until then it would hold what is no longer counted.
+        self.parser = self.scope = None  # type: ignore[assignment]
+        self.headers = _TRAILERS
         if self.cycle is not None:
             self.cycle.body.clear()
         self._limits.see_off(self)

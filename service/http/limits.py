@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CONNECTION_BYTES = 7500
 # Connections over the cap, where none can be ended: their probes are answered.
 _SPARE = 64
+# Bytes of strangers that came, after which what is free again is given back: gaps of that size are left at most.
+_GAPS = 16_000_000
 # A choice of connections to end is used for so long: whether they may still be ended is looked at again.
 _FRESH_SECONDS = 0.05
 
@@ -26,7 +28,8 @@ class Limits:
 
     `budget`: bytes of all connections together, counted as they come: connections, heads and bodies of requests that
     are not answered yet, answers that are not taken yet. `probes`: paths that are answered whatever the load.
-    `counted` gets each new number of connections.
+    `counted` gets each new number of connections. `gaps`: bytes that came from strangers since the memory of what they
+    left was given back.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Limits:
         self._arriving = 0
         self._chosen: list[tuple[int, Protocol]] = []
         self._any, self._chosen_until = True, 0.0
-        self._gaps = False
+        self.gaps = 0
 
     def protocol(self, *args: Any, **kwargs: Any) -> "Protocol":
         """Makes a connection's protocol; stands in for uvicorn's class."""
@@ -86,7 +89,7 @@ class Limits:
         """
         if self.held + coming > self.budget:
             self.tidy()
-            self._gaps = True
+            self.gaps = _GAPS
         now = time.monotonic()
         while self._is_full(self.budget * 7 // 8, coming):
             victim = self._next(now)
@@ -95,12 +98,12 @@ class Limits:
             victim.end()
 
     def tidy(self) -> None:
-        """Give back the memory of connections that were ended; to be called some times a second.
+        """Give back the memory of what strangers sent, where it was much; to be called some times a second.
 
         The C library keeps it otherwise, in gaps that the next flood does not fit in.
         """
-        if self._gaps:
-            self._gaps = False
+        if self.gaps >= _GAPS:
+            self.gaps = 0
             _trim(0)
 
     def sweep(self) -> None:

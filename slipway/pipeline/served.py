@@ -1,8 +1,9 @@
 """What the real service answers to held-out samples: alone, in full batches, beside others, and over each wire."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import local
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from slipway.pipeline import runtime
 from slipway.pipeline.data import Dataset, Inputs
-from slipway.pipeline.service_process import NotServed, running
+from slipway.pipeline.service_process import NotServed, TooSlow, running
 from slipway.pipeline.tolerance import Tolerance
 from slipway.pipeline.wires import Arrays, Caller, wires_of
 from slipway.service.artifact import Signature
@@ -23,7 +24,8 @@ LARGEST_BATCH = 256
 COMPANY = 32  # samples of a request, and requests at a time
 BULK = "v2 bytes"
 
-Answers = dict[str, tuple[np.ndarray, Arrays]]  # by way: which samples, and each output of them
+Called = tuple[np.ndarray, Arrays]  # which samples, and each output of them
+Answers = dict[str, Called]  # by way
 
 
 def judge_served(
@@ -67,26 +69,40 @@ def _answers(port: int, signature: Signature, inputs: Inputs) -> Answers:
     caller = Caller(port, signature)
     try:
         size = _largest(signature, inputs, caller.limits())
-        found: Answers = {"batches": _whole(caller, inputs, np.arange(count), min(size, LARGEST_BATCH))}
+        whole = partial(_whole, caller, inputs)
+        found: Answers = {"batches": _in_time(partial(whole, np.arange(count)), min(size, LARGEST_BATCH))}
         wires = wires_of(signature, inputs)
         share = SECONDS / len(wires)
         for wire in wires:
             found[wire] = _singly(caller, wire, inputs, chosen, share)
+        if size > 1:
+            found["company"] = _in_time(partial(whole, shuffled[:SAMPLES]), min(size, COMPANY))
     finally:
         caller.close()
-    if size > 1:
-        found["company"] = _whole(caller, inputs, shuffled[:SAMPLES], min(size, COMPANY))
-    found["side by side"] = _side_by_side(port, signature, inputs, shuffled[: len(found[BULK][0])])
+    beside = partial(_side_by_side, port, signature, inputs, shuffled[: len(found[BULK][0])])
+    found["side by side"] = _in_time(beside, COMPANY)
     return found
 
 
-def _whole(caller: Caller, inputs: Inputs, at: np.ndarray, size: int) -> tuple[np.ndarray, Arrays]:
+def _in_time(call: Callable[[int], Called], size: int) -> Called:
+    """What `call` finds with as many samples or requests at a time, or with fewer where the service runs out of time:
+    the model is slow or this machine is busy, and its answers are right all the same. Raises TooSlow with one."""
+    while True:
+        try:
+            return call(size)
+        except TooSlow:
+            if size == 1:
+                raise
+            size = max(1, size // 4)
+
+
+def _whole(caller: Caller, inputs: Inputs, at: np.ndarray, size: int) -> Called:
     """The samples `at`, `size` of them in a request."""
     parts = [caller.predict(BULK, _taken(inputs, at[start : start + size])) for start in range(0, len(at), size)]
     return at, _joined(parts)
 
 
-def _singly(caller: Caller, wire: str, inputs: Inputs, at: np.ndarray, seconds: float) -> tuple[np.ndarray, Arrays]:
+def _singly(caller: Caller, wire: str, inputs: Inputs, at: np.ndarray, seconds: float) -> Called:
     """One by one, as far as `seconds` go beyond the FEWEST."""
     parts: list[Arrays] = []
     end = time.monotonic() + seconds
@@ -98,7 +114,7 @@ def _singly(caller: Caller, wire: str, inputs: Inputs, at: np.ndarray, seconds: 
     return order[: len(parts)], _joined(parts)
 
 
-def _side_by_side(port: int, signature: Signature, inputs: Inputs, at: np.ndarray) -> tuple[np.ndarray, Arrays]:
+def _side_by_side(port: int, signature: Signature, inputs: Inputs, at: np.ndarray, connections: int) -> Called:
     """One by one over many connections at a time, so that the service may run them together."""
     held = local()
     callers: list[Caller] = []
@@ -111,7 +127,7 @@ def _side_by_side(port: int, signature: Signature, inputs: Inputs, at: np.ndarra
         return answer
 
     try:
-        with ThreadPoolExecutor(COMPANY) as threads:
+        with ThreadPoolExecutor(connections) as threads:
             return at, _joined(threads.map(ask, range(len(at))))
     finally:
         for caller in callers:

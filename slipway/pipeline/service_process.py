@@ -20,6 +20,10 @@ class NotServed(Exception):
     """A service that does not start on an artifact, or answers otherwise than it should; the message says how."""
 
 
+class TooSlow(NotServed):
+    """A request that the service gave up: its answer would have come later than a request may take."""
+
+
 @dataclass(frozen=True)
 class Running:
     """`port` on this machine; `seconds` from the process's start until it accepted requests."""

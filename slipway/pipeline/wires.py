@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from slipway.pipeline.data import Inputs
-from slipway.pipeline.service_process import NotServed
+from slipway.pipeline.service_process import NotServed, TooSlow
 from slipway.service.artifact import Signature, TensorSpec
 
 SECONDS = 60.0
@@ -47,7 +47,8 @@ class Caller:
 
     def predict(self, name: str, inputs: Inputs) -> Arrays:
         """The outputs for a batch by the wire `name`; a batch of one goes as a single sample where the wire has a form
-        for it. Raises NotServed for anything but an answer with one row a sample."""
+        for it. Raises NotServed for anything but an answer with one row a sample, TooSlow where the service ran out of
+        time."""
         wire = WIRES[name]
         count = len(next(iter(inputs.values())))
         headers, body = self._exchanged("POST", *wire.request(self._signature, inputs))
@@ -71,7 +72,9 @@ class Caller:
         except (OSError, HTTPException) as error:
             raise NotServed(f"{method} {path} got no answer: {error!r}") from error
         if response.status != 200:
-            raise NotServed(f"{path} answered {response.status}: {_words(content)}")
+            raise (TooSlow if response.status == 504 else NotServed)(
+                f"{path} answered {response.status}: {_words(content)}"
+            )
         return {name.lower(): value for name, value in response.getheaders()}, content
 
 

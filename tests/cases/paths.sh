@@ -28,7 +28,9 @@ build() {
   BUILT=$?
   grep -E '^(error|sha256)' "$LOG" | cut -c1-300
   echo "build exit $BUILT"
-  ARTIFACT=$(awk '/^sha256/ {print $2}' "$LOG")
+  [ "$BUILT" = 0 ] || return 0
+  # Of a model that was built before, only this names the folder.
+  ARTIFACT=$("$SLIPWAY" model build "$@" --json 2>"$WORK/again.log" | sed -n 's/.*"path": *"\([^"]*\)".*/\1/p')
 }
 
 # serve OPTION...: serve the artifact until `stop`. Fails if the service does not start within a minute.

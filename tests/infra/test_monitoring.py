@@ -98,6 +98,12 @@ def test_another_stack_s_files_are_neither_written_over_nor_removed(files, decla
     assert not folder(declared["namespace"]).exists() and not remove(declared["namespace"], owner)
 
 
+def test_files_of_which_nobody_knows_whose_they_are_go_with_the_stack(files, declared):
+    (folder(declared["namespace"]) / "owner").write_text("")
+    files.delete("id", declared)
+    assert not folder(declared["namespace"]).exists()
+
+
 def test_on_docker_the_files_are_in_a_volume_and_name_no_version():
     program = run_program(platform="docker", access=KEYS, docker=ON, services={"digits": {"model": "models/digits"}})
     scrape, ruled = program.inputs_of("prometheus", "Container")["uploads"]

@@ -1,6 +1,8 @@
 """What the real service answers decides, whatever an artifact says of itself."""
 
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,11 @@ import pytest
 from slipway.service.artifact import HELD_OUT, seal
 from slipway.service.client import Client
 
-from slipway.pipeline import runtime
+from slipway.pipeline import runtime, served
 from slipway.pipeline.company import depends
 from slipway.pipeline.metrics import METRICS
 from slipway.pipeline.served import judge_served
-from slipway.pipeline.service_process import NotServed, running
+from slipway.pipeline.service_process import NotServed, TooSlow, running
 from slipway.pipeline.tolerance import Tolerance
 from tests.small_models import SAMPLES, small, stored
 
@@ -65,6 +67,54 @@ def test_a_service_that_does_not_start_says_why_in_its_own_words(models, tmp_pat
     (folder / "model.onnx").write_bytes(b"cut")
     with pytest.raises(NotServed, match=r"model\.onnx is damaged: its SHA-256 is not the one in manifest\.json"):
         judged(folder, model)
+
+
+@pytest.mark.parametrize("most", [1, 20])
+def test_a_model_that_is_too_slow_for_full_batches_and_many_callers_is_judged_with_fewer(most, models, monkeypatch):
+    model = small(models / "2.onnx")
+    monkeypatch.setattr(served, "Caller", slow_caller(most, model))
+    answers = served._answers(0, model.signature, model.data.inputs)
+    assert {"batches", "company", "side by side"} <= set(answers)
+    for at, outputs in answers.values():
+        assert len(at) == SAMPLES and np.array_equal(outputs[0], model.answers[0][at])
+
+
+def test_a_model_that_is_too_slow_for_one_sample_is_not_served(models, monkeypatch):
+    model = small(models / "2.onnx")
+    monkeypatch.setattr(served, "Caller", slow_caller(0, model))
+    with pytest.raises(NotServed, match="answered 504"):
+        served._answers(0, model.signature, model.data.inputs)
+
+
+def slow_caller(most, model):
+    """A double of Caller, whose service has the time for `most` samples in all requests that it works on."""
+    session, lock, held = runtime.session(model.path), threading.Lock(), [0]
+
+    class SlowCaller:
+        def __init__(self, *_):
+            pass
+
+        def limits(self):
+            return {"samples": 1000, "bytes": 1_000_000}
+
+        def predict(self, _wire, inputs):
+            count = len(next(iter(inputs.values())))
+            with lock:
+                held[0] += count
+                late = held[0] > most
+            try:
+                if late:
+                    raise TooSlow("/v2/models/m/infer answered 504: no answer within 10 seconds")
+                time.sleep(0.002)
+                return runtime.predict(session, inputs, count)
+            finally:
+                with lock:
+                    held[0] -= count
+
+        def close(self):
+            pass
+
+    return SlowCaller
 
 
 def test_a_process_on_other_hardware_answers_held_out_samples_before_it_is_ready(models, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -47,8 +48,10 @@ class PrometheusFilesProvider(ResourceProvider):
     @plain_errors
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Files that somebody changed or removed are a deleted resource, and written again."""
-        written = {name: _text(folder(props["namespace"]) / name) for name in _files(props)}
-        return ReadResult(id_ if _key(written) == props["contentKey"] else "", props)
+        place = folder(props["namespace"])
+        written = {name: _text(place / name) for name in _files(props)}
+        same = _key(written) == props["contentKey"] and _owner(place) == stack_label(props["stack"])
+        return ReadResult(id_ if same else "", props)
 
     @plain_errors
     def delete(self, _id: str, props: dict[str, Any]) -> None:
@@ -78,9 +81,10 @@ def folder(namespace: str) -> Path:
 
 def remove(namespace: str, owner: str) -> bool:
     """Removes a stack's files, and tells whether there were any; another stack's are left alone."""
-    if _text(folder(namespace) / OWNER) != owner:
+    place = folder(namespace)
+    if not place.exists() or _owner(place) not in (owner, ""):
         return False
-    shutil.rmtree(folder(namespace))
+    shutil.rmtree(place)
     return True
 
 
@@ -100,10 +104,10 @@ def metrics(config: StackConfig, _stack: str, service: str) -> dict[str, str]:
 
 def _write(props: dict[str, Any]) -> dict[str, Any]:
     place, owner = folder(props["namespace"]), stack_label(props["stack"])
-    if (other := _text(place / OWNER)) and other != owner:
+    if (other := _owner(place)) and other != owner:
         raise SlipwayError(f"{place} belongs to {other}: call one of the two stacks otherwise")
     place.mkdir(parents=True, exist_ok=True)
-    for name, text in {OWNER: owner, **_files(props)}.items():
+    for name, text in {OWNER: json.dumps(owner), **_files(props)}.items():
         new = place / f".{name}.new"
         new.write_text(text)
         new.replace(place / name)  # Prometheus may read it meanwhile
@@ -118,8 +122,15 @@ def _key(files: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
+def _owner(place: Path) -> str:
+    """Whose the files are; empty where nobody knows, as of a damaged file: as JSON it can't be cut unnoticed."""
+    with contextlib.suppress(ValueError):
+        return str(json.loads(_text(place / OWNER)))
+    return ""
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return ""

@@ -2,7 +2,7 @@
 . "$(dirname "$0")/../paths.sh"
 make_model "$WORK/m"
 build "$WORK/m"
-key='key-of-this-case'
+key='key-of-this-case-with-32-characters-or-more'
 keys='"keys":[{"name":"me","sha256":"'$(printf %s "$key" | sha256sum | cut -d' ' -f1)'"}]'
 proxies='"trustedProxies":["127.0.0.1/32"]'
 access=$WORK/access.json

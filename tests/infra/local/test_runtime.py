@@ -18,6 +18,7 @@ from slipway.infra.platforms.local.service import LocalServiceProvider
 from slipway.infra.resources.command import SlipwayError
 
 from tests.callers import access
+from tests.damage import DAMAGE, RUN
 
 DOUBLES = Path(__file__).parents[2] / "doubles"
 OWNER = runtime.Owner("x", "stack slipway/test in file:///here")
@@ -255,15 +256,8 @@ def test_metrics_keep_their_port_through_releases_and_change_it_when_told(port, 
     assert runtime.is_free(second)
 
 
-DAMAGE = {
-    "cut": lambda content: content[: len(content) // 2],
-    "emptied": lambda content: b"",
-    "garbled": lambda content: bytes(byte ^ 0x5A for byte in content),
-}
-
-
 @pytest.mark.parametrize("how", DAMAGE)
-@pytest.mark.parametrize("name", ["desired.json", "status.json", "lock"])
+@pytest.mark.parametrize("name", sorted(RUN.keys() - {"access.json"}))
 def test_a_damaged_file_of_a_run_folder_heals_with_the_next_release(port, release, name, how):
     runtime.roll(port, OWNER, release("one"), access())
     file = runtime.run_folder(port) / name
