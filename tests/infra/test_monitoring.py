@@ -1,5 +1,7 @@
 """`monitoring: prometheus` of stacks on one host: what is declared, written, found again and taken away."""
 
+import re
+
 import pytest
 import yaml
 from slipway.infra.config.base import ConfigError
@@ -115,10 +117,14 @@ def test_on_docker_the_files_are_in_a_volume_and_name_no_version():
 
 
 def test_a_service_s_containers_are_told_from_all_others_of_the_stack(monkeypatch):
-    told = {
-        "slipway-dev-a-1": "a-0123abcd-0", "slipway-dev-a-2": "a-0123abcd-1", "slipway-dev-b": "a-b-0123abcd-0",
-        "slipway-dev-front": "a-front", "slipway-dev-prometheus": "prometheus",
-    }  # fmt: skip
+    services = {
+        name: {"model": "models/digits", "workers": 2, "port": port} for name, port in (("a", 3000), ("a-b", 3001))
+    }
+    program = run_program(platform="docker", access=KEYS, docker=ON, services=services)
+    made = [args.inputs for args in program.of_type("Container")]
+    told = {each["name"]: each["labels"][1]["value"] for each in made}
+    mine = [name for name, part in told.items() if re.fullmatch("a-[0-9a-f]{8}-[01]", part)]
+    assert len(told) == 11 and len(mine) == 2
     asked = []
 
     def docker(host, *arguments):
@@ -127,8 +133,8 @@ def test_a_service_s_containers_are_told_from_all_others_of_the_stack(monkeypatc
 
     monkeypatch.setattr(on_docker, "docker_command", docker)
     found = config(platform="docker", access=KEYS, docker={"host": "ssh://me@host"}, services={"a": {"model": "m"}})
-    assert on_docker.metrics(found, "dev", "a") == dict.fromkeys(["slipway-dev-a-1", "slipway-dev-a-2"], "metrics")
-    assert asked[1:] == [("ssh://me@host", ("exec", name)) for name in ("slipway-dev-a-1", "slipway-dev-a-2")]
+    assert on_docker.metrics(found, "dev", "a") == dict.fromkeys(mine, "metrics")
+    assert asked[1:] == [("ssh://me@host", ("exec", name)) for name in mine]
 
 
 @pytest.mark.parametrize(("service", "why"), [(DIGITS, "does not answer"), ({"model": "m"}, "metricsPort is not set")])
