@@ -50,7 +50,7 @@ class ImageRegistry(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _repository(
-        self, name: str, clean_up: dict[str, Any], opts: pulumi.ResourceOptions, immutable: bool = True
+        self, name: str, clean_up: Any, opts: pulumi.ResourceOptions, immutable: bool = True
     ) -> gcp.artifactregistry.Repository:
         return gcp.artifactregistry.Repository(
             name,
