@@ -173,8 +173,13 @@ class RequestLog:
         self._masker = masker_of(settings)
         self._requests, self._inputs = _every(settings.log_requests), _every(settings.log_inputs)
         self._number = 0
-        self.failures: deque[Failure] = deque(maxlen=20)
+        self._failures: deque[Failure] = deque(maxlen=20)
         self.quiet = not self._requests and not self._inputs
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The last ones as they are now: a thread reads them while others are added."""
+        return tuple(self._failures)
 
     def answered(self, exchange: "Exchange", endpoint: str, status: int, seconds: float, body: bytes) -> None:
         """Write a line about one in so many requests; call it unless `quiet`."""
@@ -189,7 +194,7 @@ class RequestLog:
     def failed(self, exchange: "Exchange", endpoint: str, status: int, code: str, exception: bool = False) -> None:
         """Remember a refusal; write a line where the service is at fault."""
         failure = Failure(at=time.time(), request_id=self._id(exchange), endpoint=endpoint, status=status, code=code)
-        self.failures.append(failure)
+        self._failures.append(failure)
         if status >= 500:
             line = self._about(exchange, endpoint, status) | {"code": code}
             self._log.error("failed", exc_info=exception, extra={"data": line})

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import struct
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -406,7 +407,8 @@ def _of_npy(body: bytes) -> np.ndarray | None:
     try:
         version = np.lib.format.read_magic(stream)
         read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}[min(version[0], 2)]
-        shape, fortran, dtype = read(stream, max_header_size=1000)
+        with warnings.catch_warnings(action="ignore"):  # of shapes that Python 2 wrote, such as (1, 4L)
+            shape, fortran, dtype = read(stream, max_header_size=1000)
         array = np.frombuffer(stream.read(), dtype).reshape(shape, order="F" if fortran else "C")
     except Exception:
         return None
