@@ -35,6 +35,21 @@ def test_every_make_target_that_the_docs_name_exists():
         assert {first or second for first, second in named} <= targets, document
 
 
+def test_what_two_programs_of_the_test_cluster_are_made_of_is_compiled_once():
+    """Of another version Go would compile it, and all that uses it, again."""
+    modules = [
+        dict(
+            re.findall(
+                r"^\t(\S+) (v\S+)", (ROOT / "tests" / "cluster" / "go" / name / "go.mod").read_text(), re.MULTILINE
+            )
+        )
+        for name in ("metrics-server", "kwok")
+    ]
+    shared = modules[0].keys() & modules[1].keys()
+    assert len(shared) > 50
+    assert {name for name in shared if modules[0][name] != modules[1][name]} == set()
+
+
 def test_make_lock_compiles_every_source():
     named = set(re.findall(r"[\w./-]+", told_by_make("lock")))
     for source in (ROOT / name for name in FILES if name.endswith(".in")):

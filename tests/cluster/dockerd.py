@@ -57,6 +57,7 @@ def running(place: Path) -> Iterator[Dockerd]:
     if os.geteuid():
         raise Unfit("Docker needs root")
     packages, docker = debian.root(), debian.docker()
+    (place / "data").mkdir()
     daemon = Dockerd(f"127.0.0.1:{free_port()}", f"{debian.path(docker)}:{debian.path(packages)}")
     daemon.environment = {
         **os.environ,
@@ -66,8 +67,10 @@ def running(place: Path) -> Iterator[Dockerd]:
     }
     libraries = debian.environment(packages)
     libraries["LD_LIBRARY_PATH"] += f":{debian.environment(docker)['LD_LIBRARY_PATH']}"
-    # Its containers and mounts end with it, whatever happens; the firewall and all sysctls stay as they are.
+    # Its containers and mounts end with it, whatever happens; the firewall and all sysctls stay as they are. So do its
+    # images, which are in memory: a disk takes up to a minute to forget their files.
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command += ["sh", "-c", 'mount -t tmpfs -o mode=711 docker "$0" && exec "$@"', str(place / "data")]
     command += [sys.executable, "-m", "tests.cluster.parts.cgroups", "run", "dockerd"]
     libraries["PYTHONPATH"] = str(ROOT)
     command += ["--data-root", str(place / "data"), "--exec-root", str(place / "exec"), "--bridge", BRIDGE]

@@ -9,6 +9,7 @@ import json
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,12 +21,13 @@ from urllib.request import urlopen
 
 import yaml
 from slipway.infra.home import ROOT
+from slipway.infra.runtime import METRICS_PORT
 
 from slipway.simulator.kube.api import Api, Ref
 from tests.cluster import cluster, places
 from tests.cluster.debian import watching
 from tests.cluster.parts.metrics import answering
-from tests.cluster.watching import SCRAPES, ready
+from tests.cluster.watching import SCRAPES, pod, ready
 from tests.waiting import until
 
 GROUP, VERSION = "external.metrics.k8s.io", "v1beta1"
@@ -33,17 +35,45 @@ METRIC = "s0-prometheus"  # as KEDA calls that of the first trigger
 
 
 @contextmanager
-def prometheus(folder: Path, scrape: dict[str, Any], port: int) -> Iterator[str]:
-    """The address, from outside, of a Prometheus that finds and scrapes pods in the cluster. `port`: a node port."""
-    for each in scrape["kubernetes_sd_configs"]:
-        each["kubeconfig_file"] = str(places.kubeconfig())
-    often = scrape | {"scrape_interval": SCRAPES, "scrape_timeout": SCRAPES}
-    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [often]}))
+def prometheus(api: Api, space: str, folder: Path, scrape: dict[str, Any], port: int) -> Iterator[str]:
+    """The address, from outside, of a Prometheus that scrapes a namespace's pods in the cluster. `port`: a node port.
+
+    Debian's can't ask Kubernetes which pods there are: a thread tells it what its discovery would."""
+    found = {key: each for key, each in scrape.items() if key != "kubernetes_sd_configs"}
+    found |= {"scrape_interval": SCRAPES, "scrape_timeout": SCRAPES}
+    found["file_sd_configs"] = [{"files": [f"{folder}/pods.json"], "refresh_interval": "1s"}]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump({"scrape_configs": [found]}))
     options = [f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/series"]
-    program = watching() / "usr" / "bin" / "prometheus"
-    with inside(folder / "prometheus.log", program, *options, f"--web.listen-address=0.0.0.0:{port}"):
-        until(lambda: ready(port), 60, f"see {folder}/prometheus.log")
-        yield f"http://127.0.0.1:{port}"
+    program, stop = watching() / "usr" / "bin" / "prometheus", threading.Event()
+    telling = threading.Thread(target=_tell, args=(api, space, folder, stop), daemon=True)
+    telling.start()
+    try:
+        with inside(folder / "prometheus.log", program, *options, f"--web.listen-address=0.0.0.0:{port}"):
+            until(lambda: ready(port), 60, f"see {folder}/prometheus.log")
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        telling.join()
+
+
+def _tell(api: Api, space: str, folder: Path, stop: threading.Event) -> None:
+    """Writes which pods run, as often as they change."""
+    before = ""
+    while not stop.wait(0.5):
+        running = [each for each in api.list("v1", "Pod", space) if each["status"].get("phase") == "Running"]
+        text = json.dumps(
+            [
+                {
+                    "targets": [f"{each['status']['podIP']}:{METRICS_PORT}"],
+                    "labels": pod(space, each["metadata"]["name"], each["metadata"]["labels"]),
+                }
+                for each in running
+            ]
+        )
+        if text != before:
+            (folder / "pods.new").write_text(text)
+            (folder / "pods.new").rename(folder / "pods.json")
+            before = text
 
 
 @contextmanager

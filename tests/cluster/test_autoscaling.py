@@ -1,6 +1,7 @@
 """Requests in flight move the number of pods: KEDA's query of a real Prometheus, whose scrape configuration the
-operator wrote and which finds pods in the cluster. All of it from the objects that the stack declares; KEDA itself is a
-double. On CPU they do in test_served.py."""
+operator wrote and which scrapes the pods in the cluster. All of it is from the objects that the stack declares; KEDA
+itself is a double. On CPU they do in test_served.py.
+"""
 
 import json
 import os
@@ -33,7 +34,10 @@ def scaled(api, ports, tmp_path_factory):
         stack.up()
         (monitor,) = api.list("monitoring.coreos.com/v1", "PodMonitor", SPACE)
         declared = api.get(Ref("keda.sh/v1alpha1", "ScaledObject", SPACE, "steep"))
-        with keda.prometheus(folder, scrape_of(monitor), port) as prometheus, keda.acting(api, declared, folder):
+        with (
+            keda.prometheus(api, SPACE, folder, scrape_of(monitor), port) as prometheus,
+            keda.acting(api, declared, folder),
+        ):
             yield stack, prometheus, declared["spec"]["triggers"][0]["metadata"]["query"]
         stack.destroy(fails=None)
 
