@@ -4,15 +4,13 @@ import os
 import shutil
 import statistics
 import time
-from pathlib import Path
 
 import httpx
 import pytest
 from slipway.service.manifest import verify
 
-from tests.faults.large_model import large_model
+from tests.faults.large_model import large_artifact
 from tests.faults.slow_bucket import bucket, fetching
-from tests.faults.test_large import built
 
 MATRICES = 4  # of 256 MB
 ROUNDS = 3
@@ -36,13 +34,9 @@ for each in [one["path"] for page in store.list() for one in page]:
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory):
-    """A gigabyte that was built and judged."""
     folder = tmp_path_factory.mktemp("start")
-    (folder / "model").mkdir()
-    (folder / "shared").mkdir()
-    large_model(folder / "model", MATRICES)
-    found, _, _ = built(folder / "model", folder / "home", folder / "shared")
-    yield Path(found["path"])
+    large_artifact(folder, MATRICES)
+    yield folder
     shutil.rmtree(folder)
 
 
