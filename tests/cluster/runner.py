@@ -104,7 +104,8 @@ class Runner:
         if source.is_absolute() and source.exists():
             (target := self.within(source)).parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True)
+                shutil.rmtree(target, ignore_errors=True)  # its links lead out of the root
+                shutil.copytree(source, target, ignore_dangling_symlinks=True)
             else:
                 target.unlink(missing_ok=True)
                 shutil.copy(source, target)

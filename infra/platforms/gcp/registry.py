@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +50,7 @@ class ImageRegistry(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _repository(
-        self, name: str, clean_up: Mapping[str, Any], opts: pulumi.ResourceOptions, immutable: bool = True
+        self, name: str, clean_up: Any, opts: pulumi.ResourceOptions, immutable: bool = True
     ) -> gcp.artifactregistry.Repository:
         return gcp.artifactregistry.Repository(
             name,
