@@ -50,6 +50,10 @@ class Runner:
         self.home = Path("/home/runner")
         self.checkout = self.home / "work"
         self.variables = {"HOME": str(self.home), "PATH": PATH, "CI": "true", "LANG": "C.UTF-8"}
+        named = {"passwd": f"runner:x:{USER}:{USER}::{self.home}:/bin/bash", "group": f"runner:x:{USER}:"}
+        for file, line in named.items():
+            with (self._root / "etc" / file).open("a") as known:
+                known.write(f"{line}\n")
         self._reach_registries()
         self._check_out()
         if (built := home() / "engine").exists():
