@@ -38,6 +38,15 @@ def test_a_program_without_resources_has_no_steps(engine, says):
     assert steps("preview") == []
 
 
+def test_what_went_wrong_is_told_out_of_the_one_object_that_json_is(engine):
+    engine(
+        '{"steps": [], "diagnostics": [{"severity": "info", "message": "a"}, {"severity": "error", "message": "why"}]}',
+        code=1,
+    )
+    with pytest.raises(PipelineError, match="^pulumi preview --json: why$"):
+        steps("preview")
+
+
 def test_an_engine_that_tells_no_steps_is_no_engine_that_found_none(engine):
     engine("Installing plugin aws")
     with pytest.raises(PipelineError, match="pulumi refresh says nothing that can be read: Installing plugin aws"):

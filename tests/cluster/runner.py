@@ -50,6 +50,10 @@ class Runner:
         self.home = Path("/home/runner")
         self.checkout = self.home / "work"
         self.variables = {"HOME": str(self.home), "PATH": PATH, "CI": "true", "LANG": "C.UTF-8"}
+        named = {"passwd": f"runner:x:{USER}:{USER}::{self.home}:/bin/bash", "group": f"runner:x:{USER}:"}
+        for file, line in named.items():
+            with (self._root / "etc" / file).open("a") as known:
+                known.write(f"{line}\n")
         self._reach_registries()
         self._check_out()
         if (built := home() / "engine").exists():
@@ -104,7 +108,8 @@ class Runner:
         if source.is_absolute() and source.exists():
             (target := self.within(source)).parent.mkdir(parents=True, exist_ok=True)
             if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True)
+                shutil.rmtree(target, ignore_errors=True)  # its links lead out of the root
+                shutil.copytree(source, target, ignore_dangling_symlinks=True)
             else:
                 target.unlink(missing_ok=True)
                 shutil.copy(source, target)

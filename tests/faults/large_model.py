@@ -1,13 +1,16 @@
-"""Models of gigabytes, as folders that a build takes: matrices of 256 MB, in external data."""
+"""Models of gigabytes: matrices of 256 MB, in external data."""
 
+import json
 import subprocess
 from pathlib import Path
 
 import numpy as np
 from slipway.infra.home import home
+from slipway.service.artifact import seal
 
 from slipway.ops.models.refs import PIPELINE_LOCK
 from slipway.ops.models.virtualenvs import environment
+from tests.service.conftest import runtime
 
 WIDTH = 8000  # of a sample, and of a square matrix
 
@@ -50,13 +53,36 @@ evaluation: evaluation.npz
 """
 
 
-def large_model(folder: Path, matrices: int) -> int:
-    """Writes a model of so many matrices, its data and its model.yaml; the bytes of its weights."""
+def large_graph(folder: Path, matrices: int) -> int:
+    """Writes model.onnx and weights.bin of so many matrices; the bytes of the second."""
     python = environment([PIPELINE_LOCK], home() / "envs")
     subprocess.run([python, "-c", WRITE, folder, str(WIDTH), str(matrices)], check=True)
+    return WIDTH * WIDTH * 4 * matrices
+
+
+def large_artifact(folder: Path, matrices: int) -> int:
+    """Makes `folder` an artifact of such a graph, which nobody has judged; the bytes of its weights."""
+    size = large_graph(folder, matrices)
+    sample = np.random.default_rng(2).normal(size=WIDTH).astype("f").tolist()
+    (answer,) = runtime(folder, {"x": [sample]})
+    x, y = ({"name": name, "dtype": "float32", "shape": [None, count]} for name, count in (("x", WIDTH), ("y", 4)))
+    told = {
+        "signature": {"name": "large", "task": "regression", "inputs": [x], "outputs": [y], "labels": None},
+        "example": {"inputs": {"x": sample}},
+        "example.response": {"outputs": {"y": answer[0].tolist()}},
+    }
+    for name, content in told.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    seal(folder)
+    return size
+
+
+def large_model(folder: Path, matrices: int) -> int:
+    """Writes a model folder of such a graph, its data and its model.yaml; the bytes of its weights."""
+    size = large_graph(folder, matrices)
     random = np.random.default_rng(2)
     for name in ("training", "evaluation"):
         rows = random.normal(size=(32, WIDTH)).astype("f")
         np.savez(folder / f"{name}.npz", x=rows, label=np.zeros((32, 4), "f"))
     (folder / "model.yaml").write_text(YAML)
-    return WIDTH * WIDTH * 4 * matrices
+    return size

@@ -76,14 +76,15 @@ def bucket(artifact: Path) -> Iterator[Line]:
             command, cwd=ROOT, env=variables | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         ) as server:  # fmt: skip
-            assert server.stdout
+            assert server.stdin and server.stdout
             host, _, port = server.stdout.readline().strip().rpartition(":")
             assert port, "the bucket's double did not start"
             line.behind = (host, int(port))
             try:
                 yield line
             finally:
-                server.communicate()
+                server.stdin.close()
+                server.wait(60)
 
 
 def fetching(line: Line, artifact: str, folder: Path, plain: str = "") -> subprocess.Popen[bytes]:

@@ -4,15 +4,13 @@ import os
 import shutil
 import statistics
 import time
-from pathlib import Path
 
 import httpx
 import pytest
 from slipway.service.manifest import verify
 
-from tests.faults.large_model import large_model
+from tests.faults.large_model import large_artifact
 from tests.faults.slow_bucket import bucket, fetching
-from tests.faults.test_large import built
 
 MATRICES = 4  # of 256 MB
 ROUNDS = 3
@@ -36,13 +34,9 @@ for each in [one["path"] for page in store.list() for one in page]:
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory):
-    """A gigabyte that was built and judged."""
     folder = tmp_path_factory.mktemp("start")
-    (folder / "model").mkdir()
-    (folder / "shared").mkdir()
-    large_model(folder / "model", MATRICES)
-    found, _, _ = built(folder / "model", folder / "home", folder / "shared")
-    yield Path(found["path"])
+    large_artifact(folder, MATRICES)
+    yield folder
     shutil.rmtree(folder)
 
 
@@ -72,7 +66,7 @@ def test_a_pod_with_a_gigabyte_from_a_bucket_is_ready_sooner_than_by_a_plain_cop
                 took[limit, way] = [statistics.median(each) for each in zip(*rounds, strict=True)]
     told = {key: f"{fetched:.1f} s fetched, {ready:.1f} s ready" for key, (fetched, ready) in took.items()}
     found(
-        "F17 a pod fetches a gigabyte",
+        "F18 a pod fetches a gigabyte",
         f"{size / 1e9:.2f} GB from a double of Google's bucket: fetched and served as a pod's two containers do, "
         f"medians of {ROUNDS}, load {os.getloadavg()[0]:.0f}",
         f"{LIMIT / 1e6:.0f} MB/s a connection (assumed): by ranges {told[LIMIT, 'ranges']}, by a plain copy "

@@ -5,8 +5,8 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from slipway.simulator.kube import values, waits
 from slipway.simulator.kube.api import Api
-from slipway.simulator.kube.target import is_another_cluster
-from slipway.simulator.kube.views import left_to_others
+from slipway.simulator.kube.target import Target, is_another_cluster
+from slipway.simulator.kube.views import left_to_others, preview
 
 
 def test_a_secret_in_a_list_is_a_secret_in_what_the_server_returns():
@@ -16,6 +16,23 @@ def test_a_secret_in_a_list_is_a_secret_in_what_the_server_returns():
     assert same["env"][0]["value"] == values.secret("s3cret")
     longer = values.sealed({"env": [{"name": "b"}, {"name": "a", "value": "s3cret"}]}, given)
     assert longer["env"] == values.secret([{"name": "b"}, {"name": "a", "value": "s3cret"}])
+
+
+class Server:
+    """A double that takes everything, and adds what a server adds."""
+
+    def get(self, _ref):
+        return None
+
+    def apply(self, given, _manager, **_how):
+        return {**given, "metadata": {**given["metadata"], "uid": "1"}}
+
+
+def test_a_preview_of_a_secret_keeps_its_data_a_secret_and_knows_nothing_of_what_the_server_adds():
+    given = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"key": "dGV4dA=="}}
+    found = preview(Target(api=Server()), given, "pulumi-kubernetes-1", is_new=True)
+    assert found["data"] == values.secret({"key": "dGV4dA=="})
+    assert found["metadata"] == {"name": "a", "uid": UNKNOWN}
 
 
 def test_an_unknown_anywhere_makes_the_whole_unknown():

@@ -37,10 +37,19 @@ def pulumi(*arguments: str, stdin: str = "", cwd: Path | None = None, env: dict[
     except FileNotFoundError:
         raise PipelineError("there is no Pulumi engine: run `make setup`, which installs one") from None
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-2000:]
+        said = (done.stderr.strip() or _errors(done.stdout))[-2000:]
         error = NoStack if _NO_STACK.search(said) else PipelineError
         raise error(f"pulumi {' '.join(arguments[:2])}: {said}")
     return done.stdout
+
+
+def _errors(printed: str) -> str:
+    """What a command said went wrong: with --json it is among the diagnostics of one long object."""
+    try:
+        told = json.loads(printed[printed.index("{") :])["diagnostics"]
+        return "".join(each["message"] for each in told if each["severity"] == "error").strip()
+    except (ValueError, KeyError, TypeError):
+        return printed.strip()
 
 
 def _stack(arguments: Sequence[str]) -> str:

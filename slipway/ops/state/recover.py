@@ -253,8 +253,8 @@ def _find_unrecorded(project: str, stack: str, lost: bool = False, unmarked: boo
         try:
             # What is recorded is not asked for: a cluster that is gone would not answer.
             plan = steps("preview", "--stack", stack, "--refresh=false")
-        except PipelineError:
-            yield "The last update failed, and so does a preview: nothing was looked up in the cloud"
+        except PipelineError as error:
+            yield f"The last update failed, and so does a preview: nothing was looked up in the cloud. {error}"
             return
         creates = [each["newState"] for each in plan if each["op"] in ("create", "create-replacement")]
         planned = [each for each in creates if _is_in_cloud(each)]

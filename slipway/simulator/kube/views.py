@@ -12,7 +12,7 @@ from pulumi.runtime.rpc import UNKNOWN
 
 from slipway.simulator.kube.api import ApiError, Object, Ref
 from slipway.simulator.kube.target import Target
-from slipway.simulator.kube.values import is_known, is_secret, plain, pruned, sealed, secret
+from slipway.simulator.kube.values import SECRET, SIGNATURE, is_known, is_secret, plain, pruned, sealed, secret
 
 MANAGER, MANAGED_BY = "pulumi-kubernetes", "__fieldManager"
 FORCE = "pulumi.com/patchForce"
@@ -45,6 +45,8 @@ def preview(target: Target, given: Object, manager: str, is_new: bool = False) -
 def _with_unknown(planned: Any, given: Any) -> Any:
     if not isinstance(planned, dict) or not isinstance(given, dict) or is_secret(given):
         return given
+    if planned.get(SIGNATURE) == SECRET:
+        return secret(given)
     added = {key: UNKNOWN for key in planned if key not in given}
     return {**added, **{key: _with_unknown(planned.get(key), each) for key, each in given.items()}}
 
