@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from slipway.infra.protection import retained
 from slipway.infra.resources.image import Registry
 
-KEPT, UNTAGGED_DAYS = 20, 14
+UNTAGGED_DAYS = 14
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class RepositoryArgs:
 
 
 class ImageRepository(pulumi.ComponentResource):
-    """Owns a repository whose tags never move, but for those of build caches, and what keeps it from growing."""
+    """Owns a repository whose tags never move, but for those of build caches, and what drops the caches of before."""
 
     def __init__(self, name: str, args: RepositoryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("slipway:aws:ImageRepository", name, None, opts)
@@ -48,10 +48,7 @@ def registry_of(account: str, region: str, stack: str) -> Registry:
 
 
 def _life_cycle() -> str:
+    """Every deployed image has a tag, its key, and none of them goes: a stack may go back to it, and a new node pulls it.
+    A cache whose tag has moved on has none."""
     old = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": UNTAGGED_DAYS}
-    many = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": KEPT}
-    rules = [
-        {"rulePriority": index, "selection": selection, "action": {"type": "expire"}}
-        for index, selection in enumerate((old, many), 1)
-    ]
-    return json.dumps({"rules": rules})
+    return json.dumps({"rules": [{"rulePriority": 1, "selection": old, "action": {"type": "expire"}}]})

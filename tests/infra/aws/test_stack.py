@@ -325,3 +325,8 @@ def test_a_log_group_that_eks_has_made_again_is_imported_once(there, recorded, m
     imported = there and not recorded
     assert made.importId == (name if imported else "")
     assert list(made.ignoreChanges) == (["kmsKeyId", "retentionInDays", "tags"] if imported else [])
+
+
+def test_no_image_that_was_deployed_is_ever_deleted(variant):
+    (rule,) = json.loads(variant("example").inputs_of("digits", "LifecyclePolicy")["policy"])["rules"]
+    assert rule["selection"]["tagStatus"] == "untagged"
