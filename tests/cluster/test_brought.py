@@ -140,7 +140,7 @@ def test_a_registry_with_a_password_is_pulled_from_with_the_secret_that_is_named
     said = pulled.up(fails=True)
     assert "ImagePull" in said or "ErrImagePull" in said
     pulled.settings["pullSecret"] = "regcred"
-    pulled.write()
+    pulled.set("steep", **SERVICES["steep"])
     pulled.up()
     assert predict(api, "closed", "steep", X) == pytest.approx(20)
     assert pod_spec(api, "closed")["imagePullSecrets"] == [{"name": "regcred"}]

@@ -111,12 +111,14 @@ def test_with_the_real_plugin_a_viewer_previews_what_changes_and_what_does_not(v
 
 
 def test_with_the_real_plugin_a_viewer_finds_drift_and_reads_no_secret(viewer, stack, calling_as, api):
+    deployment = Ref("apps/v1", "Deployment", "looked-at", "web")
     with calling_as(*viewer[2]):
         assert json.loads(stack.slipway("drift", "--json")) == []
-        api.patch(Ref("apps/v1", "Deployment", "looked-at", "web"), {"spec": {"minReadySeconds": 1, "replicas": 2}})
+        api.patch(deployment, {"spec": {"minReadySeconds": 1, "replicas": 2}})
         (found,) = json.loads(stack.slipway("drift", "--json", fails=True))
         assert found["what"] == "changed"
         assert "web" in found["resource"]
         assert "forbidden" in stack.slipway("drift", "--all", fails=True)
     with calling_as("nobody", EVERYONE):
         assert "forbidden" in stack.slipway("drift", fails=True)
+    api.patch(deployment, {"spec": {"minReadySeconds": 0, "replicas": 1}})  # for the next cloud's viewer
