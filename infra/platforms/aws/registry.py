@@ -48,7 +48,7 @@ def registry_of(account: str, region: str, stack: str) -> Registry:
 
 
 def _life_cycle() -> str:
-    """Every deployed image has a tag, its key, and none of them goes: a stack may go back to it, and a new node pulls it.
-    A cache whose tag has moved on has none."""
+    """Every deployed image has a tag, its key, and none of them goes: a stack may go back to it, and a new node pulls
+    it. A cache whose tag has moved on has none."""
     old = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": UNTAGGED_DAYS}
     return json.dumps({"rules": [{"rulePriority": 1, "selection": old, "action": {"type": "expire"}}]})
