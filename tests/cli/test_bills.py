@@ -89,6 +89,6 @@ def test_an_images_bill_lists_what_is_installed_in_its_packages():
     """Written inside of the build by the standard library alone, from what lies in the folder."""
     python = environment([ONNX.lock("none")], home() / "envs")
     (packages,) = Path(python).parent.parent.glob("lib/python*/site-packages")
-    content = settle._bill(sorted(distributions(path=[str(packages)]), key=lambda each: each.name.lower()))
+    content = settle._bill(sorted(distributions(path=[str(packages)]), key=lambda each: each.name.lower()), [])
     assert listed(content) == installed(python)
     assert problems(content) == ""

@@ -13,6 +13,7 @@ from tests.cluster.conftest import answer, configure
 from tests.infra.aws import stacks as aws
 from tests.infra.gcp import stacks as gcp
 from tests.recorder import run_program
+from tests.waiting import until
 
 RBAC = "rbac.authorization.k8s.io/v1"
 REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -26,8 +27,8 @@ EVERYONE = ["system:authenticated"]  # in what else anyone is that has logged in
 
 @pytest.fixture(scope="module", params=CLOUDS)
 def viewer(request, api):
-    """What the viewers' rules are, whether one may do something, as the server says with the stack's own objects, and
-    who that is: (user, groups)."""
+    """What the viewers' rules are, whether one may do something, as the server says with the stack's own objects, who
+    that is: (user, groups), and the namespace of a stack for it."""
     program = run_program(**CLOUDS[request.param]())
     objects = [{"apiVersion": RBAC, "kind": kind, **plain(program.inputs_of("viewers", kind))} for kind in KINDS]
     for each in objects:
@@ -42,13 +43,15 @@ def viewer(request, api):
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": spec}
         return api.create(REVIEWS, review)["status"]["allowed"]
 
-    yield objects[0]["rules"], may, (user, groups)
+    first = objects[0]["rules"][0]
+    until(lambda: may("get", first["apiGroups"][0], first["resources"][0]), 10, "the server has not read its new rules")
+    yield objects[0]["rules"], may, (user, groups), f"looked-at-{request.param}"
     for each in objects:
         api.delete(Ref.to(each))
 
 
 def test_a_viewer_reads_every_kind_of_the_stack_and_another_user_none(viewer):
-    rules, may, _ = viewer
+    rules, may, *_ = viewer
     read = [(group, kind) for rule in rules for group in rule["apiGroups"] for kind in rule["resources"]]
     assert len(read) > 15
     assert [each for each in read if not all(may(verb, *each) for verb in ("get", "list", "watch"))] == []
@@ -70,10 +73,11 @@ def test_a_viewer_sees_no_secret_no_log_and_gets_into_no_pod(verb, kind, part, v
 
 
 @pytest.fixture(scope="module")
-def stack(new_stack, plugin):
+def stack(new_stack, plugin, viewer):
+    """A stack of its own for each viewer: a test changes it by hand."""
     if plugin is None:
         pytest.skip("no real Kubernetes plugin: make plugins")
-    stack = new_stack("looked-at")
+    stack = new_stack(viewer[3])
     stack.up()
     return stack
 
@@ -111,9 +115,9 @@ def test_with_the_real_plugin_a_viewer_previews_what_changes_and_what_does_not(v
 
 
 def test_with_the_real_plugin_a_viewer_finds_drift_and_reads_no_secret(viewer, stack, calling_as, api):
-    deployment = Ref("apps/v1", "Deployment", "looked-at", "web")
     with calling_as(*viewer[2]):
         assert json.loads(stack.slipway("drift", "--json")) == []
+        deployment = Ref("apps/v1", "Deployment", viewer[3], "web")
         api.patch(deployment, {"spec": {"minReadySeconds": 1, "replicas": 2}})
         (found,) = json.loads(stack.slipway("drift", "--json", fails=True))
         assert found["what"] == "changed"
@@ -121,4 +125,3 @@ def test_with_the_real_plugin_a_viewer_finds_drift_and_reads_no_secret(viewer, s
         assert "forbidden" in stack.slipway("drift", "--all", fails=True)
     with calling_as("nobody", EVERYONE):
         assert "forbidden" in stack.slipway("drift", fails=True)
-    api.patch(deployment, {"spec": {"minReadySeconds": 0, "replicas": 1}})  # for the next cloud's viewer
