@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 from slipway.infra.resources.command import SlipwayError, slipway_json
-from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.resources.provider import KeyedProvider, plain_errors
 from slipway.infra.runtime import ONNX, RUNTIMES
 
 
@@ -27,14 +27,10 @@ class ModelArtifactArgs:
     accept_worse: bool = False
 
 
-class ModelArtifactProvider(ResourceProvider):
-    """Builds through the `slipway` command and the artifact store. Stateless, so it serializes by name alone."""
+class ModelArtifactProvider(KeyedProvider):
+    """Builds through the `slipway` command and the artifact store."""
 
-    serialize_as_secret_always = False
-
-    @plain_errors
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=bool(changed(olds, news, ("inputsKey",))))
+    keys = ("inputsKey",)
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 from slipway.infra.config.image import ImageConfig
 from slipway.infra.content import content_key
 from slipway.infra.home import ROOT
 from slipway.infra.resources.artifact import ModelArtifact
 from slipway.infra.resources.command import slipway_json
-from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.resources.provider import KeyedProvider, plain_errors
 from slipway.infra.runtime import Runtime
 
 INPUTS = ("key", "name", "host", "importer")
@@ -57,14 +57,10 @@ class ServiceImageArgs:
     with_model: bool = True
 
 
-class ServiceImageProvider(ResourceProvider):
-    """Builds through the `slipway` command. Stateless, so it serializes by name alone."""
+class ServiceImageProvider(KeyedProvider):
+    """Builds through the `slipway` command."""
 
-    serialize_as_secret_always = False
-
-    @plain_errors
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=bool(changed(olds, news, INPUTS)))
+    keys = INPUTS
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:

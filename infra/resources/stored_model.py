@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 from slipway.infra.resources.artifact import ModelArtifact
 from slipway.infra.resources.command import slipway_json
-from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.resources.provider import KeyedProvider, plain_errors
 
 INPUTS = ("digest", "folder")
 
@@ -22,14 +22,10 @@ class StoredModelArgs:
     folder: pulumi.Input[str]
 
 
-class StoredModelProvider(ResourceProvider):
-    """Copies through the `slipway` command. Stateless, so it serializes by name alone."""
+class StoredModelProvider(KeyedProvider):
+    """Copies through the `slipway` command."""
 
-    serialize_as_secret_always = False
-
-    @plain_errors
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=bool(changed(olds, news, INPUTS)))
+    keys = INPUTS
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:

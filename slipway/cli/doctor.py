@@ -35,7 +35,6 @@ def doctor(
     seconds: float | None,
 ) -> None:
     """Look at the stack, and ask its services how they are; exits with 1 where something looks wrong."""
-    from slipway.cli.verdicts import watch_for
     from slipway.ops.service_status import asked
 
     if seconds is not None and not watch:
@@ -43,6 +42,8 @@ def doctor(
     if watch:
         if url is not None or as_json:
             raise click.ClickException("--watch looks at the metrics of a stack's services: leave --url and --json out")
+        from slipway.cli.verdicts import watch_for
+
         sys.exit(1 if watch_for(service, stack, seconds or 60) else 0)
     sick = False
     if url is None and service is None and not as_json:

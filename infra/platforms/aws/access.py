@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, Resource, UpdateResult
 from slipway.infra.resources.command import SlipwayError
-from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.resources.provider import KeyedProvider, plain_errors
 
 SECONDS, LONGEST = 300, 15
 ANSWER = 60  # of kubectl, which asks `aws` for a token first
@@ -58,18 +58,15 @@ def _refusal(command: list[str]) -> str:
     return (done.stderr.strip().splitlines() or ["no answer"])[-1] if done.returncode else ""
 
 
-class ClusterAccessProvider(ResourceProvider):
-    """Stateless, so it serializes by name alone."""
+class ClusterAccessProvider(KeyedProvider):
+    """Waits until the API server lets the deployer in."""
 
-    serialize_as_secret_always = False
+    keys = KEYS
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:
         wait_for(props["kubeconfig"])
         return CreateResult("let-in", {key: props[key] for key in KEYS})
-
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=bool(changed(olds, news, KEYS)))
 
     @plain_errors
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:

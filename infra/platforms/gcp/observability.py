@@ -34,7 +34,7 @@ class WatchArgs:
 
 
 class Watch(pulumi.ComponentResource):
-    """Owns who is told, an alert for each rule that all platforms have (`monitoring/rules.yaml`), and their panels.
+    """Owns the notification channels, an alert for each rule of `monitoring/rules.yaml`, and a dashboard of the panels.
     Metrics are those of Google's managed Prometheus, asked in PromQL. Attribute: `channels`."""
 
     def __init__(self, name: str, args: WatchArgs, opts: pulumi.ResourceOptions | None = None) -> None:

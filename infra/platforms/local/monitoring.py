@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 import pulumi
-from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
+from pulumi.dynamic import CreateResult, ReadResult, Resource, UpdateResult
 from slipway.infra.errors import Unanswered
 from slipway.infra.home import home
 from slipway.infra.monitoring.files import monitoring_files
 from slipway.infra.platforms.local.service import stack_label
 from slipway.infra.resources.command import SlipwayError
-from slipway.infra.resources.provider import changed, plain_errors
+from slipway.infra.resources.provider import KeyedProvider, plain_errors
 
 if TYPE_CHECKING:
     from slipway.infra.config.stack import StackConfig
@@ -28,14 +28,10 @@ OWNER = "owner"
 SECONDS = 10
 
 
-class PrometheusFilesProvider(ResourceProvider):
-    """Writes a stack's files. Stateless, so it serializes by name alone."""
+class PrometheusFilesProvider(KeyedProvider):
+    """Writes a stack's files."""
 
-    serialize_as_secret_always = False
-
-    @plain_errors
-    def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
-        return DiffResult(changes=bool(changed(olds, news, INPUTS)))
+    keys = INPUTS
 
     @plain_errors
     def create(self, props: dict[str, Any]) -> CreateResult:

@@ -148,7 +148,7 @@ def _built(docker: Docker, parts: Sequence[ImageRequest], cache_from: str | None
             if part.packages == "copied":
                 shutil.rmtree(context / "packages", ignore_errors=True)
                 _copy_packages(part, context / "packages")
-            settle(context)
+                settle(context)
             _build(docker, part, context, cache_from)
             yield part.image
 
